@@ -1,0 +1,1 @@
+"""eisenergy: from meter downloads to bills people trust."""

@@ -1,0 +1,1 @@
+"""What the numbers mean to a customer and to the seller."""

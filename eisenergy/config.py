@@ -1,0 +1,118 @@
+"""Settings: read once from the environment, then passed down. Nothing else reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PREFIX: Final = "EISENERGY_"
+KNOWN: Final = {
+    "HOME": "workspace folder: everything that is written lies in it (default: ./data)",
+    "PARAMS": "folder of the dated parameters (default: ./params)",
+    "SAMPLES": "folder of the shipped sample files (default: ./data/samples)",
+    "DATABASE_URL": "PostgreSQL to use; without it a server of our own runs under HOME/pg",
+    "LAKE": "folder or object-store address of the readings (default: HOME/lake)",
+    "CLIENT": "the tenant commands work for (default: EIS)",
+    "WORKERS": "processes for notebooks and documents (default: the machine's cores)",
+    "RENDERER": "auto, embedded or quarto (default: auto: Quarto where it is on the PATH)",
+    "NOTEBOOK_TIMEOUT": "seconds one notebook may take (default: 300)",
+    "REQUIRE_ALL": "tests only: a missing program is a failure, not a skip",
+}
+
+
+class BadSetting(ValueError):
+    """A setting that is unknown or cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says, checked.
+
+    :param home: the workspace; absolute
+    :param lake: folder or address of the readings
+    """
+
+    home: Path
+    params: Path
+    samples: Path
+    database_url: str | None
+    lake: str
+    client: str
+    workers: int
+    renderer: str
+    notebook_timeout: int
+
+    @classmethod
+    def load(
+        cls, environ: Mapping[str, str] | None = None, *, home: Path | None = None, client: str | None = None
+    ) -> Settings:
+        """Read the settings.
+
+        :param environ: defaults to the process's environment
+        :param home: overrides ``EISENERGY_HOME``
+        :param client: overrides ``EISENERGY_CLIENT``
+        :raises BadSetting: for an unknown ``EISENERGY_`` name or a value that cannot be read
+        """
+        env = os.environ if environ is None else environ
+        for name in env:
+            if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in KNOWN:
+                raise BadSetting(f"{name} is not a setting. Known are: {', '.join(PREFIX + known for known in KNOWN)}.")
+
+        def text(name: str, default: str) -> str:
+            return env.get(PREFIX + name) or default
+
+        def number(name: str, default: int) -> int:
+            value = text(name, str(default))
+            if not value.isdigit() or int(value) < 1:
+                raise BadSetting(f"{PREFIX}{name}={value!r}: expected a whole number from 1")
+            return int(value)
+
+        renderer = text("RENDERER", "auto")
+        if renderer not in ("auto", "embedded", "quarto"):
+            raise BadSetting(f"{PREFIX}RENDERER={renderer!r}: expected auto, embedded or quarto")
+        workspace = (home or Path(text("HOME", "data"))).absolute()
+        return cls(
+            home=workspace,
+            params=Path(text("PARAMS", "params")).absolute(),
+            samples=Path(text("SAMPLES", "data/samples")).absolute(),
+            database_url=env.get(PREFIX + "DATABASE_URL") or None,
+            lake=text("LAKE", str(workspace / "lake")),
+            client=client or text("CLIENT", "EIS"),
+            workers=number("WORKERS", os.cpu_count() or 1),
+            renderer=renderer,
+            notebook_timeout=number("NOTEBOOK_TIMEOUT", 300),
+        )
+
+    @property
+    def inbox(self) -> Path:
+        """Where original files are kept, by the sha256 of their bytes."""
+        return self.home / "inbox"
+
+    @property
+    def sites(self) -> Path:
+        """Where published sites lie: ``sites/CLIENT/CUSTOMER/`` and ``sites/CLIENT/_operator/``."""
+        return self.home / "sites"
+
+    @property
+    def runs(self) -> Path:
+        """Where executed notebooks lie: ``runs/CLIENT/MONTH/CUSTOMER/``."""
+        return self.home / "runs"
+
+    def environment(self) -> dict[str, str]:
+        """The same settings as environment variables, for a process started from here."""
+        result = {
+            PREFIX + "HOME": str(self.home),
+            PREFIX + "PARAMS": str(self.params),
+            PREFIX + "SAMPLES": str(self.samples),
+            PREFIX + "LAKE": self.lake,
+            PREFIX + "CLIENT": self.client,
+            PREFIX + "WORKERS": str(self.workers),
+            PREFIX + "RENDERER": self.renderer,
+            PREFIX + "NOTEBOOK_TIMEOUT": str(self.notebook_timeout),
+        }
+        if self.database_url:
+            result[PREFIX + "DATABASE_URL"] = self.database_url
+        return result

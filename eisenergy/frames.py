@@ -1,0 +1,74 @@
+"""The nomenclature: canonical column names, types and units of every frame that crosses a package's border.
+
+``READINGS`` is one row per meter and interval. Instants are UTC and name the **start** of their interval.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandera.polars as pa
+import polars as pl
+
+SLOT_MINUTES: Final = 15
+
+READINGS: Final[dict[str, pl.DataType]] = {
+    "client": pl.String(),  # tenant's code
+    "meter": pl.String(),  # serial
+    "start": pl.Datetime("us", "UTC"),  # start of the interval
+    "kwh_import": pl.Float64(),  # energy taken in the interval [kWh]
+    "kwh_export": pl.Float64(),  # energy fed in [kWh]
+    "kw": pl.Float64(),  # mean active power as the meter gives it [kW]
+    "kva": pl.Float64(),  # [kVA]
+    "kvar": pl.Float64(),  # mean reactive power [kVAr]
+    "kvarh": pl.Float64(),  # reactive energy of the interval [kVArh]
+    "register_kwh": pl.Float64(),  # cumulative import register at the END of the interval [kWh]
+    "forecast_kwh": pl.Float64(),  # energy forecast for the interval [kWh]
+    "loss_factor": pl.Float64(),  # per-slot price or factor of losses, where the file carries one
+    "ftpms": pl.Float64(),  # per-slot FTPMS [currency/kWh], where the file carries one
+    "cost_pos": pl.Float64(),  # cost of taking more than forecast [currency/kWh]
+    "cost_neg": pl.Float64(),  # cost of taking less than forecast [currency/kWh]
+    "block_in_file": pl.String(),  # block as the file names it; for comparison only
+    "quality": pl.String(),  # measured | estimated
+    "method": pl.String(),  # how an estimated slot was filled; null when measured
+    "source": pl.String(),  # sha256 of the file
+    "source_row": pl.Int32(),  # row in that file, counted from 1
+    "extra": pl.String(),  # columns the reader does not know, as a JSON object
+}
+"""Column -> type, in the order of the lake."""
+
+KEY: Final = ("client", "meter", "start")
+MEASURED: Final = "measured"
+ESTIMATED: Final = "estimated"
+
+_REQUIRED: Final = {"client", "meter", "start", "quality", "source", "source_row"}
+
+readings_schema: Final = pa.DataFrameSchema(
+    {
+        name: pa.Column(
+            dtype,
+            nullable=name not in _REQUIRED,
+            checks=pa.Check.isin([MEASURED, ESTIMATED]) if name == "quality" else None,
+        )
+        for name, dtype in READINGS.items()
+    },
+    strict=True,
+    ordered=True,
+    unique=list(KEY),
+)
+"""Checks a frame of readings: exactly these columns, in this order, one row per key."""
+
+
+def empty_readings() -> pl.DataFrame:
+    """Return a frame of readings without rows."""
+    return pl.DataFrame(schema=READINGS)
+
+
+def conform(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add the columns a reader did not fill (as null), order them, cast them, and check the result.
+
+    :raises pandera.errors.SchemaError: when a required value is missing or a key repeats
+    """
+    missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in READINGS.items() if name not in frame.columns]
+    full = frame.with_columns(missing).select([pl.col(name).cast(dtype) for name, dtype in READINGS.items()])
+    return readings_schema.validate(full)

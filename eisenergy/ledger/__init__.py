@@ -1,0 +1,1 @@
+"""Invoices: a bill that has a number."""

@@ -1,0 +1,1 @@
+"""Master data that arrives as files: clients, customers and block calendars."""

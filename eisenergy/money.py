@@ -1,0 +1,82 @@
+"""Decimal amounts and Excel's ``ROUND``.
+
+Money is :class:`decimal.Decimal`. An amount is kept exact until it is printed; it is rounded once, by name, with
+:func:`excel_round`. Nothing here depends on the thread's decimal context, so a notebook that changes it cannot change a bill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
+from typing import Final
+
+EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+"""Context for exact intermediate amounts; 60 digits hold every product of a meter's kWh and a rate without loss."""
+
+_FIFTEEN: Final = Context(prec=15, rounding=ROUND_HALF_UP)
+ZERO: Final = Decimal(0)
+
+
+class NotFinite(ValueError):
+    """An amount that is not a number, or infinite."""
+
+
+def decimal_of(value: float) -> Decimal:
+    """Return the 15-significant-digit decimal form of a binary number: what Excel shows, and what a person typed.
+
+    :param value: any finite float, for example a compensated sum of kWh
+    :returns: the decimal, so that ``decimal_of(0.1 + 0.2) == Decimal("0.3")``
+    :raises NotFinite: for NaN and infinity
+    """
+    return fifteen_digits(Decimal(value))
+
+
+def fifteen_digits(value: Decimal) -> Decimal:
+    """Return the value's 15-significant-digit decimal form, half away from zero.
+
+    :raises NotFinite: for NaN and infinity
+    """
+    if not value.is_finite():
+        raise NotFinite(f"{value} is not an amount: expected a finite number")
+    return EXACT.add(_FIFTEEN.normalize(value), ZERO)
+
+
+def excel_round(value: Decimal | float, places: int = 2) -> Decimal:
+    """Round as Excel's ``ROUND`` does: half away from zero on the 15-significant-digit decimal form.
+
+    :param value: the exact amount
+    :param places: digits after the decimal point; may be negative
+    :returns: a Decimal with exactly ``places`` digits after the point, so ``excel_round(1.005) == Decimal("1.01")``
+    :raises NotFinite: for NaN and infinity
+
+    Source: requirements of EIS Power, "The bill (must equal the workbook)".
+    """
+    shown = fifteen_digits(Decimal(value))
+    rounded = shown.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP, context=EXACT)
+    return abs(rounded) if rounded.is_zero() else rounded
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the exact sum of decimals, whatever the thread's context."""
+    result = ZERO
+    for amount in amounts:
+        result = EXACT.add(result, amount)
+    return result
+
+
+def product(*factors: Decimal) -> Decimal:
+    """Return the exact product of decimals, whatever the thread's context."""
+    result = Decimal(1)
+    for factor in factors:
+        result = EXACT.multiply(result, factor)
+    return result
+
+
+def quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
+    """Return the quotient to 60 digits. :raises ZeroDivisionError: when the divisor is zero."""
+    return EXACT.divide(dividend, divisor)
+
+
+def difference(minuend: Decimal, subtrahend: Decimal) -> Decimal:
+    """Return the exact difference of two decimals, whatever the thread's context."""
+    return EXACT.subtract(minuend, subtrahend)

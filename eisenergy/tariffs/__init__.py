@@ -1,0 +1,1 @@
+"""Tariffs: dated rates per block, the rules that apply them, and how they are read."""
