@@ -5,6 +5,7 @@ Every period is ``[start, end)``. Dates are local to the client; :meth:`Period.u
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ class Period:
     def split(self, dates: tuple[date, ...]) -> tuple[Period, ...]:
         """Cut the period at every given date that lies inside it."""
         cuts = sorted({self.start, self.end, *(day for day in dates if self.start < day < self.end)})
-        return tuple(Period(a, b) for a, b in zip(cuts, cuts[1:], strict=False))
+        return tuple(Period(a, b) for a, b in itertools.pairwise(cuts))
 
 
 def midnight(day: date, timezone: str) -> datetime:
@@ -140,7 +141,7 @@ class Dated(Generic[T]):
         """Sort and check the keys. :raises Overlap: when two values start on the same day."""
         pairs = tuple(values.items()) if isinstance(values, Mapping) else values
         ordered = tuple(sorted(pairs, key=lambda pair: pair[0]))
-        for (first, _), (second, _) in zip(ordered, ordered[1:], strict=False):
+        for (first, _), (second, _) in itertools.pairwise(ordered):
             if first == second:
                 raise Overlap(
                     f"{name}: two values start on {first:%Y-%m-%d}; validity must not overlap. Remove one of them."
