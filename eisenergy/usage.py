@@ -75,6 +75,22 @@ class UsageCell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EstimatedRange:
+    """A run of estimated intervals.
+
+    :param start: UTC start of the first interval
+    :param end: UTC end of the last one
+    :param method: how they were filled
+    """
+
+    start: datetime
+    end: datetime
+    slots: int
+    kwh: Decimal
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """What one meter did in one period.
 

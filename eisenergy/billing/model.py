@@ -17,6 +17,7 @@ from typing import Any
 from eisenergy.accounts import Contract
 from eisenergy.findings import Finding
 from eisenergy.period import Period
+from eisenergy.usage import EstimatedRange
 
 
 class LineCode(StrEnum):
@@ -113,22 +114,6 @@ class Indicators:
     load_factor: Decimal | None
     power_factor: Decimal | None
     price_per_kwh: Decimal | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EstimatedRange:
-    """A run of estimated intervals.
-
-    :param start: UTC start of the first interval
-    :param end: UTC end of the last one
-    :param method: how they were filled
-    """
-
-    start: datetime
-    end: datetime
-    slots: int
-    kwh: Decimal
-    method: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
