@@ -23,18 +23,31 @@ KNOWN: Final = {
 }
 
 
+def project_root(start: Path) -> Path:
+    """Return the nearest folder, from ``start`` upwards, that holds ``_quarto.yml`` and ``params``; else ``start``.
+
+    So a notebook that JupyterLab starts in ``notebooks/`` finds the same workspace as a command at the top.
+    """
+    for folder in (start, *start.parents):
+        if (folder / "_quarto.yml").is_file() and (folder / "params").is_dir():
+            return folder
+    return start
+
+
 class BadSetting(ValueError):
     """A setting that is unknown or cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment says, checked.
+    """What the environment says, checked. Relative folders count from the project's root.
 
-    :param home: the workspace; absolute
+    :param root: the project: ``notebooks/``, ``reports/`` and ``_quarto.yml`` lie in it
+    :param home: the workspace
     :param lake: folder or address of the readings
     """
 
+    root: Path
     home: Path
     params: Path
     samples: Path
@@ -73,11 +86,13 @@ class Settings:
         renderer = text("RENDERER", "auto")
         if renderer not in ("auto", "embedded", "quarto"):
             raise BadSetting(f"{PREFIX}RENDERER={renderer!r}: expected auto, embedded or quarto")
-        workspace = (home or Path(text("HOME", "data"))).absolute()
+        root = project_root(Path.cwd())
+        workspace = root / (home or Path(text("HOME", "data")))
         return cls(
+            root=root,
             home=workspace,
-            params=Path(text("PARAMS", "params")).absolute(),
-            samples=Path(text("SAMPLES", "data/samples")).absolute(),
+            params=root / text("PARAMS", "params"),
+            samples=root / text("SAMPLES", "data/samples"),
             database_url=env.get(PREFIX + "DATABASE_URL") or None,
             lake=text("LAKE", str(workspace / "lake")),
             client=client or text("CLIENT", "EIS"),

@@ -1,1 +1,1 @@
-"""run."""
+"""The month as a job: bill and issue every contract, and run notebooks for them through Papermill."""
