@@ -1,0 +1,162 @@
+"""Central types to JSON types and back, without loss: decimals and dates become text, order is kept.
+
+PostgreSQL's ``jsonb`` forgets the order of an object's keys, and the order of blocks is the order on the invoice; so a mapping
+is written as a list of ``[key, value]`` pairs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+import typing
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class BadRecord(ValueError):
+    """A stored record that does not have the shape of its type."""
+
+
+def dump(value: Any) -> dict[str, Any]:
+    """Return a frozen dataclass as JSON types.
+
+    :param value: an instance of a dataclass that is not generic, for example a ``Contract`` or a ``Tariff``
+    :returns: field name -> JSON value; decimals, dates and instants as text
+    :raises BadRecord: for a value that no field type of ours describes
+    """
+    result = _write(type(value), value)
+    if not isinstance(result, dict):
+        raise BadRecord(f"{type(value).__name__} is not a record: expected a dataclass")
+    return result
+
+
+def load(cls: type[T], data: Mapping[str, Any]) -> T:
+    """Read what :func:`dump` wrote.
+
+    :param cls: the dataclass that was written
+    :raises BadRecord: naming the field that is missing, unknown or of another type
+    """
+    result: T = _read(cls, data, cls.__name__)
+    return result
+
+
+@functools.cache
+def _fields(cls: Any) -> dict[str, Any]:
+    """Field name -> type, with the type arguments of a generic dataclass put in."""
+    origin = typing.get_origin(cls) or cls
+    hints = typing.get_type_hints(origin)
+    given = dict(zip(getattr(origin, "__parameters__", ()), typing.get_args(cls), strict=False))
+    return {field.name: _bind(hints[field.name], given) for field in dataclasses.fields(origin)}
+
+
+def _bind(hint: Any, given: Mapping[Any, Any]) -> Any:
+    if isinstance(hint, TypeVar):
+        return given.get(hint, Any)
+    args = typing.get_args(hint)
+    if not args or not given:
+        return hint
+    bound = tuple(_bind(arg, given) for arg in args)
+    if _is_union(hint):
+        return functools.reduce(lambda left, right: left | right, bound)
+    return typing.get_origin(hint)[bound]
+
+
+def _is_union(hint: Any) -> bool:
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+def _is_record(hint: Any) -> bool:
+    return dataclasses.is_dataclass(typing.get_origin(hint) or hint)
+
+
+def _optional(hint: Any) -> Any:
+    """The type inside ``X | None``."""
+    (inner,) = (arg for arg in typing.get_args(hint) if arg is not types.NoneType)
+    return inner
+
+
+def _item(hint: Any, index: int) -> Any:
+    """The type of a tuple's item: ``tuple[X, ...]`` and ``tuple[X, Y]``."""
+    args = typing.get_args(hint)
+    return args[0] if len(args) == 2 and args[1] is Ellipsis else args[index]
+
+
+def _write(hint: Any, value: Any) -> Any:
+    if hint is Any:
+        return _write_any(value)
+    if _is_union(hint):
+        return None if value is None else _write(_optional(hint), value)
+    if _is_record(hint):
+        return {name: _write(inner, getattr(value, name)) for name, inner in _fields(hint).items()}
+    origin = typing.get_origin(hint)
+    if origin is tuple:
+        return [_write(_item(hint, index), item) for index, item in enumerate(value)]
+    if origin is frozenset:
+        return sorted(_write(typing.get_args(hint)[0], item) for item in value)
+    if origin in (dict, Mapping):
+        key_type, value_type = typing.get_args(hint)
+        return [[_write(key_type, key), _write(value_type, item)] for key, item in value.items()]
+    return _write_any(value)
+
+
+def _write_any(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, date):  # and datetime
+        return value.isoformat()
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _write_any(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_write_any(item) for item in value]
+    raise BadRecord(f"{type(value).__name__} cannot be stored: expected text, a number, a date or a list of these")
+
+
+def _read(hint: Any, data: Any, where: str) -> Any:
+    if hint is Any:
+        return data
+    if _is_union(hint):
+        return None if data is None else _read(_optional(hint), data, where)
+    if _is_record(hint):
+        return _read_record(hint, data, where)
+    origin = typing.get_origin(hint)
+    if origin in (tuple, frozenset, dict, Mapping):
+        if not isinstance(data, list):
+            raise BadRecord(f"{where}: found {data!r}, expected a list")
+        if origin is tuple:
+            return tuple(_read(_item(hint, index), item, f"{where}[{index}]") for index, item in enumerate(data))
+        if origin is frozenset:
+            return frozenset(_read(typing.get_args(hint)[0], item, where) for item in data)
+        key_type, value_type = typing.get_args(hint)
+        return {_read(key_type, key, where): _read(value_type, item, f"{where}[{key!r}]") for key, item in data}
+    return _read_scalar(hint, data, where)
+
+
+def _read_record(hint: Any, data: Any, where: str) -> Any:
+    fields = _fields(hint)
+    if not isinstance(data, Mapping) or set(data) != set(fields):
+        found = sorted(data) if isinstance(data, Mapping) else data
+        raise BadRecord(f"{where}: found {found}, expected the fields {sorted(fields)}. Write the record again.")
+    arguments = {name: _read(inner, data[name], f"{where}.{name}") for name, inner in fields.items()}
+    return (typing.get_origin(hint) or hint)(**arguments)
+
+
+def _read_scalar(hint: Any, data: Any, where: str) -> Any:
+    wanted: Any = str if issubclass(hint, Enum | Decimal | date) else (int, float) if hint is float else hint
+    if not isinstance(data, wanted) or (isinstance(data, bool) and hint is not bool):
+        raise BadRecord(f"{where}: found {data!r}, expected {hint.__name__}")
+    try:
+        if issubclass(hint, datetime | date):
+            return hint.fromisoformat(data)
+        return hint(data)
+    except (ValueError, ArithmeticError) as error:
+        raise BadRecord(f"{where}: found {data!r}, expected {hint.__name__}") from error
