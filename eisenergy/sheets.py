@@ -1,0 +1,326 @@
+"""Tables in spreadsheets: raw cells, the row that holds the headers, and errors that name the cell.
+
+Values come from calamine (through fastexcel), which reads what spreadsheet programs write; formulas are looked at with
+openpyxl, and only when a value that matters is missing.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import warnings
+import zipfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+_ZIP: Final = b"PK\x03\x04"
+_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_SPREADSHEET_SUFFIXES: Final = {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
+_MOMENT: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(\.\d+)?")
+
+
+class UnreadableFile(ValueError):
+    """A file that cannot be read. The message says what was found, where, what was expected and what to do."""
+
+
+class Content(StrEnum):
+    """What a file is, by its bytes."""
+
+    XLSX = "xlsx"
+    XLS = "xls"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet's raw cells.
+
+    :param file: the file's name, for messages
+    :param rows: ``rows[row][column]``, both from 0 at cell A1; all rows of the same length
+    """
+
+    file: str
+    name: str
+    rows: list[list[object]]
+
+    def at(self, row: int, column: int) -> str:
+        """Say where a cell is: ``Tarifas.xlsx, sheet Tarifas, cell B2``."""
+        return f"{self.file}, sheet {self.name}, cell {cell(row, column)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Where a table's headers are.
+
+    :param row: the header row, from 0
+    :param columns: canonical field -> column, from 0
+    :param unknown: header as in the file -> column, for the headers nobody asked for
+    """
+
+    row: int
+    columns: dict[str, int]
+    unknown: dict[str, int] = field(default_factory=dict)
+
+
+def cell(row: int, column: int) -> str:
+    """Name a cell as a spreadsheet does: ``cell(15, 1) == "B16"``."""
+    letters = ""
+    rest = column + 1
+    while rest:
+        rest, digit = divmod(rest - 1, 26)
+        letters = chr(ord("A") + digit) + letters
+    return f"{letters}{row + 1}"
+
+
+def fold(text: str) -> str:
+    """Fold a header for comparison: lower case, no accents, punctuation as a space, single spaces."""
+    plain = unicodedata.normalize("NFKD", text)
+    letters = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
+    return " ".join(re.sub(r"[\W_]+", " ", letters).split())
+
+
+def content(path: Path) -> Content:
+    """Say what a file is by its bytes, whatever its name.
+
+    :raises UnreadableFile: for a missing, empty, password-protected or unsupported file
+    """
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(4096)
+    except FileNotFoundError:
+        raise UnreadableFile(f"{path}: no such file. Check the path.") from None
+    except IsADirectoryError:
+        raise UnreadableFile(f"{path} is a folder: expected a file. Name the files in it.") from None
+    except PermissionError:
+        raise UnreadableFile(f"{path}: the file may not be read. Ask its owner for the right to read it.") from None
+    name = path.name
+    if not start.strip(b"\0 \t\r\n\xef\xbb\xbf"):
+        raise UnreadableFile(f"{name} is empty: expected a table of readings or rates. Download it again.")
+    if start.startswith(_ZIP):
+        return _zipped(path)
+    if start.startswith(_OLE):
+        return _compound(path)
+    if start[:2] in (b"\x09\x00", b"\x09\x02", b"\x09\x04", b"\x09\x08"):
+        return Content.XLS
+    if start.startswith(b"%PDF"):
+        raise UnreadableFile(f"{name} is a PDF: expected a spreadsheet or a text table. Ask for the download itself.")
+    probe = start.lstrip(b"\xef\xbb\xbf \t\r\n")[:512].lower()
+    if probe.startswith((b"<!doctype html", b"<html", b"<table", b"<?xml", b"<head", b"<meta")):
+        kind = "an XML document" if probe.startswith(b"<?xml") else "a web page (HTML)"
+        raise UnreadableFile(
+            f"{name} is {kind}, whatever its name says: expected a spreadsheet or a text table. "
+            "Open it in a spreadsheet program and save it as .xlsx."
+        )
+    wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
+    if not wide and b"\0" in start and start.count(b"\0") < len(start) // 4:
+        raise UnreadableFile(
+            f"{name} is neither a spreadsheet nor text (binary bytes at its start): "
+            "expected .xlsx, .xls or .csv. Export it again from the program it came from."
+        )
+    return Content.TEXT
+
+
+def _zipped(path: Path) -> Content:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, ValueError):
+        raise UnreadableFile(_damaged(path.name, "its archive is cut off or damaged")) from None
+    except Exception as error:  # zlib.error and whatever else a damaged archive makes the decompressor say
+        raise UnreadableFile(_damaged(path.name, str(error))) from error
+    if damaged is not None:
+        raise UnreadableFile(_damaged(path.name, f"its part {damaged} fails its checksum"))
+    if not any(name.startswith(("xl/workbook", "content.xml")) for name in names):
+        raise UnreadableFile(
+            f"{path.name} is an archive without a workbook in it: expected a spreadsheet. "
+            "If it is a .zip of downloads, unpack it and load the files in it."
+        )
+    return Content.XLSX
+
+
+def _compound(path: Path) -> Content:
+    data = path.read_bytes()
+    if "EncryptedPackage".encode("utf-16-le") in data:
+        raise UnreadableFile(_protected(path.name))
+    if not any(stream.encode("utf-16-le") in data for stream in ("Workbook", "Book")):
+        raise UnreadableFile(
+            f"{path.name} is an Office file without a workbook in it (a .doc or .msg?): expected a spreadsheet. "
+            "Save the table as .xlsx."
+        )
+    return Content.XLS
+
+
+def _damaged(name: str, what: str) -> str:
+    return f"{name} cannot be opened as a workbook: {what}. Expected a whole .xlsx or .xls file. Download it again."
+
+
+def _protected(name: str) -> str:
+    return (
+        f"{name} is protected by a password: expected an open workbook. Save it without a password and load it again."
+    )
+
+
+class Workbook:
+    """A workbook opened for its values.
+
+    :param path: an ``.xlsx`` or ``.xls`` file
+    :raises UnreadableFile: when it is no readable workbook
+    """
+
+    def __init__(self, path: Path) -> None:
+        import fastexcel
+
+        kind = content(path)
+        if kind is Content.TEXT:
+            raise UnreadableFile(
+                f"{path.name} is text, not a workbook, whatever its name says: expected .xlsx or .xls. "
+                "If it is a table with separators, rename it to .csv and load it again."
+            )
+        self.path = path
+        self.file = path.name
+        self.kind = kind
+        try:
+            self._reader = fastexcel.read_excel(str(path))
+        except Exception as error:
+            if "password" in str(error).lower() or "encrypt" in str(error).lower():
+                raise UnreadableFile(_protected(path.name)) from error
+            raise UnreadableFile(_damaged(path.name, _first_line(error))) from error
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the sheets, in order."""
+        return list(self._reader.sheet_names)
+
+    def frame(self, name: str, dtypes: Any = "string", rows: int | None = None) -> tuple[Any, int]:
+        """Load a sheet's cells into a Polars frame, every leading empty row kept.
+
+        :param dtypes: fastexcel's type, or column index -> type. A text that is no number is null in a float column
+        :param rows: load only so many rows
+        :returns: the frame, and how many empty columns lie left of its first one
+        """
+        try:
+            sheet = self._reader.load_sheet(name, header_row=None, skip_rows=0, n_rows=rows, dtypes=dtypes)
+            frame = sheet.to_polars()
+        except Exception as error:
+            raise UnreadableFile(_damaged(f"{self.file}, sheet {name},", _first_line(error))) from error
+        columns = sheet.available_columns()
+        return frame, (columns[0].absolute_index if columns else 0)
+
+    def sheet(self, name: str, rows: int | None = None) -> Sheet:
+        """Read a sheet's cells with the type each has in the file; ``rows`` limits how many rows."""
+        text, left = self.frame(name, "string", rows)
+        number, truth, moment = (self.frame(name, dtype, rows)[0] for dtype in ("float", "boolean", "datetime"))
+        columns: list[list[object]] = [[None] * text.height for _ in range(left)]
+        for index in range(text.width):
+            shown = text.to_series(index).to_list()
+            columns.append(
+                [
+                    None if value is None else _typed(value, *others)
+                    for value, *others in zip(
+                        shown,
+                        number.to_series(index).to_list(),
+                        truth.to_series(index).to_list(),
+                        moment.to_series(index).is_not_null().to_list(),
+                        strict=True,
+                    )
+                ]
+            )
+        return Sheet(self.file, name, [list(row) for row in zip(*columns, strict=True)])
+
+    def empty_cell(self, name: str, cells: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, str]]:
+        """Say of cells that came out empty which hold a formula or an error all the same.
+
+        :param cells: (row, column) from 0
+        :returns: (row, column, what the cell holds) for those that are not really empty
+
+        An ``.xls`` keeps a value beside every formula, so nothing is looked up there.
+        """
+        if self.kind is not Content.XLSX or not cells:
+            return
+        import openpyxl
+
+        wanted = set(cells)
+        top, bottom = min(row for row, _ in wanted), max(row for row, _ in wanted)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                book = openpyxl.load_workbook(self.path, read_only=True, data_only=False)
+        except Exception:  # openpyxl fails on some valid files that calamine reads: then nothing more can be said
+            return
+        try:
+            for line in book[name].iter_rows(min_row=top + 1, max_row=bottom + 1):
+                for found in line:
+                    value = getattr(found, "value", None)
+                    if value is None:
+                        continue
+                    place = (found.row - 1, found.column - 1)
+                    if place in wanted:
+                        yield (*place, str(getattr(value, "text", value)))
+        finally:
+            book.close()
+
+
+def open_sheets(path: Path) -> list[Sheet]:
+    """Read every sheet of a workbook.
+
+    :raises UnreadableFile: when it is missing, empty, damaged, protected or no workbook
+    """
+    book = Workbook(path)
+    return [book.sheet(name) for name in book.names]
+
+
+def uncalculated(where: str) -> str:
+    """Say that a formula has no value. :param where: file, sheet and cell."""
+    return (
+        f"{where} has a formula that was never calculated: expected a value. "
+        "Open it in a spreadsheet program, save, and load it again."
+    )
+
+
+def find_header(sheet: Sheet, wanted: Mapping[str, Collection[str]], required: Collection[str]) -> Header | None:
+    """Find the first row that names every required field.
+
+    :param wanted: canonical field -> the folded headers it goes by; of two columns with one field the left one counts
+    :param required: the fields without which a row is no header row
+    :returns: ``None`` when no row has them all
+    """
+    meaning = {name: canonical for canonical, names in wanted.items() for name in names}
+    needed = set(required)
+    for index, row in enumerate(sheet.rows):
+        columns: dict[str, int] = {}
+        unknown: dict[str, int] = {}
+        for column, value in enumerate(row):
+            if not isinstance(value, str) or not value.strip():
+                continue
+            canonical = meaning.get(fold(value))
+            if canonical is not None and canonical not in columns:
+                columns[canonical] = column
+            else:
+                unknown.setdefault(value.strip(), column)
+        if needed <= columns.keys():
+            return Header(index, columns, unknown)
+    return None
+
+
+def _typed(shown: str, number: float | None, truth: bool | None, is_moment: bool) -> object:
+    match = _MOMENT.fullmatch(shown) if is_moment and truth is None else None
+    if match:
+        moment = datetime(*(int(part) for part in match.groups()[:6]))  # type: ignore[arg-type]  # noqa: DTZ001
+        return moment.time() if moment.year == 1899 else moment
+    if truth is not None and number is not None:
+        return truth if shown in ("true", "false") else number
+    return shown
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+
+
+def is_spreadsheet_name(path: Path) -> bool:
+    """Say whether a file's name claims a spreadsheet."""
+    return path.suffix.lower() in _SPREADSHEET_SUFFIXES
