@@ -1,0 +1,174 @@
+"""Bill one contract for one period: usage and a tariff in, a :class:`~eisenergy.billing.model.Bill` out.
+
+Nothing here reads a file, a clock or a database. The caller passes the part of the billing month in which the contract is in
+force (:func:`in_force`); energy and demand are billed as measured in it, the municipal fee is charged whole, and a demand
+rate's days are weighted within it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from decimal import Decimal
+
+from eisenergy.accounts import Contract
+from eisenergy.billing import eispower
+from eisenergy.billing.corrections import Correction
+from eisenergy.billing.model import Bill, BillLine, BlockSummary, Indicators, LineCode, Provenance
+from eisenergy.findings import Finding
+from eisenergy.money import EXACT, fifteen_digits, product, quotient, total
+from eisenergy.period import Period
+from eisenergy.tariffs.model import Tariff
+from eisenergy.usage import EstimatedRange, Usage
+
+
+class NotBillable(ValueError):
+    """Usage, contract and tariff that do not fit each other. Says what was found and what to do."""
+
+
+def in_force(contract: Contract, period: Period) -> Period | None:
+    """Return the part of a period in which a contract is in force, ``None`` when it is not in force on any day."""
+    start = max(contract.start, period.start)
+    end = period.end if contract.end is None else min(contract.end, period.end)
+    return Period(start, end) if start < end else None
+
+
+def bill(
+    contract: Contract,
+    period: Period,
+    usage: Usage,
+    tariff: Tariff,
+    *,
+    timezone: str,
+    calendar_name: str,
+    estimated: Sequence[EstimatedRange] = (),
+    findings: Sequence[Finding] = (),
+    corrections: Sequence[Correction] = (),
+    provenance: Provenance | None = None,
+) -> Bill:
+    """Return what a contract owes for a period.
+
+    :param period: local dates billed: the billing month, or the part of it in which the contract is in force
+    :param usage: sums per tariff segment and block; its segments are cut where the tariff changes
+    :param timezone: IANA name; days and blocks are local to it
+    :param calendar_name: name of the block calendar that the usage was measured with
+    :param estimated: runs of estimated intervals, printed on the bill
+    :param findings: what was noticed about the data, printed on the bill
+    :param corrections: differences of earlier periods, see :mod:`eisenergy.billing.corrections`
+    :param provenance: versions and hashes of the inputs
+    :raises NotBillable: when usage, contract and tariff do not fit each other, or nothing was measured
+    :raises NotInForce: when a rate or value is missing on a day; names both
+    :raises AmbiguousDemandRate: when the rules do not say which demand rate applies
+
+    Source: requirements of EIS Power, "The bill (must equal the workbook)".
+    """
+    _check(contract, period, usage, tariff, timezone)
+    lines = eispower.lines(contract, period, usage, tariff, corrections)
+    by_code = {line.code: line for line in lines}
+    return Bill(
+        contract=contract,
+        period=period,
+        timezone=timezone,
+        currency=tariff.currency,
+        tariff=tariff.name,
+        calendar=calendar_name,
+        lines=lines,
+        blocks=_blocks(usage, by_code[LineCode.ENERGY]),
+        indicators=indicators(usage, by_code[LineCode.TOTAL].amount),
+        slots_expected=sum(usage.expected.values()),
+        slots_missing=usage.missing,
+        estimated=tuple(estimated),
+        findings=tuple(findings),
+        provenance=provenance,
+        rules=rules_of(tariff),
+    )
+
+
+def rules_of(tariff: Tariff) -> dict[str, str | list[str] | None]:
+    """Return a tariff's billing rules as JSON types."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value and str(value)
+        for name, value in asdict(tariff.rules).items()
+    }
+
+
+def _check(contract: Contract, period: Period, usage: Usage, tariff: Tariff, timezone: str) -> None:
+    who = f"contract {contract.number}"
+    if usage.meter != contract.meter.serial:
+        raise NotBillable(
+            f"{who}: the usage is of meter {usage.meter}, the contract's meter is {contract.meter.serial}. "
+            f"Measure the contract's meter."
+        )
+    if (usage.period, usage.timezone) != (period, timezone):
+        raise NotBillable(
+            f"{who}: the usage covers {usage.period} in {usage.timezone}, the bill is for {period} in {timezone}. "
+            f"Measure the usage for the period of the bill."
+        )
+    if in_force(contract, period) != period:
+        until = "open end" if contract.end is None else f"{contract.end:%Y-%m-%d}"
+        raise NotBillable(
+            f"{who}: in force from {contract.start:%Y-%m-%d} to {until}, the bill is for {period}. "
+            f"Bill the part in which it is in force."
+        )
+    if not set(tariff.segments(period)) <= set(_spans(usage.segments)):
+        raise NotBillable(
+            f"{who}: the usage is cut into {', '.join(map(str, usage.segments))}, tariff {tariff.name} changes at other "
+            f"dates: {', '.join(map(str, tariff.segments(period)))}. Measure the usage with the tariff's segments."
+        )
+    if usage.slots == 0:
+        raise NotBillable(
+            f"{who}: meter {usage.meter} has no interval in {period}, expected {sum(usage.expected.values())}. "
+            f"Import its readings, or estimate them."
+        )
+
+
+def _spans(segments: Sequence[Period]) -> list[Period]:
+    """Return every period that whole, consecutive segments make."""
+    return [Period(a.start, b.end) for n, a in enumerate(segments) for b in segments[n:]]
+
+
+def _blocks(usage: Usage, energy: BillLine) -> tuple[BlockSummary, ...]:
+    result = []
+    for block in usage.blocks:
+        parts = [part for part in energy.parts if part.block == block]
+        cells = usage.select(block=block)
+        peak = usage.peak(block)
+        result.append(
+            BlockSummary(
+                block=block,
+                kwh=usage.kwh(block),
+                kwh_export=usage.sum(lambda cell: cell.kwh_export, block=block),
+                energy_rate=parts[0].rate if len(parts) == 1 else None,
+                energy_amount=total(part.exact for part in parts),
+                max_kw=Decimal(0) if peak is None else peak.kw,
+                max_kw_at=None if peak is None else peak.at,
+                max_kw_ties=0 if peak is None else peak.ties,
+                slots=sum(cell.slots for cell in cells),
+                estimated=sum(cell.estimated for cell in cells),
+            )
+        )
+    return tuple(result)
+
+
+def indicators(usage: Usage, payable: Decimal) -> Indicators:
+    """Return load factor, power factor and all-in price, each to 15 digits.
+
+    :param payable: total of the bill [currency]
+
+    The mean power is over the hours of the intervals that are present, so a missing interval does not lower it.
+    """
+    kwh, peak = usage.kwh(), usage.peak()
+    kvarh = usage.sum(lambda cell: cell.kvarh)
+    start, end = usage.period.utc(usage.timezone)
+    expected = sum(usage.expected.values())
+    hours = quotient(
+        product(Decimal(int((end - start) / timedelta(seconds=1))), Decimal(usage.slots)),
+        product(Decimal(3600), Decimal(expected)),
+    )
+    apparent = EXACT.sqrt(total((product(kwh, kwh), product(kvarh, kvarh))))
+    return Indicators(
+        load_factor=None if peak is None or peak.kw <= 0 else fifteen_digits(quotient(kwh, product(hours, peak.kw))),
+        power_factor=None if kvarh.is_zero() else fifteen_digits(quotient(kwh, apparent)),
+        price_per_kwh=None if kwh <= 0 else fifteen_digits(quotient(payable, kwh)),
+    )
