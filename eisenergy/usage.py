@@ -8,11 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from eisenergy.money import total
+from eisenergy.money import decimal_of, total
 from eisenergy.period import Period
+
+if TYPE_CHECKING:  # billing imports the types above the line; it must not load polars, numpy or numba
+    import numpy as np
+    import numpy.typing as npt
+    import polars as pl
+
+    from eisenergy import kernels
+    from eisenergy.timeofuse import Runs
+
+
+class RepeatedReadings(ValueError):
+    """Readings that hold an interval twice, so that its energy would be billed twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,3 +178,127 @@ def shortfall(cell: UsageCell) -> Decimal:
 def excess(cell: UsageCell) -> Decimal:
     """Energy taken beyond the forecast [kWh]: sum of ``max(0, kWh - forecast)``."""
     return total((cell.kwh_over, -cell.forecast_over))
+
+
+def measure(meter: str, readings: pl.DataFrame, runs: Runs, *, period: Period, timezone: str) -> Usage:
+    """Sum a meter's readings per tariff segment, block and per-slot prices.
+
+    Rows of other meters, rows outside the period and rows without ``kwh_import`` are passed over; power missing from a row is
+    ``kwh_import`` per hour, reactive energy missing is ``kvar`` times the hours, deviation needs a forecast.
+
+    :param meter: serial
+    :param readings: one row per interval, columns of ``frames.READINGS``, in any order of time
+    :param runs: the compiled calendar over the period's tariff segments
+    :returns: exact decimals; a sum is the sum of the figures on paper while it has 15 digits at most
+    :raises RepeatedReadings: when an interval is there twice
+    :raises ValueError: when ``runs`` were compiled for another period or zone
+    :raises NotFinite: when a figure is infinite
+
+    Notes: per cell ``kwh = sum kWh[i]``, ``peak = max kW[i]``, ``forecast_short - kwh_short = sum max(0, forecast[i] - kWh[i])``,
+    ``kwh_over - forecast_over = sum max(0, kWh[i] - forecast[i])``.
+
+    Source: requirements of EIS Power, "The bill"; workbook cells B11:H14.
+    """
+    import numpy as np
+    import polars as pl
+
+    from eisenergy import kernels
+
+    span = Period(runs.segments[0].start, runs.segments[-1].end)
+    if (span, runs.timezone) != (period, timezone):
+        raise ValueError(
+            f"meter {meter}: the calendar was compiled for {span} in {runs.timezone}, the usage is asked for {period} in "
+            f"{timezone}. Compile it with compile_runs for that period."
+        )
+    rows = readings.filter(pl.col("meter") == meter).sort("start")
+    prices, group = _price_groups(rows)
+    cells = kernels.sum_cells(
+        kernels.Columns(
+            start=rows["start"].to_physical().to_numpy(),
+            kwh=_floats(rows["kwh_import"]),
+            kwh_export=_floats(rows["kwh_export"]),
+            kvarh=_floats(rows["kvarh"]),
+            kvar=_floats(rows["kvar"]),
+            kw=_floats(rows["kw"]),
+            forecast=_floats(rows["forecast_kwh"]),
+            estimated=(rows["quality"] == "estimated").to_numpy(),
+            group=group,
+        ),
+        kernels.Calendar(
+            start=runs.start_us,
+            end=runs.end_us,
+            cell=(runs.segment.astype(np.int64) * len(runs.blocks) + runs.block) * len(prices),
+        ),
+        cells=len(runs.segments) * len(runs.blocks) * len(prices),
+        hours=runs.minutes / 60,
+    )
+    if cells.tallies[kernels.REPEATED]:
+        raise RepeatedReadings(
+            f"meter {meter}: {cells.tallies[kernels.REPEATED]} intervals of {period} are there twice. Each interval has one row; "
+            "drop the repeats before measuring."
+        )
+    return Usage(
+        meter=meter,
+        period=period,
+        timezone=timezone,
+        segments=runs.segments,
+        blocks=runs.blocks,
+        cells=tuple(
+            _cell(cells, number, runs.blocks, prices)
+            for number in range(len(cells.peak))
+            if cells.counts[number, kernels.SLOTS]
+        ),
+        expected=dict(runs.expected),
+        has_forecast=bool(cells.tallies[kernels.FORECASTS]),
+    )
+
+
+def _cell(cells: kernels.Cells, number: int, blocks: tuple[str, ...], prices: list[SlotPrices]) -> UsageCell:
+    rest, group = divmod(number, len(prices))
+    segment, block = divmod(rest, len(blocks))
+    kwh, export, kvarh, forecast_short, kwh_short, forecast_over, kwh_over = map(
+        decimal_of, cells.sums[number].tolist()
+    )
+    ties, slots, estimated = cells.counts[number].tolist()
+    return UsageCell(
+        segment=segment,
+        block=blocks[block],
+        prices=prices[group],
+        kwh=kwh,
+        kwh_export=export,
+        kvarh=kvarh,
+        peak=Peak(
+            kw=decimal_of(float(cells.peak[number])),
+            at=datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(cells.peak_at[number])),
+            ties=ties,
+        ),
+        forecast_short=forecast_short,
+        kwh_short=kwh_short,
+        forecast_over=forecast_over,
+        kwh_over=kwh_over,
+        slots=slots,
+        estimated=estimated,
+    )
+
+
+def _floats(column: pl.Series) -> npt.NDArray[np.float64]:
+    """Return a column as floats, NaN for null."""
+    return column.fill_null(float("nan")).to_numpy()
+
+
+def _price_groups(rows: pl.DataFrame) -> tuple[list[SlotPrices], npt.NDArray[np.int32]]:
+    """Number the distinct sets of per-slot prices in order of time; prices are the same when 15 digits of them are."""
+    import numpy as np
+
+    columns = rows.select("loss_factor", "ftpms", "cost_pos", "cost_neg").fill_nan(None)
+    group = np.zeros(len(rows), dtype=np.int32)
+    numbers: dict[tuple[Decimal | None, ...], int] = {}
+    seen: dict[tuple[float | None, ...], int] = {}
+    for position, row in enumerate(columns.iter_rows()):
+        number = seen.get(row)
+        if number is None:
+            key = tuple(None if price is None else decimal_of(price) for price in row)
+            number = seen[row] = numbers.setdefault(key, len(numbers))
+        group[position] = number
+    prices = [SlotPrices(loss_factor=a, ftpms=b, cost_pos=c, cost_neg=d) for a, b, c, d in numbers]
+    return prices or [SlotPrices()], group
