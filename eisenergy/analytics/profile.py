@@ -1,0 +1,68 @@
+"""Shapes of consumption: by block and day, by weekday and hour, by duration. For charts; nothing here is billed.
+
+Every function takes the frame of slots of ``desk.CustomerMonth``: one row per interval of 15 minutes with ``local`` (local time
+without zone), ``day``, ``hour`` (0 to 23), ``weekday`` (1 is Monday), ``block``, ``kwh`` and ``kw``. Intervals without a reading
+may be absent or null; they are in no mean.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+SATURDAY = 6
+
+
+def daily_by_block(slots: pl.DataFrame) -> pl.DataFrame:
+    """Return the energy of every day and block.
+
+    :returns: ``day``, ``block``, ``kwh`` [kWh], in order of days, and of first appearance of the blocks in the month. Every day
+        has a row per block, zero where it took nothing, so that areas stack without holes.
+    """
+    blocks = slots.select("block").unique(maintain_order=True).with_row_index("rank")
+    sums = slots.group_by("day", "block").agg(pl.col("kwh").sum())
+    return (
+        slots.select("day")
+        .unique()
+        .join(blocks, how="cross")
+        .join(sums, on=["day", "block"], how="left", validate="1:1")
+        .sort("day", "rank")
+        .select("day", "block", pl.col("kwh").fill_null(0.0))
+    )
+
+
+def heat_map(slots: pl.DataFrame) -> pl.DataFrame:
+    """Return the mean power by weekday and hour.
+
+    :returns: ``weekday`` (1 is Monday), ``hour``, ``kw`` [kW], ``slots`` (intervals behind the mean), sorted
+    """
+    return (
+        slots.drop_nulls("kw")
+        .group_by("weekday", "hour")
+        .agg(pl.col("kw").mean(), pl.len().cast(pl.Int64).alias("slots"))
+        .sort("weekday", "hour")
+    )
+
+
+def load_profile(slots: pl.DataFrame) -> pl.DataFrame:
+    """Return mean, lowest and highest power per hour of the day, for weekdays and for weekends.
+
+    :returns: ``days`` (``weekday`` or ``weekend``), ``hour``, ``mean_kw``, ``min_kw``, ``max_kw`` [kW], sorted
+    """
+    days = pl.when(pl.col("weekday") < SATURDAY).then(pl.lit("weekday")).otherwise(pl.lit("weekend")).alias("days")
+    kw = pl.col("kw")
+    return (
+        slots.drop_nulls("kw")
+        .group_by(days, "hour")
+        .agg(kw.mean().alias("mean_kw"), kw.min().alias("min_kw"), kw.max().alias("max_kw"))
+        .sort("days", "hour")
+    )
+
+
+def load_duration(slots: pl.DataFrame) -> pl.DataFrame:
+    """Return the power in falling order: how much of the time the load was at least that high.
+
+    :returns: ``share`` (share of the intervals up to and with this one, above 0 and up to 1), ``kw`` [kW]
+    """
+    ordered = slots.drop_nulls("kw").sort("kw", descending=True)
+    share = (pl.int_range(1, pl.len() + 1) / pl.len()).alias("share")
+    return ordered.select(share, "kw")

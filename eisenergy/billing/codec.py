@@ -1,0 +1,99 @@
+"""A bill as JSON types and back without loss, and the hash of what determines its amounts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from eisenergy.accounts import Contract, Sourced
+from eisenergy.billing.corrections import Correction
+from eisenergy.billing.engine import rules_of
+from eisenergy.billing.model import Bill
+from eisenergy.masters import codec
+from eisenergy.money import EXACT
+from eisenergy.period import Dated, NotInForce, Period
+from eisenergy.tariffs.model import Tariff
+
+
+def dump(bill: Bill) -> dict[str, Any]:
+    """Return a bill as JSON types: decimals and dates as text, tuples as lists, mappings as lists of pairs."""
+    return codec.dump(bill)
+
+
+def load(data: Mapping[str, Any]) -> Bill:
+    """Read what :func:`dump` wrote; the result equals the bill that was written.
+
+    :raises eisenergy.masters.codec.BadRecord: naming the field that is missing, unknown or of another type
+    """
+    return codec.load(Bill, data)
+
+
+def input_hash(
+    contract: Contract,
+    period: Period,
+    readings_hash: str,
+    tariff: Tariff,
+    *,
+    timezone: str,
+    calendar_version: str,
+    code_version: str,
+    corrections: Sequence[Correction] = (),
+) -> str:
+    """Return the sha256 over everything that determines the amounts of a bill, and over nothing else.
+
+    A customer's new telephone number does not change it, nor does a rate that comes into force after the period.
+
+    :param readings_hash: hash of the readings used, estimated ones included
+    :param calendar_version: hash of the block calendar
+    :param code_version: version of eisenergy
+    :returns: 64 hexadecimal digits, of the canonical JSON form (sorted keys, decimals without trailing zeros)
+    """
+    facts = {
+        "contract": contract.number,
+        "meter": contract.meter.serial,
+        "loss_factor": None if contract.loss_factor is None else _plain(contract.loss_factor),
+        "municipal_fee": _plain(contract.municipal_fee),
+        "retention_rate": _plain(contract.retention_rate),
+        "discount_rate": _plain(contract.discount_rate),
+        "period": [period.start.isoformat(), period.end.isoformat()],
+        "timezone": timezone,
+        "calendar": calendar_version,
+        "readings": readings_hash,
+        "currency": tariff.currency,
+        "rules": rules_of(tariff),
+        "prices": [_in_force(tariff, segment) for segment in tariff.segments(period)],
+        "corrections": [[item.month, item.invoice, _digits(item.difference)] for item in corrections],
+        "code": code_version,
+    }
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _in_force(tariff: Tariff, segment: Period) -> dict[str, Any]:
+    """Every price in force in a segment; a rate that changes inside the period makes a segment of its own."""
+    prices = {
+        f"{kind}/{block}": _at(dated, segment)
+        for kind, blocks in tariff.rates.items()
+        for block, dated in blocks.items()
+    }
+    scalars = {str(kind): _at(dated, segment) for kind, dated in tariff.scalars.items()}
+    return {"from": segment.start.isoformat(), "rates": prices, "values": scalars}
+
+
+def _at(dated: Dated[Sourced], segment: Period) -> str | None:
+    try:
+        return _plain(dated.at(segment.start))
+    except NotInForce:
+        return None
+
+
+def _plain(entry: Sourced) -> str:
+    return _digits(entry.value)
+
+
+def _digits(value: Decimal) -> str:
+    """The number without trailing zeros, so that 0.010 and 0.01 are one."""
+    return f"{EXACT.normalize(value):f}"
