@@ -1,0 +1,192 @@
+"""Write the demonstration's files, and a manifest that says what is in them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from eisenergy.period import BillingMonth
+from eisenergy.samples.loads import PROFILES, QUARTER, Slot, series
+from eisenergy.samples.plan import (
+    BLEMISHES,
+    MONTHS,
+    REGISTER_AT,
+    SEED,
+    SHIPPED,
+    Blemish,
+    Prices,
+    Supply,
+    prices,
+    supplies,
+)
+from eisenergy.samples.shapes import SHAPES, Content, Line, Shape
+
+MANIFEST: Final = "manifest.json"
+
+
+def write(out: Path, *, masters: Path, months: Sequence[str] = MONTHS, seed: int = SEED) -> tuple[Path, ...]:
+    """Write the readings of the customers of the master, the same bytes every time.
+
+    Beside the readings lies ``manifest.json``: every file with its hash, and per meter and month what was put where and the
+    sums a reader must find. It is not among the returned paths, so these can be read as they are.
+
+    :param out: folder to write to; made where it is missing
+    :param masters: folder of the shipped reference files
+    :param months: billing months, ``2020-09`` to ``2021-09``; months that a shipped file holds are left out
+    :param seed: another number makes other loads
+    :returns: the files of readings, sorted
+    :raises ValueError: for a month outside the demonstration
+    :raises BadMasters: when a reference file cannot serve
+    """
+    unknown = [month for month in months if month not in MONTHS]
+    if unknown:
+        raise ValueError(f"no samples for {', '.join(unknown)}: expected months from {MONTHS[0]} to {MONTHS[-1]}")
+    wanted = [BillingMonth.parse(month) for month in sorted(set(months))]
+    tariff = prices(masters)
+    files: list[dict[str, Any]] = []
+    readings: list[dict[str, Any]] = []
+    written: list[Path] = []
+    for supply in supplies(masters):
+        lines = _months(supply, seed)
+        mine = [month for month in wanted if month in lines and (supply.meter, str(month)) not in SHIPPED]
+        shape = SHAPES[supply.shape]
+        for _, group in groupby(mine, key=lambda month: (month.year, (month.month - 1) // shape.months)):
+            together = list(group)
+            path = out / _place(supply, shape, together)
+            data = _render(supply, shape, tariff, together, lines)
+            _put(path, data)
+            written.append(path)
+            name = path.relative_to(out).as_posix()
+            files.append(
+                {
+                    "file": name,
+                    "sha256": hashlib.sha256(data).hexdigest(),
+                    "meter": supply.meter,
+                    "months": [str(month) for month in together],
+                    "shape": supply.shape,
+                }
+            )
+            readings += [_account(supply, month, lines[month], name) for month in together]
+    manifest = {
+        "seed": seed,
+        "files": sorted(files, key=lambda entry: str(entry["file"])),
+        "readings": readings,
+        "shipped": [
+            {"meter": meter, "month": month, "file": name}
+            for (meter, month), name in SHIPPED.items()
+            if month in {str(each) for each in wanted}
+        ],
+    }
+    _put(out / MANIFEST, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+    return tuple(sorted(written))
+
+
+def _months(supply: Supply, seed: int) -> dict[BillingMonth, list[Line]]:
+    """Every month of a supply, without blemishes; the register runs through."""
+    end = BillingMonth.parse(MONTHS[-1]).period.end
+    slots = list(series(PROFILES[supply.profile], supply.contracted_kw, supply.start, end, f"{seed}/{supply.meter}"))
+    register, register_export = _opening(supply, slots), int(supply.meter) % 7919 * 1000
+    months: dict[BillingMonth, list[Line]] = {}
+    for slot in slots:
+        register += slot.wh
+        register_export += slot.wh_export
+        month = BillingMonth(slot.start.year, slot.start.month)
+        months.setdefault(month, []).append(Line(slot, 0, register, register_export))
+    return months
+
+
+def _opening(supply: Supply, slots: list[Slot]) -> int:
+    """Import register at the start of supply [Wh]: where a shipped file goes on, such that it does."""
+    if supply.meter not in REGISTER_AT:
+        return int(supply.meter) % 104_729 * 1000
+    day, register = REGISTER_AT[supply.meter]
+    return register - sum(slot.wh for slot in slots if slot.start.date() < day)
+
+
+def _place(supply: Supply, shape: Shape, months: list[BillingMonth]) -> Path:
+    folder = str(months[0]) if len(months) == 1 else f"{months[0]} a {months[-1]}"
+    return Path(folder) / shape.name.format(meter=supply.meter)
+
+
+def _render(
+    supply: Supply,
+    shape: Shape,
+    tariff: Prices,
+    months: list[BillingMonth],
+    lines: dict[BillingMonth, list[Line]],
+) -> bytes:
+    rows: list[Line] = []
+    for month in months:
+        blemish = BLEMISHES.get((supply.meter, str(month)), Blemish())
+        rows += _spoil(lines[month], blemish)
+    start: date = months[0].period.start
+    return shape.render(Content(supply, tariff, start, months[-1].period.end, rows))
+
+
+def _range(place: tuple[str, int] | None) -> set[datetime]:
+    if place is None:
+        return set()
+    start = datetime.fromisoformat(place[0])
+    return {start + n * QUARTER for n in range(place[1])}
+
+
+def _spoil(lines: list[Line], blemish: Blemish) -> Iterator[Line]:
+    """The lines as they are written."""
+    gap, twice = _range(blemish.gap), _range(blemish.repeat)
+    late = {datetime.fromisoformat(blemish.late[0]): blemish.late[1]} if blemish.late else {}
+    for line in lines:
+        start = line.slot.start
+        if start in gap:
+            continue
+        row = line._replace(late=late[start]) if start in late else line
+        yield row
+        if start in twice:
+            yield row
+
+
+def _account(supply: Supply, month: BillingMonth, lines: list[Line], name: str) -> dict[str, Any]:
+    """What a reader must find of one meter and month, as exact decimals in text."""
+    blemish = BLEMISHES.get((supply.meter, str(month)), Blemish())
+    gap = _range(blemish.gap)
+    kept = [line.slot for line in lines if line.slot.start not in gap]
+    if blemish.gap:
+        start = datetime.fromisoformat(blemish.gap[0])
+        missing = [{"from": start.isoformat(), "until": (start + blemish.gap[1] * QUARTER).isoformat()}]
+    else:
+        missing = []
+    late = [{"start": blemish.late[0], "stamped_seconds_late": blemish.late[1]}] if blemish.late else []
+    return {
+        "contract": supply.contract,
+        "meter": supply.meter,
+        "month": str(month),
+        "file": name,
+        "slots": len(kept),
+        "missing_slots": len(gap),
+        "missing": missing,
+        "repeated_rows": blemish.repeat[1] if blemish.repeat else 0,
+        "off_grid": late,
+        "kwh_import": _kwh(sum(slot.wh for slot in kept)),
+        "kwh_export": _kwh(sum(slot.wh_export for slot in kept)),
+        "kvarh": _kwh(sum(slot.varh for slot in kept)),
+        "kwh_import_with_gap": _kwh(sum(line.slot.wh for line in lines)),
+        "max_kw": _kwh(4 * max(slot.wh for slot in kept)),
+        "register_at_end": _kwh(lines[-1].register),
+    }
+
+
+def _kwh(wh: int) -> str:
+    return f"{wh // 1000}.{wh % 1000:03d}"
+
+
+def _put(path: Path, data: bytes) -> None:
+    """Write a file whole: a reader sees the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_bytes(data)
+    part.replace(path)
