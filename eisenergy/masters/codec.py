@@ -52,7 +52,7 @@ def _fields(cls: Any) -> dict[str, Any]:
     origin = typing.get_origin(cls) or cls
     hints = typing.get_type_hints(origin)
     given = dict(zip(getattr(origin, "__parameters__", ()), typing.get_args(cls), strict=False))
-    return {field.name: _bind(hints[field.name], given) for field in dataclasses.fields(origin)}
+    return {field.name: _bind(hints[field.name], given) for field in dataclasses.fields(origin) if field.init}
 
 
 def _bind(hint: Any, given: Mapping[Any, Any]) -> Any:

@@ -1,0 +1,315 @@
+"""The customer master: one row of a spreadsheet per contract, each number with the cell it came from.
+
+A row with a fault is left out and reported; the other rows go on. Columns nobody asked for are kept in the contract's notes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from eisenergy.accounts import Contract, Customer, Meter, Site, Sourced
+from eisenergy.findings import Finding, blocking, info
+from eisenergy.money import quotient
+from eisenergy.sheets import cell, fold
+from eisenergy.tariffs.table import BadCell, BadTable, Table, open_table, text_of
+
+_COLUMNS: Final = {
+    "name": ("Cliente", "Nombre del cliente", "Nombre", "Razón social", "Customer", "Customer name", "Client"),
+    "number": (
+        "Contrato No.",
+        "Contrato",
+        "No. de contrato",
+        "Número de contrato",
+        "Contract No.",
+        "Contract",
+        "Contract number",
+    ),
+    "meter": ("Medidor", "Medidor No.", "No. de medidor", "Serie del medidor", "Meter", "Meter serial", "Meter No."),
+    "tariff": ("Tarifa", "Pliego", "Tariff", "Rate plan"),
+    "start": ("Fecha inicio", "Fecha de inicio", "Inicio de suministro", "Start date", "Supply start"),
+    "end": ("Fecha fin", "Fecha de fin", "Fin de suministro", "End date", "Supply end"),
+    "nit": ("NIT", "Tax ID"),
+    "ncr": ("NCR", "NRC", "Registro IVA", "VAT registration"),
+    "address": ("Dirección", "Domicilio", "Address"),
+    "municipality": ("Municipio", "Municipality"),
+    "phone": ("Teléfono", "Tel.", "Phone", "Telephone"),
+    "email": ("Correo", "Correo electrónico", "E-mail", "Email"),
+    "activity": ("Actividad económica", "Actividad", "Giro", "Economic activity", "Activity"),
+    "node": ("Nodo", "Nodo de red", "Node", "Network node"),
+    "contracted_kw": ("Potencia contratada", "Contracted power", "Contracted demand"),
+    "loss_factor": ("Factor pérdidas", "Factor de pérdidas", "Loss factor"),
+    "municipal_fee": ("Tasa municipal", "Tasas municipales", "Municipal fee", "Municipal fees"),
+    "retention": ("Retención", "Retención %", "Retención IVA", "Retention", "Withholding"),
+    "discount": ("Descuento", "Descuento %", "Discount"),
+}
+_REQUIRED: Final = ("name", "number", "meter")
+_UNITS: Final = {
+    "contracted_kw": ("kw",),
+    "municipal_fee": ("usd", "us$", "$", "usd/mes", "usd/month"),
+    "loss_factor": ("usd/kwh", "us$/kwh", "$/kwh"),
+}
+_HUNDRED: Final = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomersResult:
+    """What a customer master holds.
+
+    :param contracts: the rows without fault, in the order of the file
+    :param findings: a blocking one per faulty cell (its contract is left out), an informative one per unknown column
+    """
+
+    contracts: tuple[Contract, ...]
+    findings: tuple[Finding, ...]
+
+
+def read(
+    path: Path, *, tariff: str | None = None, start: date | None = None, sheet: str | None = None
+) -> CustomersResult:
+    """Read a customer master such as ``Datos de clientes para facturación.xlsx``.
+
+    ``Retención %`` and ``Descuento %`` hold percent: 1.5 is the share 0.015. A last day of supply (``Fecha fin``) is inclusive. An
+    empty fee, retention or discount is zero.
+
+    :param tariff: the tariff where the file names none
+    :param start: the first day of supply where the file names none
+    :param sheet: the sheet to read; by default the only one that has the table
+    :raises BadTable: when no sheet has the table, or a column's unit is another than expected
+    :raises UnreadableFile: when the file is no readable workbook
+
+    Source: requirements of EIS Power, "Files that arrive".
+    """
+    required = (*_REQUIRED, *(() if tariff else ("tariff",)), *(() if start else ("start",)))
+    table = open_table(path, _COLUMNS, required, sheet=sheet)
+    _check_units(table)
+    if not table.rows:
+        raise BadTable(f"{table.at_header('name')}: no customers below the header. Add a row per contract.")
+    findings: list[Finding] = []
+    read_rows: dict[int, Contract] = {}
+    for row in table.rows:
+        reader = _Row(table, row, tariff, start)
+        contract = reader.contract()
+        if contract is None:
+            findings += reader.faults
+        else:
+            read_rows[row] = contract
+    repeated = {row: finding for row, finding in _repeated(table, read_rows)}
+    contracts = tuple(contract for row, contract in read_rows.items() if row not in repeated)
+    return CustomersResult(contracts=contracts, findings=(*findings, *repeated.values(), *_unknown(table)))
+
+
+class _Row:
+    """One row on its way to a contract; collects every fault instead of stopping at the first."""
+
+    def __init__(self, table: Table, row: int, tariff: str | None, start: date | None) -> None:
+        self.table = table
+        self.row = row
+        self.default_tariff = tariff
+        self.default_start = start
+        self.faults: list[Finding] = []
+
+    def contract(self) -> Contract | None:
+        """Return the contract, ``None`` when the row has a fault."""
+        number = self.needed("number", "EIS-0001")
+        name = self.needed("name", "Aceros de Ateos, S.A. de C.V.")
+        serial = self.needed("meter", "5614086")
+        tariff = self.text("tariff") or self.default_tariff or self.needed("tariff", "EIS-TOU")
+        start, end = self.start(), self.end()
+        if start and end and end <= start:
+            self.fault(
+                BadCell(
+                    "unreadable-date",
+                    self.table.at(self.row, "end"),
+                    f"the last day of supply lies before the first, {start}. Correct one of them.",
+                )
+            )
+        contracted, losses = self.amount("contracted_kw"), self.amount("loss_factor")
+        fee = self.amount("municipal_fee") or self.zero("municipal_fee")
+        retention, discount = self.share("retention"), self.share("discount")
+        address, municipality = self.text("address"), self.text("municipality")
+        customer = Customer(
+            code=number,
+            name=name,
+            nit=self.text("nit"),
+            ncr=self.text("ncr"),
+            address=address,
+            municipality=municipality,
+            phone=self.text("phone"),
+            email=self.text("email"),
+            activity=self.text("activity"),
+        )
+        meter = Meter(serial=serial, site=Site(node=self.text("node"), municipality=municipality, address=address))
+        if self.faults or start is None:
+            return None
+        return Contract(
+            number=number,
+            customer=customer,
+            meter=meter,
+            tariff=tariff,
+            contracted_kw=contracted,
+            loss_factor=losses,
+            municipal_fee=fee,
+            retention_rate=retention,
+            discount_rate=discount,
+            start=start,
+            end=end,
+            notes=self.notes(),
+        )
+
+    def fault(self, error: BadCell) -> None:
+        try:
+            number = self.table.text(self.row, "number")
+        except BadCell:
+            number = ""
+        sheet = self.table.sheet
+        self.faults.append(
+            blocking(
+                error.code,
+                number or f"{sheet.file}, row {self.row + 1}",
+                str(error),
+                file=sheet.file,
+                sheet=sheet.name,
+                cell=error.where.rpartition(" ")[2],
+            )
+        )
+
+    def text(self, field: str) -> str:
+        try:
+            return self.table.text(self.row, field)
+        except BadCell as error:
+            self.fault(error)
+            return ""
+
+    def needed(self, field: str, example: str) -> str:
+        try:
+            return self.table.needed(self.row, field, example)
+        except BadCell as error:
+            self.fault(error)
+            return ""
+
+    def amount(self, field: str) -> Sourced | None:
+        """An amount that is zero or more, ``None`` where the cell is empty."""
+        if not self.table.has(field):
+            return None
+        try:
+            number = self.table.positive(self.row, field)
+        except BadCell as error:
+            self.fault(error)
+            return None
+        return None if number is None else Sourced(number, self.table.origin(self.row, field))
+
+    def share(self, field: str) -> Sourced:
+        """A share from a column of percent."""
+        amount = self.amount(field)
+        if amount is None:
+            return self.zero(field)
+        if amount.value > _HUNDRED:
+            self.fault(
+                BadCell(
+                    "share-above-one",
+                    self.table.at(self.row, field),
+                    f"found {amount.value} %, expected 0 to 100 in {self.table.heading(field)!r}. Correct it; 1 means 1 %.",
+                )
+            )
+        return Sourced(quotient(amount.value, _HUNDRED), amount.origin)
+
+    def zero(self, field: str) -> Sourced:
+        where = self.table.origin(self.row, field) if self.table.has(field) else self.table.sheet.file
+        return Sourced(Decimal(0), f"{where} (empty: none)")
+
+    def start(self) -> date | None:
+        day = self.day("start") or self.default_start
+        if day is None and not self.table.text(self.row, "start"):
+            self.needed("start", "2020-09-01")
+        return day
+
+    def end(self) -> date | None:
+        day = self.day("end")
+        return None if day is None else day + timedelta(days=1)
+
+    def day(self, field: str) -> date | None:
+        if not self.table.has(field):
+            return None
+        try:
+            return self.table.day(self.row, field)
+        except BadCell as error:
+            self.fault(error)
+            return None
+
+    def notes(self) -> dict[str, str]:
+        """Every filled cell of a column nobody asked for, under its header or its letter."""
+        table = self.table
+        known = set(table.header.columns.values())
+        names = {column: name for name, column in table.header.unknown.items()}
+        line = table.sheet.rows[self.row]
+        cells = {names.get(c, f"column {cell(0, c)[:-1]}"): text_of(v) for c, v in enumerate(line) if c not in known}
+        return {name: text for name, text in cells.items() if text}
+
+
+def _check_units(table: Table) -> None:
+    for field, units in _UNITS.items():
+        unit = table.unit(field) if table.has(field) else None
+        if unit is not None and unit.casefold().replace(" ", "") not in units:
+            raise BadTable(
+                f"{table.at_header(field)}: found the unit {unit!r}, expected {units[0]}. Convert the column and correct the header."
+            )
+    for field in ("retention", "discount"):
+        if not table.has(field) or "%" in table.heading(field) or _says_percent(table.heading(field)):
+            continue
+        if any(table.sheet.rows[row][table.header.columns[field]] not in (None, "", 0) for row in table.rows):
+            raise BadTable(
+                f"{table.at_header(field)}: {table.heading(field)!r} does not say whether 1 means 1 % or all of it, "
+                f"expected a column of percent. Name it {table.heading(field) + ' %'!r} and type 1 for 1 %."
+            )
+
+
+def _says_percent(heading: str) -> bool:
+    return any(word in ("pct", "percent", "porcentaje", "porciento") for word in fold(heading).split())
+
+
+def _repeated(table: Table, contracts: dict[int, Contract]) -> Iterable[tuple[int, Finding]]:
+    """Rows that claim the same contract number, or the same meter for the same days: none of them is taken."""
+    for (row, one), (other_row, other) in itertools.permutations(contracts.items(), 2):
+        if one.number.casefold() == other.number.casefold():
+            field, code, what = "number", "duplicate-contract", f"contract {one.number}"
+        elif one.meter.serial == other.meter.serial and _overlap(one, other):
+            field, code, what = "meter", "duplicate-meter", f"meter {one.meter.serial}"
+        else:
+            continue
+        yield (
+            row,
+            blocking(
+                code,
+                one.number,
+                f"{table.at(row, field)}: {what} is given again in {table.at(other_row, field)}, expected it once. "
+                "Correct one of the rows, or end the earlier contract before the later starts.",
+                file=table.sheet.file,
+                sheet=table.sheet.name,
+                cell=cell(row, table.header.columns[field]),
+            ),
+        )
+
+
+def _overlap(one: Contract, other: Contract) -> bool:
+    return (one.end is None or other.start < one.end) and (other.end is None or one.start < other.end)
+
+
+def _unknown(table: Table) -> list[Finding]:
+    sheet = table.sheet
+    return [
+        info(
+            "unknown-column",
+            sheet.file,
+            f"{sheet.at(table.header.row, column)}: the column {heading!r} is not known; it is kept in the contract's notes.",
+            file=sheet.file,
+            sheet=sheet.name,
+            cell=cell(table.header.row, column),
+        )
+        for heading, column in table.header.unknown.items()
+    ]
