@@ -51,12 +51,14 @@ class Shape:
     """How a customer's files look.
 
     :param name: file name; ``{meter}`` stands for the serial
-    :param months: months one file covers, counted from January
     :param render: makes the bytes
+    :param carries: quantities the file holds beside the energy taken
+    :param months: months one file covers, counted from January
     """
 
     name: str
     render: Callable[[Content], bytes]
+    carries: frozenset[str]
     months: int = 1
 
 
@@ -261,14 +263,16 @@ def _workbook(content: Content) -> bytes:
     return workbook.workbook([(f"Nodo {content.supply.node} {content.supply.meter}", rows)])
 
 
+_METERED: Final = frozenset({"kwh_export", "kvarh", "register_kwh"})
+
 SHAPES: Final = {
-    "analyst": Shape("Procesamiento {meter}.xlsx", _analyst),
-    "log": Shape("{meter}.csv", lambda content: _log(content, register_first=False)),
-    "workbook": Shape("Nodo {meter}.xlsx", _workbook),
-    "register-first log": Shape("{meter}.csv", lambda content: _log(content, register_first=True)),
-    "cp1252": Shape("{meter}.csv", _cp1252),
-    "iso": Shape("{meter}.csv", _iso),
-    "english": Shape("{meter}.xlsx", _english),
-    "several months": Shape("{meter}.csv", _two_way, months=4),
+    "analyst": Shape("Procesamiento {meter}.xlsx", _analyst, frozenset({"forecast_kwh"})),
+    "log": Shape("{meter}.csv", lambda content: _log(content, register_first=False), _METERED),
+    "workbook": Shape("Nodo {meter}.xlsx", _workbook, frozenset({"kvarh", "forecast_kwh"})),
+    "register-first log": Shape("{meter}.csv", lambda content: _log(content, register_first=True), _METERED),
+    "cp1252": Shape("{meter}.csv", _cp1252, frozenset({"kvarh"})),
+    "iso": Shape("{meter}.csv", _iso, frozenset({"kvarh"})),
+    "english": Shape("{meter}.xlsx", _english, frozenset({"kvarh"})),
+    "several months": Shape("{meter}.csv", _two_way, _METERED, months=4),
 }
 """Name of a shape -> how its files look."""

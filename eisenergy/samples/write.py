@@ -151,32 +151,32 @@ def _spoil(lines: list[Line], blemish: Blemish) -> Iterator[Line]:
 
 
 def _account(supply: Supply, month: BillingMonth, lines: list[Line], name: str) -> dict[str, Any]:
-    """What a reader must find of one meter and month, as exact decimals in text."""
+    """What a reader must find of one meter and month: exact decimals in text, ``None`` where the file does not say."""
     blemish = BLEMISHES.get((supply.meter, str(month)), Blemish())
     gap = _range(blemish.gap)
     kept = [line.slot for line in lines if line.slot.start not in gap]
-    if blemish.gap:
-        start = datetime.fromisoformat(blemish.gap[0])
-        missing = [{"from": start.isoformat(), "until": (start + blemish.gap[1] * QUARTER).isoformat()}]
-    else:
-        missing = []
-    late = [{"start": blemish.late[0], "stamped_seconds_late": blemish.late[1]}] if blemish.late else []
+    carried = {
+        "kwh_export": sum(slot.wh_export for slot in kept),
+        "kvarh": sum(slot.varh for slot in kept),
+        "forecast_kwh": sum(slot.forecast_wh for slot in kept),
+        "register_kwh": lines[-1].register,
+    }
+    carries = SHAPES[supply.shape].carries
     return {
         "contract": supply.contract,
         "meter": supply.meter,
         "month": str(month),
         "file": name,
         "slots": len(kept),
-        "missing_slots": len(gap),
-        "missing": missing,
-        "repeated_rows": blemish.repeat[1] if blemish.repeat else 0,
-        "off_grid": late,
+        "missing": [{"from": min(gap).isoformat(), "until": (max(gap) + QUARTER).isoformat(), "slots": len(gap)}]
+        if gap
+        else [],
+        "repeated": sorted(start.isoformat() for start in _range(blemish.repeat)),
+        "off_grid": [{"start": blemish.late[0], "seconds_late": blemish.late[1]}] if blemish.late else [],
         "kwh_import": _kwh(sum(slot.wh for slot in kept)),
-        "kwh_export": _kwh(sum(slot.wh_export for slot in kept)),
-        "kvarh": _kwh(sum(slot.varh for slot in kept)),
-        "kwh_import_with_gap": _kwh(sum(line.slot.wh for line in lines)),
+        "kwh_import_in_gap": _kwh(sum(line.slot.wh for line in lines if line.slot.start in gap)),
         "max_kw": _kwh(4 * max(slot.wh for slot in kept)),
-        "register_at_end": _kwh(lines[-1].register),
+        **{name: _kwh(value) if name in carries else None for name, value in carried.items()},
     }
 
 
