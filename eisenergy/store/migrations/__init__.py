@@ -1,0 +1,1 @@
+"""Alembic's migrations; they ship with the package and run when a database is opened."""

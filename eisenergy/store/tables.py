@@ -1,0 +1,215 @@
+"""The tables of the ``eisenergy`` schema, as the migrations make them.
+
+Every table belongs to a tenant: it has a ``client`` column, its keys begin with it, and row-level security is enabled and
+forced on it (see ``migrations/policies.py``). ``document`` holds a central type as ``masters.codec.dump`` writes it; the columns
+beside it are what queries and constraints need.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Computed,
+    Date,
+    DateTime,
+    ForeignKeyConstraint,
+    Identity,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, JSONB
+
+SCHEMA: Final = "eisenergy"
+metadata: Final = MetaData(schema=SCHEMA)
+
+_instant = DateTime(timezone=True)
+
+
+def _client(*, key: bool = True) -> Column[str]:
+    return Column("client", Text, primary_key=key, nullable=False)
+
+
+def _document() -> Column[object]:
+    return Column("document", JSONB, nullable=False)
+
+
+clients: Final = Table("clients", metadata, _client(), _document())
+
+customers: Final = Table(
+    "customers",
+    metadata,
+    _client(),
+    Column("customer", Text, primary_key=True),
+    _document(),
+    ForeignKeyConstraint(["client"], ["eisenergy.clients.client"]),
+)
+
+contracts: Final = Table(
+    "contracts",
+    metadata,
+    _client(),
+    Column("contract", Text, primary_key=True),
+    Column("customer", Text, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("tariff", Text, nullable=False),
+    Column("starts", Date, nullable=False),
+    Column("ends", Date),
+    Column("valid", DATERANGE, Computed("daterange(starts, ends)", persisted=True)),
+    _document(),
+    ForeignKeyConstraint(["client", "customer"], ["eisenergy.customers.client", "eisenergy.customers.customer"]),
+)
+
+changes: Final = Table(  # append-only: every state that a client, customer or contract ever had
+    "changes",
+    metadata,
+    _client(),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("at", _instant, nullable=False),
+    _document(),
+)
+
+tariffs: Final = Table(  # append-only: the highest ordinal is in use
+    "tariffs",
+    metadata,
+    _client(),
+    Column("tariff", Text, primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("at", _instant, nullable=False),
+    _document(),
+)
+
+calendars: Final = Table(  # append-only: the highest ordinal is in use
+    "calendars",
+    metadata,
+    _client(),
+    Column("calendar", Text, primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("at", _instant, nullable=False),
+    _document(),
+)
+
+source_files: Final = Table(
+    "source_files",
+    metadata,
+    _client(),
+    Column("sha256", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("received_at", _instant, nullable=False),
+    Column("lake_version", BigInteger),
+    Column("meters", ARRAY(Text), nullable=False),
+    Column("starts", _instant),
+    Column("ends", _instant),
+    Column("rows", BigInteger, nullable=False),
+    Column("findings", JSONB, nullable=False),
+)
+
+distributor_reports: Final = Table(
+    "distributor_reports",
+    metadata,
+    _client(),
+    Column("sha256", Text, primary_key=True),
+    Column("row", Integer, primary_key=True),
+    Column("meter", Text, nullable=False),
+    Column("starts", Date, nullable=False),
+    Column("ends", Date, nullable=False),
+    Column("kwh", Numeric),
+    Column("at", _instant, nullable=False),
+    _document(),
+    ForeignKeyConstraint(["client", "sha256"], ["eisenergy.source_files.client", "eisenergy.source_files.sha256"]),
+)
+
+series: Final = Table(
+    "series",
+    metadata,
+    _client(),
+    Column("series", Text, primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+drafts: Final = Table(
+    "drafts",
+    metadata,
+    _client(),
+    Column("contract", Text, primary_key=True),
+    Column("month", Text, primary_key=True),
+    Column("customer", Text, nullable=False),
+    Column("kwh", Numeric, nullable=False),
+    Column("total", Numeric, nullable=False),
+    Column("input_hash", Text, nullable=False),
+    _document(),
+)
+
+invoices: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE
+    "invoices",
+    metadata,
+    _client(),
+    Column("number", Text, primary_key=True),
+    Column("series", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("contract", Text, nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("month", Text, nullable=False),
+    Column("issued_on", Date, nullable=False),
+    Column("issued_at", _instant, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("kwh", Numeric, nullable=False),
+    Column("total", Numeric, nullable=False),
+    Column("input_hash", Text, nullable=False),
+    _document(),
+    UniqueConstraint("client", "series", "sequence"),
+    UniqueConstraint("client", "contract", "month"),
+)
+
+invoice_lines: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE
+    "invoice_lines",
+    metadata,
+    _client(),
+    Column("number", Text, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("customer", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("quantity", Numeric),
+    Column("unit", Text, nullable=False),
+    Column("rate", Numeric),
+    Column("exact", Numeric, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    ForeignKeyConstraint(["client", "number"], ["eisenergy.invoices.client", "eisenergy.invoices.number"]),
+)
+
+parked: Final = Table(
+    "parked",
+    metadata,
+    _client(),
+    Column("contract", Text, primary_key=True),
+    Column("month", Text, primary_key=True),
+    Column("customer", Text, nullable=False),
+    Column("findings", JSONB, nullable=False),
+)
+
+runs: Final = Table(
+    "runs",
+    metadata,
+    _client(),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("command", Text, nullable=False),
+    Column("month", Text),
+    Column("started_at", _instant, nullable=False),
+    Column("ended_at", _instant, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("report", JSONB, nullable=False),
+)
