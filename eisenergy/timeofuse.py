@@ -8,7 +8,7 @@ dates, time zone and clock changes as integers, so that one pass over the readin
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -44,6 +44,13 @@ class DayType(StrEnum):
 
 
 ALL_DAYS: Final = frozenset(DayType)
+
+
+def day_type(day: date, holidays: Set[date] = frozenset()) -> DayType:
+    """Return what kind of day a local date is."""
+    if day in holidays:
+        return DayType.HOLIDAY
+    return {5: DayType.SATURDAY, 6: DayType.SUNDAY}.get(day.weekday(), DayType.WEEKDAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +122,7 @@ class DayCalendar:
 
     def day_type(self, day: date) -> DayType:
         """Return what kind of day a local date is."""
-        if day in self.holidays:
-            return DayType.HOLIDAY
-        return {5: DayType.SATURDAY, 6: DayType.SUNDAY}.get(day.weekday(), DayType.WEEKDAY)
+        return day_type(day, self.holidays)
 
     def season(self, day: date) -> str | None:
         """Return the name of the season of a local date; ``None`` where the calendar has none."""
