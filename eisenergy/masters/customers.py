@@ -5,8 +5,6 @@ A row with a fault is left out and reported; the other rows go on. Columns nobod
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -54,6 +52,7 @@ _UNITS: Final = {
     "municipal_fee": ("usd", "us$", "$", "usd/mes", "usd/month"),
     "loss_factor": ("usd/kwh", "us$/kwh", "$/kwh"),
 }
+_REMARKS: Final = ("observaciones", "notas", "comentarios", "remarks", "notes", "comments")
 _HUNDRED: Final = Decimal(100)
 
 
@@ -90,18 +89,13 @@ def read(
     _check_units(table)
     if not table.rows:
         raise BadTable(f"{table.at_header('name')}: no customers below the header. Add a row per contract.")
-    findings: list[Finding] = []
-    read_rows: dict[int, Contract] = {}
-    for row in table.rows:
-        reader = _Row(table, row, tariff, start)
-        contract = reader.contract()
-        if contract is None:
-            findings += reader.faults
-        else:
-            read_rows[row] = contract
-    repeated = {row: finding for row, finding in _repeated(table, read_rows)}
-    contracts = tuple(contract for row, contract in read_rows.items() if row not in repeated)
-    return CustomersResult(contracts=contracts, findings=(*findings, *repeated.values(), *_unknown(table)))
+    rows = [_Row(table, row, tariff, start) for row in table.rows]
+    read_rows = [(row, row.contract()) for row in rows]
+    repeated = _repeated(rows)
+    return CustomersResult(
+        contracts=tuple(one for row, one in read_rows if one is not None and row.row not in repeated),
+        findings=(*(fault for row in rows for fault in row.faults), *repeated.values(), *_unknown(table)),
+    )
 
 
 class _Row:
@@ -113,14 +107,20 @@ class _Row:
         self.default_tariff = tariff
         self.default_start = start
         self.faults: list[Finding] = []
+        self.number = self.serial = ""
+        self.start: date | None = None
+        self.end: date | None = None
 
     def contract(self) -> Contract | None:
         """Return the contract, ``None`` when the row has a fault."""
-        number = self.needed("number", "EIS-0001")
+        self.number = self.needed("number", "EIS-0001")
         name = self.needed("name", "Aceros de Ateos, S.A. de C.V.")
-        serial = self.needed("meter", "5614086")
-        tariff = self.text("tariff") or self.default_tariff or self.needed("tariff", "EIS-TOU")
-        start, end = self.start(), self.end()
+        self.serial = self.needed("meter", "5614086")
+        if self.default_tariff is None:
+            tariff = self.needed("tariff", "EIS-TOU")
+        else:
+            tariff = self.text("tariff") or self.default_tariff
+        self.start, self.end = start, end = self.first_day(), self.day_after_last()
         if start and end and end <= start:
             self.fault(
                 BadCell(
@@ -134,7 +134,7 @@ class _Row:
         retention, discount = self.share("retention"), self.share("discount")
         address, municipality = self.text("address"), self.text("municipality")
         customer = Customer(
-            code=number,
+            code=self.number,
             name=name,
             nit=self.text("nit"),
             ncr=self.text("ncr"),
@@ -144,11 +144,11 @@ class _Row:
             email=self.text("email"),
             activity=self.text("activity"),
         )
-        meter = Meter(serial=serial, site=Site(node=self.text("node"), municipality=municipality, address=address))
+        meter = Meter(serial=self.serial, site=Site(node=self.text("node"), municipality=municipality, address=address))
         if self.faults or start is None:
             return None
         return Contract(
-            number=number,
+            number=self.number,
             customer=customer,
             meter=meter,
             tariff=tariff,
@@ -163,15 +163,11 @@ class _Row:
         )
 
     def fault(self, error: BadCell) -> None:
-        try:
-            number = self.table.text(self.row, "number")
-        except BadCell:
-            number = ""
         sheet = self.table.sheet
         self.faults.append(
             blocking(
                 error.code,
-                number or f"{sheet.file}, row {self.row + 1}",
+                self.number or f"{sheet.file}, row {self.row + 1}",
                 str(error),
                 file=sheet.file,
                 sheet=sheet.name,
@@ -223,13 +219,14 @@ class _Row:
         where = self.table.origin(self.row, field) if self.table.has(field) else self.table.sheet.file
         return Sourced(Decimal(0), f"{where} (empty: none)")
 
-    def start(self) -> date | None:
+    def first_day(self) -> date | None:
+        before = len(self.faults)
         day = self.day("start") or self.default_start
-        if day is None and not self.table.text(self.row, "start"):
+        if day is None and len(self.faults) == before:
             self.needed("start", "2020-09-01")
         return day
 
-    def end(self) -> date | None:
+    def day_after_last(self) -> date | None:
         day = self.day("end")
         return None if day is None else day + timedelta(days=1)
 
@@ -273,31 +270,47 @@ def _says_percent(heading: str) -> bool:
     return any(word in ("pct", "percent", "porcentaje", "porciento") for word in fold(heading).split())
 
 
-def _repeated(table: Table, contracts: dict[int, Contract]) -> Iterable[tuple[int, Finding]]:
-    """Rows that claim the same contract number, or the same meter for the same days: none of them is taken."""
-    for (row, one), (other_row, other) in itertools.permutations(contracts.items(), 2):
-        if one.number.casefold() == other.number.casefold():
-            field, code, what = "number", "duplicate-contract", f"contract {one.number}"
-        elif one.meter.serial == other.meter.serial and _overlap(one, other):
-            field, code, what = "meter", "duplicate-meter", f"meter {one.meter.serial}"
-        else:
-            continue
-        yield (
-            row,
-            blocking(
-                code,
-                one.number,
-                f"{table.at(row, field)}: {what} is given again in {table.at(other_row, field)}, expected it once. "
-                "Correct one of the rows, or end the earlier contract before the later starts.",
-                file=table.sheet.file,
-                sheet=table.sheet.name,
-                cell=cell(row, table.header.columns[field]),
-            ),
-        )
+def _repeated(rows: list[_Row]) -> dict[int, Finding]:
+    """Rows that claim the same contract number, or the same meter for the same days, whatever their other faults.
+
+    :returns: row -> finding; none of the rows is taken, since nobody can say which is right
+    """
+    claims: dict[tuple[str, str], list[_Row]] = {}
+    for row in rows:
+        claims.setdefault(("number", row.number.casefold()), []).append(row)
+        claims.setdefault(("meter", row.serial.casefold()), []).append(row)
+    result: dict[int, Finding] = {}
+    for (field, key), claimants in claims.items():
+        for one in claimants if key else ():
+            other = next((o for o in claimants if o is not one and (field == "number" or _overlap(one, o))), None)
+            if other is not None and one.row not in result:
+                result[one.row] = _repeat(field, one, other)
+    return result
 
 
-def _overlap(one: Contract, other: Contract) -> bool:
-    return (one.end is None or other.start < one.end) and (other.end is None or one.start < other.end)
+def _repeat(field: str, one: _Row, other: _Row) -> Finding:
+    table, number = one.table, field == "number"
+    what = f"contract {one.number}" if number else f"meter {one.serial}"
+    todo = (
+        "Correct one of the numbers." if number else "Correct one, or end the earlier contract before the later starts."
+    )
+    return blocking(
+        "duplicate-contract" if number else "duplicate-meter",
+        one.number or f"{table.sheet.file}, row {one.row + 1}",
+        f"{table.at(one.row, field)}: {what} stands in {table.at(other.row, field)} too, expected it once. {todo}",
+        file=table.sheet.file,
+        sheet=table.sheet.name,
+        cell=cell(one.row, table.header.columns[field]),
+    )
+
+
+def _overlap(one: _Row, other: _Row) -> bool:
+    """Whether two rows supply on one day; a date that could not be read counts as always."""
+    return _starts_before_end(one, other) and _starts_before_end(other, one)
+
+
+def _starts_before_end(one: _Row, other: _Row) -> bool:
+    return other.end is None or one.start is None or one.start < other.end
 
 
 def _unknown(table: Table) -> list[Finding]:
@@ -312,4 +325,5 @@ def _unknown(table: Table) -> list[Finding]:
             cell=cell(table.header.row, column),
         )
         for heading, column in table.header.unknown.items()
+        if fold(heading) not in _REMARKS
     ]
