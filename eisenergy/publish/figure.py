@@ -1,0 +1,153 @@
+"""A figure: one chart that every reader can show.
+
+In a page it is a static drawing with its data in a table; a script of the page turns it into an interactive chart from the
+Vega-Lite specification that lies beside it. No inline script, no network.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import vl_convert
+
+from eisenergy.publish import theme
+from eisenergy.publish.folders import FONTS
+
+STATIC_WIDTH: Final = {6: 520, 12: 860}
+"""Span -> width of the static drawing in CSS pixels. It scales with its card, so its letters stay near their size."""
+
+_TITLE_HEIGHT: Final = 46
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """A small table: what a chart shows, for those who read figures rather than pictures.
+
+    :param columns: headings
+    :param rows: cells, written as people read them; one tuple per row
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def html(self, *, numeric_from: int = 1) -> str:
+        """Return the table; columns from ``numeric_from`` are set flush right."""
+
+        def cells(tag: str, texts: Iterable[str]) -> str:
+            return "".join(
+                f'<{tag}{" class=n" if n >= numeric_from else ""}>{html.escape(text)}</{tag}>'
+                for n, text in enumerate(texts)
+            )
+
+        body = "".join(f"<tr>{cells('td', row)}</tr>" for row in self.rows)
+        return f"<table><thead><tr>{cells('th', self.columns)}</tr></thead><tbody>{body}</tbody></table>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One chart with its title, its sentence and its data.
+
+    :param name: stable within a page, for example ``daily-energy``
+    :param spec: Vega-Lite, without a width: a page fills its container, a document takes ``STATIC_WIDTH``
+    :param summary: a sentence with the key figures
+    :param data_label: what opens the table of data
+    :param span: columns the figure takes of a page's twelve
+    """
+
+    name: str
+    title: str
+    spec: Mapping[str, Any]
+    summary: str
+    data: Data
+    data_label: str
+    span: int = 6
+    notes: tuple[str, ...] = field(default=())
+
+    def svg(self) -> str:
+        """Return the drawing with its title, for documents."""
+        drawing = self._drawing()
+        width, height = _size(drawing)
+        title = html.escape(self.title)
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height + _TITLE_HEIGHT:g}" '
+            f'viewBox="0 0 {width:g} {height + _TITLE_HEIGHT:g}"><title>{title}</title>'
+            f'<text x="0" y="24" font-family="{html.escape(theme.CSS_FONT, quote=True)}" font-size="20" '
+            f'font-weight="bold" fill="{theme.BRAND}">{title}</text>'
+            f'<g transform="translate(0,{_TITLE_HEIGHT})">{drawing}</g></svg>'
+        )
+
+    def html(self) -> str:
+        """Return the figure for a page: caption, static drawing, specification, table."""
+        label = html.escape(f"{self.title}. {self.summary}", quote=True)
+        spec = json.dumps(dict(self.spec), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+        notes = "".join(f'<p class="note">{html.escape(note)}</p>' for note in self.notes)
+        return (
+            f'<figure class="chart span-{self.span}" id="{self.name}" data-vega="{self.name}">'
+            f"<figcaption><strong>{html.escape(self.title)}</strong><span>{html.escape(self.summary)}</span></figcaption>"
+            f'<div class="drawing" role="img" aria-label="{label}">{self._page_drawing()}</div>'
+            f'<script type="application/json" class="vega-lite">{spec}</script>{notes}'
+            f'<details><summary>{html.escape(self.data_label)}</summary><div class="scroll">{self.data.html()}</div>'
+            "</details></figure>"
+        )
+
+    def _drawing(self) -> str:
+        return _convert(json.dumps({**self.spec, "width": STATIC_WIDTH.get(self.span, STATIC_WIDTH[6])}, sort_keys=True))
+
+    def _page_drawing(self) -> str:
+        drawing = self._drawing()
+        width, height = _size(drawing)
+        # Several drawings share a page: their clip paths must not answer to each other's names.
+        own = re.sub(r'id="([^"]+)"', rf'id="{self.name}-\1"', drawing)
+        own = re.sub(r"url\(#([^)]+)\)", rf"url(#{self.name}-\1)", own)
+        return re.sub(
+            r"<svg [^>]*>",
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
+            f'aria-hidden="true" focusable="false">',
+            own,
+            count=1,
+        )
+
+    def _repr_mimebundle_(
+        self, include: Sequence[str] | None = None, exclude: Sequence[str] | None = None
+    ) -> dict[str, str]:
+        del include, exclude
+        return {
+            "text/html": self.html(),
+            "image/svg+xml": self.svg(),
+            "text/plain": f"{self.title}. {self.summary}",
+        }
+
+
+@lru_cache(maxsize=1)
+def register_fonts(folder: Path) -> Path:
+    """Make the house's typeface known to the drawing program, once per process.
+
+    :param folder: where the font files lie
+    :raises FileNotFoundError: when there is no such folder
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: expected the folder of the house's fonts; restore it from the project")
+    vl_convert.register_font_directory(str(folder))
+    return folder
+
+
+@lru_cache(maxsize=64)
+def _convert(spec: str) -> str:
+    """Draw a specification; the page and the document share one drawing."""
+    register_fonts(FONTS)
+    drawing: str = vl_convert.vegalite_to_svg(spec)
+    return drawing
+
+
+def _size(drawing: str) -> tuple[float, float]:
+    match = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing)
+    if match is None:
+        raise ValueError(f"a drawing without a viewBox: {drawing[:120]!r}")
+    return float(match[1]), float(match[2])

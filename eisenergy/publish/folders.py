@@ -1,0 +1,13 @@
+"""Where the project keeps what publishing needs: assets, fonts, templates, and the site's description."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+PROJECT: Final = Path(__file__).resolve().parents[2]
+REPORTS: Final = PROJECT / "reports"
+ASSETS: Final = REPORTS / "assets"
+FONTS: Final = REPORTS / "fonts"
+TEMPLATES: Final = REPORTS / "templates"
+QUARTO: Final = PROJECT / "_quarto.yml"
