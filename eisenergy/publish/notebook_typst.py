@@ -1,0 +1,203 @@
+"""What an executed notebook prints, as Typst: the same outputs that Quarto takes for its PDF."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import nbformat
+from ruamel.yaml import YAML
+
+WIDE: Final = 700
+"""A drawing of this many pixels or more takes the page's whole width."""
+
+_FENCE: Final = re.compile(r"^```\{=typst\}\n(.*?)\n```[ \t]*$", re.DOTALL | re.MULTILINE)
+_INVOICE: Final = re.compile(r'#invoice\(json\(bytes\("((?:[^"\\]|\\.)*)"\)\)\)')
+_SIZE: Final = re.compile(r'<svg[^>]*?\bwidth="([\d.]+)')
+_TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
+_HIDDEN: Final = frozenset({"no-pdf", "remove-output", "remove-cell"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meta:
+    """A document's data: printed nowhere, shown by readers and found by searches.
+
+    :param date: date of issue; fixed, so that the same input gives the same bytes
+    """
+
+    title: str
+    author: str
+    keywords: tuple[str, ...] = ()
+    date: date
+    lang: str = "es"
+    region: str = "SV"
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Meta:
+        """Read the ``meta`` of a document."""
+        return cls(
+            title=data["title"],
+            author=data["author"],
+            keywords=tuple(data.get("keywords", ())),
+            date=date.fromisoformat(data["date"]),
+            lang=data.get("lang", "es"),
+            region=data.get("region", "SV"),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the data as JSON types."""
+        return {**asdict(self), "keywords": list(self.keywords), "date": self.date.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """An SVG output, and the sentence for readers who do not see it."""
+
+    svg: str
+    alt: str
+
+    @property
+    def wide(self) -> bool:
+        """Whether it takes a whole row."""
+        size = _SIZE.search(self.svg)
+        return size is not None and float(size[1]) >= WIDE
+
+    def typst(self) -> str:
+        """Return the drawing as an item of ``charts``."""
+        image = f'image(bytes({_string(self.svg)}), format: "svg", width: 100%, alt: {_string(self.alt)})'
+        return f"(body: {image}, wide: {'true' if self.wide else 'false'}, caption: none)"
+
+
+def body_of(executed: Path) -> tuple[Meta, str]:
+    """Return the document data and the Typst body of an executed notebook.
+
+    The data come from the invoice the notebook shows, otherwise from its front matter (``title``, ``author``, ``date``,
+    ``lang``), otherwise from its first heading.
+    """
+    notebook = nbformat.reads(executed.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
+    meta = _meta(notebook, executed)
+    parts: list[str] = []
+    drawings: list[Drawing] = []
+
+    def flush() -> None:
+        if drawings:
+            parts.append("#charts((" + ", ".join(item.typst() for item in drawings) + ",))")
+            drawings.clear()
+
+    for item in _items(notebook):
+        if isinstance(item, Drawing):
+            drawings.append(item)
+        else:
+            flush()
+            parts.append(item)
+    flush()
+    return meta, "\n\n".join(parts)
+
+
+def _items(notebook: Any) -> Iterator[str | Drawing]:
+    for cell in notebook.cells:
+        if _HIDDEN & set(cell.metadata.get("tags", ())):
+            continue
+        if cell.cell_type == "markdown":
+            text = markdown(cell.source)
+            if text:
+                yield text
+        elif cell.cell_type == "code":
+            for output in cell.get("outputs", ()):
+                yield from _output(output.get("data", {}))
+
+
+def _output(data: Mapping[str, Any]) -> Iterator[str | Drawing]:
+    fences = _FENCE.findall(data.get("text/markdown", ""))
+    if fences:
+        yield from fences
+    elif "image/svg+xml" in data:
+        svg = data["image/svg+xml"]
+        title = _TITLE.search(svg)
+        yield Drawing(svg, data.get("text/plain") or (title[1] if title else "") or "-")
+    elif "text/markdown" in data:
+        text = markdown(data["text/markdown"])
+        if text:
+            yield text
+
+
+def _meta(notebook: Any, executed: Path) -> Meta:
+    front = _front_matter(notebook)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            found = _INVOICE.search(output.get("data", {}).get("text/markdown", ""))
+            if found:
+                return Meta.of(json.loads(json.loads(f'"{found[1]}"'))["meta"])
+    heading = next(
+        (
+            line.lstrip("# ").strip()
+            for cell in notebook.cells
+            if cell.cell_type == "markdown"
+            for line in cell.source.splitlines()
+            if line.startswith("#")
+        ),
+        executed.stem,
+    )
+    meta = Meta(title=str(front.get("title") or heading), author=str(front.get("author") or ""), date=date(1970, 1, 1))
+    if front.get("date"):
+        meta = replace(meta, date=date.fromisoformat(str(front["date"])[:10]))
+    if front.get("lang"):
+        meta = replace(meta, lang=str(front["lang"])[:2])
+    return meta
+
+
+def _front_matter(notebook: Any) -> dict[str, Any]:
+    cells = notebook.cells
+    if cells and cells[0].cell_type == "raw" and cells[0].source.startswith("---"):
+        return YAML(typ="safe", pure=True).load(cells[0].source.strip().strip("-")) or {}
+    return {}
+
+
+def _string(text: str) -> str:
+    r"""Return a Typst string literal, plain ASCII."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "").replace("\t", "\\t")
+    return '"' + "".join(char if " " <= char <= "~" else f"\\u{{{ord(char):x}}}" for char in escaped) + '"'
+
+
+def markdown(text: str) -> str:
+    """Return headings and paragraphs of Markdown as Typst; links keep their text, comments and divs are dropped."""
+    lines: list[str] = []
+    paragraph: list[str] = []
+
+    def flush() -> None:
+        if paragraph:
+            lines.append("#" + _text(" ".join(paragraph)))
+            lines.append("")
+            paragraph.clear()
+
+    for line in re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL).splitlines():
+        stripped = line.strip()
+        heading = re.match(r"^(#{1,6})\s+(.*?)\s*(\{.*\})?\s*$", stripped)
+        if heading:
+            flush()
+            if heading[2] and heading[2].lower() not in ("row", "column"):
+                lines.append(f"#heading(level: {len(heading[1])}, {_text(heading[2])})")
+                lines.append("")
+        elif not stripped or stripped.startswith(":::"):
+            flush()
+        else:
+            paragraph.append(stripped)
+    flush()
+    return "\n".join(lines).strip()
+
+
+def _text(markdown_line: str) -> str:
+    """Return one line's text as Typst content; emphasis is kept, other marks are dropped."""
+    plain = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", markdown_line)
+    pieces = re.split(r"\*\*(.+?)\*\*", plain)
+    content = [
+        f"strong({_string(piece)})" if n % 2 else f"text({_string(piece.replace('`', ''))})"
+        for n, piece in enumerate(pieces)
+        if piece
+    ]
+    return "[" + "".join(f"#{item}" for item in content) + "]"
