@@ -290,7 +290,9 @@ def _run(command: list[str], data: Path) -> None:
             stderr=output,
             start_new_session=True,  # Ctrl-C is for us, not for the server
             check=False,
-            **({} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}),  # type: ignore[arg-type]
+            user=None if account is None else account.pw_uid,
+            group=None if account is None else account.pw_gid,
+            extra_groups=None if account is None else [],
         )
         output.seek(0)
         said = output.read().decode("utf-8", "replace").strip()

@@ -1,0 +1,292 @@
+"""Files that arrived: the originals in the inbox, and the register of what became of them.
+
+The order that survives a kill at any moment is: :func:`archive`, then ``Lake.append``, then :func:`register`. After a kill the same
+file is simply taken in again: an archived original is not copied twice, ``Lake.source_loaded`` recognises a file that reached
+the lake, and a registered file is skipped for good, even where a later file corrected its readings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Row, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from eisenergy.accounts import OutOfScope, Scope
+from eisenergy.config import Settings
+from eisenergy.findings import Finding
+from eisenergy.store import tables
+from eisenergy.store.database import Database
+
+Status = Literal["loaded", "refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """A file that arrived, and what became of it.
+
+    :param sha256: of its bytes
+    :param name: its name when it arrived, without folders
+    :param kind: what it was read as, for example ``readings`` or ``distributor``
+    :param status: ``refused`` files may be taken in again, ``loaded`` ones never
+    :param received_at: UTC
+    :param lake_version: version of the readings table that holds it; ``None`` where nothing was written
+    :param start: UTC start of its first interval
+    :param end: UTC end of its last one
+    :param rows: intervals read
+    """
+
+    sha256: str
+    name: str
+    bytes: int
+    kind: str
+    status: Status
+    received_at: datetime
+    lake_version: int | None = None
+    meters: tuple[str, ...] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+    rows: int = 0
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRow:
+    """One row of a distributor's report: what the distributor says a meter took.
+
+    :param row: row in the file, counted from 1
+    :param start: first local day
+    :param end: first local day after the period
+    :param kwh: ``None`` where the report says nothing
+    :param document: everything the row says, as JSON types
+    """
+
+    sha256: str
+    row: int
+    meter: str
+    start: date
+    end: date
+    kwh: Decimal | None
+    document: Mapping[str, Any]
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file's bytes, as 64 hexadecimal digits."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def archive(settings: Settings, scope: Scope, path: Path) -> str:
+    """Keep the original below ``inbox/CLIENT``, whole or not at all; nothing when it is there already.
+
+    :returns: sha256 of its bytes, under which :func:`original` finds it
+    :raises OutOfScope: for a scope that may not write for the whole client
+    :raises OSError: when the file cannot be read or the inbox not be written
+    """
+    _check_operator(scope)
+    inbox = _inbox(settings, scope)
+    inbox.mkdir(parents=True, exist_ok=True)
+    # Hashed while it is copied: a file that is written to meanwhile is kept as it was read.
+    with path.open("rb") as source, tempfile.NamedTemporaryFile(dir=inbox, prefix=".part-", delete=False) as copy:
+        part = Path(copy.name)
+        try:
+            digest = hashlib.sha256()
+            while chunk := source.read(1 << 20):
+                digest.update(chunk)
+                copy.write(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
+            sha256 = digest.hexdigest()
+            target = _place(inbox, sha256)
+            if target.exists() and target.stat().st_size == copy.tell():
+                return sha256
+            target.parent.mkdir(exist_ok=True)
+            part.chmod(0o444)
+            part.replace(target)
+            _sync_folder(target.parent)
+        finally:
+            part.unlink(missing_ok=True)
+    return sha256
+
+
+def original(settings: Settings, scope: Scope, sha256: str) -> Path:
+    """Return where the original of a file is kept.
+
+    :raises OutOfScope: for a scope that is limited to customers: a file may hold the readings of several
+    :raises FileNotFoundError: when it was never archived
+    """
+    if scope.customers is not None:
+        raise OutOfScope("a file may hold several customers' readings, and the scope is limited to customers")
+    path = _place(_inbox(settings, scope), sha256)
+    if not path.is_file():
+        raise FileNotFoundError(f"no original {sha256} in {path.parent.parent}: it was never taken in here")
+    return path
+
+
+def copy_original(settings: Settings, scope: Scope, sha256: str, to: Path) -> None:
+    """Copy an original to a path of the caller's, for a reader that goes by the file's name."""
+    shutil.copyfile(original(settings, scope, sha256), to)
+
+
+def register(database: Database, scope: Scope, file: SourceFile) -> SourceFile:
+    """Write down what became of a file; a file that is registered as loaded stays as it is.
+
+    :returns: the entry that now stands
+    :raises OutOfScope: for a scope that may not write for the whole client
+    """
+    _check_operator(scope)
+    table = tables.source_files
+    values = {
+        "client": scope.client,
+        "sha256": file.sha256,
+        "name": file.name,
+        "bytes": file.bytes,
+        "kind": file.kind,
+        "status": file.status,
+        "received_at": file.received_at,
+        "lake_version": file.lake_version,
+        "meters": list(file.meters),
+        "starts": file.start,
+        "ends": file.end,
+        "rows": file.rows,
+        "findings": [finding.to_dict() for finding in file.findings],
+    }
+    changes = {name: value for name, value in values.items() if name not in ("client", "sha256")}
+    statement = upsert(table).values(values)
+    statement = statement.on_conflict_do_update(
+        index_elements=["client", "sha256"], set_=changes, where=table.c.status == "refused"
+    )
+    with database.session(scope) as connection:
+        connection.execute(statement)
+        row = connection.execute(select(table).where(table.c.sha256 == file.sha256)).one()
+    return _file(row)
+
+
+def registered(database: Database, scope: Scope, sha256: str) -> SourceFile | None:
+    """Return the register's entry of a file, ``None`` when there is none."""
+    table = tables.source_files
+    with database.session(scope) as connection:
+        row = connection.execute(select(table).where(table.c.sha256 == sha256)).first()
+    return None if row is None else _file(row)
+
+
+def sources(database: Database, scope: Scope) -> tuple[SourceFile, ...]:
+    """Return every registered file, in the order of arrival; nothing for a scope limited to customers."""
+    table = tables.source_files
+    with database.session(scope) as connection:
+        rows = connection.execute(select(table).order_by(table.c.received_at, table.c.name, table.c.sha256)).all()
+    return tuple(_file(row) for row in rows)
+
+
+def save_report(database: Database, scope: Scope, rows: Iterable[ReportRow]) -> int:
+    """Keep a distributor's report, whose file is registered already; rows that are there stay as they are.
+
+    :returns: how many rows were new
+    :raises OutOfScope: for a scope that may not write for the whole client
+    """
+    _check_operator(scope)
+    at = datetime.now(UTC)
+    entries = [
+        {
+            "client": scope.client,
+            "sha256": row.sha256,
+            "row": row.row,
+            "meter": row.meter,
+            "starts": row.start,
+            "ends": row.end,
+            "kwh": row.kwh,
+            "at": at,
+            "document": dict(row.document),
+        }
+        for row in rows
+    ]
+    if not entries:
+        return 0
+    table = tables.distributor_reports
+    with database.session(scope) as connection:
+        known = {tuple(row) for row in connection.execute(select(table.c.sha256, table.c.row))}
+        fresh = [entry for entry in entries if (entry["sha256"], entry["row"]) not in known]
+        if fresh:
+            connection.execute(upsert(table).on_conflict_do_nothing(), fresh)
+    return len(fresh)
+
+
+def report_rows(database: Database, scope: Scope, start: date, end: date) -> tuple[ReportRow, ...]:
+    """Return the newest row per meter and period that overlaps ``[start, end)``, in order of meters.
+
+    A later report of the same meter and period replaces the earlier one; a scope limited to customers gets nothing.
+    """
+    columns = tables.distributor_reports.c
+    query = (
+        select(tables.distributor_reports)
+        .distinct(columns.meter, columns.starts, columns.ends)
+        .where(columns.starts < end, columns.ends > start)
+        .order_by(columns.meter, columns.starts, columns.ends, columns.at.desc(), columns.row)
+    )
+    with database.session(scope) as connection:
+        rows = connection.execute(query).all()
+    return tuple(
+        ReportRow(
+            sha256=row.sha256,
+            row=row.row,
+            meter=row.meter,
+            start=row.starts,
+            end=row.ends,
+            kwh=row.kwh,
+            document=row.document,
+        )
+        for row in rows
+    )
+
+
+def _check_operator(scope: Scope) -> None:
+    scope.check_writes()
+    if scope.customers is not None:
+        raise OutOfScope("files concern the whole client, and the scope is limited to customers")
+
+
+def _inbox(settings: Settings, scope: Scope) -> Path:
+    if not re.fullmatch(r"\w[\w.-]*", scope.client):
+        raise OutOfScope(f"client code {scope.client!r} cannot name a folder")
+    return settings.inbox / scope.client
+
+
+def _place(inbox: Path, sha256: str) -> Path:
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise FileNotFoundError(f"{sha256!r} is not a sha256: expected 64 hexadecimal digits")
+    return inbox / sha256[:2] / sha256
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _file(row: Row[Any]) -> SourceFile:
+    return SourceFile(
+        sha256=row.sha256,
+        name=row.name,
+        bytes=row.bytes,
+        kind=row.kind,
+        status=row.status,
+        received_at=row.received_at.astimezone(UTC),
+        lake_version=row.lake_version,
+        meters=tuple(row.meters),
+        start=None if row.starts is None else row.starts.astimezone(UTC),
+        end=None if row.ends is None else row.ends.astimezone(UTC),
+        rows=row.rows,
+        findings=tuple(Finding.from_dict(finding) for finding in row.findings),
+    )

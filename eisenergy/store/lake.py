@@ -1,0 +1,307 @@
+"""Readings in a Delta Lake table: only ever added to, newest state first.
+
+A row is never rewritten. Each load adds the rows that differ from the current state, marked with the load's ordinal (``loaded``);
+reading keeps the row of the highest ordinal per key. So a load of many files is one write, one small file rewrites no month, and
+every earlier state stays readable by the table's version. Folders are per client and UTC month, so a read opens only those.
+
+Writers do not wait for each other: each commit names the client's next ordinal as a Delta transaction, of two commits of one
+ordinal the table refuses the second, and that writer compares with the new state and tries again.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.schema import PrimitiveType
+
+from eisenergy.accounts import OutOfScope, Scope
+from eisenergy.config import Settings
+from eisenergy.frames import KEY, READINGS, empty_readings
+from eisenergy.store import masters
+from eisenergy.store.database import Database
+from eisenergy.store.masters import Supply
+
+ATTEMPTS: Final = 30
+NOTHING: Final = -1
+"""The version of a table that was never written."""
+
+_BESIDE: Final = ("source", "source_row")  # where a reading came from is no part of its state
+_TYPES: Final = {
+    pl.String(): PrimitiveType("string"),
+    pl.Float64(): PrimitiveType("double"),
+    pl.Int32(): PrimitiveType("integer"),
+    pl.Int64(): PrimitiveType("long"),
+    pl.Datetime("us", "UTC"): PrimitiveType("timestamp"),
+}
+_LAYOUT: Final[dict[str, pl.DataType]] = {**READINGS, "loaded": pl.Int64(), "month": pl.String()}
+_CONFIGURATION: Final = {
+    "delta.appendOnly": "true",
+    "delta.enableExpiredLogCleanup": "false",  # otherwise versions older than 30 days could not be read any more
+    "delta.logRetentionDuration": "interval 36500 days",
+    "delta.deletedFileRetentionDuration": "interval 36500 days",
+}
+
+
+class LakeBusy(RuntimeError):
+    """Other writers were faster every time. Nothing was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What a load did to the table.
+
+    :param version: version of the table after it; :data:`NOTHING` while there is no table
+    :param added: intervals that were not there
+    :param superseded: intervals that were there with other values; the earlier ones stay on record
+    :param unchanged: intervals that were there with the same values, and were not written
+    """
+
+    version: int
+    added: int
+    superseded: int
+    unchanged: int
+
+
+class Lake:
+    """The table of readings, ``frames.READINGS`` per client, meter and interval.
+
+    :param address: folder or object-store address
+    :param supplies: resolves which meters, and when, belong to a scope that is limited to customers
+    """
+
+    def __init__(self, address: str, supplies: Callable[[Scope], Collection[Supply]]) -> None:
+        self.address = address
+        self._supplies = supplies
+
+    @classmethod
+    def open(cls, settings: Settings, database: Database) -> Lake:
+        """Return the workspace's lake; the contracts in the database say whose meter is whose."""
+        return cls(settings.lake, partial(masters.supplies, database))
+
+    def version(self) -> int:
+        """Return the table's newest version, :data:`NOTHING` while there is none."""
+        table = self._table()
+        return NOTHING if table is None else table.version()
+
+    def read(
+        self, scope: Scope, meters: Collection[str], start: datetime, end: datetime, *, version: int | None = None
+    ) -> pl.DataFrame:
+        """Return the readings of some meters in ``[start, end)``, in order of meter and time.
+
+        A scope limited to customers gets the time in which its contracts took energy through a meter, and nothing else.
+
+        :param start: UTC instant
+        :param end: UTC instant
+        :param version: as the table stood then; ``None``: as it stands
+        :returns: ``frames.READINGS``
+        :raises OutOfScope: for a meter that is none of the scope's customers'
+        :raises LookupError: for a version the table does not have
+        """
+        supplies = self._allowed(scope, meters)
+        table = self._table(version)
+        if table is None:
+            return empty_readings()
+        frame = _newest(self._rows(table, scope, meters, start, end))
+        if supplies is not None:
+            inside = [
+                (pl.col("meter") == supply.meter)
+                & (pl.col("start") >= supply.start)
+                & (pl.lit(True) if supply.end is None else pl.col("start") < supply.end)
+                for supply in supplies
+            ]
+            frame = frame.filter(pl.any_horizontal(inside))
+        return frame.select(READINGS)
+
+    def append(self, scope: Scope, frame: pl.DataFrame) -> Commit:
+        """Load readings in one write: all of them or none.
+
+        :param frame: the columns of ``frames.READINGS``; of rows with one key the later counts as loaded later
+        :returns: what changed; a load that changes nothing makes no version
+        :raises OutOfScope: for rows of another client, of a meter outside the scope, or a role that only reads
+        :raises LakeBusy: when other writers won every time
+        """
+        scope.check_writes()
+        rows = _checked(frame)
+        if rows.filter(pl.col("client") != scope.client).height:
+            raise OutOfScope(f"the readings are not all of client {scope.client}")
+        if rows.is_empty():
+            return Commit(version=self.version(), added=0, superseded=0, unchanged=0)
+        meters = rows["meter"].unique().to_list()
+        first, last = _span(rows)
+        self._allowed(scope, meters)
+        application = f"eisenergy.load.{scope.client}"
+        for attempt in range(ATTEMPTS):
+            table = self._made()
+            ordinal = table.transaction_version(application) or 0
+            state = _newest(self._rows(table, scope, meters, first, last, closed=True))
+            fresh, commit = _differences(state, rows, ordinal, table.version())
+            if fresh.is_empty():
+                return commit
+            newest = int(fresh["loaded"].to_numpy().max())
+            try:
+                write_deltalake(
+                    table,
+                    fresh,
+                    mode="append",
+                    writer_properties=WriterProperties(compression="ZSTD"),
+                    commit_properties=CommitProperties(app_transactions=[Transaction(application, newest)]),
+                )
+            except CommitFailedError:
+                time.sleep(random.uniform(0.01, 0.05) * (attempt + 1))
+                continue
+            return Commit(
+                version=table.version(),
+                added=commit.added,
+                superseded=commit.superseded,
+                unchanged=commit.unchanged,
+            )
+        raise LakeBusy(f"{self.address}: other writers were faster {ATTEMPTS} times; nothing was written. Try again.")
+
+    def source_loaded(self, scope: Scope, sha256: str) -> bool:
+        """Say whether any reading of a file was ever written, superseded since or not.
+
+        :raises OutOfScope: for a scope that is limited to customers
+        """
+        if scope.customers is not None:
+            raise OutOfScope("a file may hold several customers' readings, and the scope is limited to customers")
+        table = self._table()
+        if table is None:
+            return False
+        found = pl.scan_delta(table).filter(pl.col("client") == scope.client, pl.col("source") == sha256)
+        return not found.select("source").head(1).collect().is_empty()
+
+    def compact(self, scope: Scope) -> int:
+        """Put a client's many small files together; no row and no earlier version is lost.
+
+        :returns: how many files were replaced
+        :raises OutOfScope: for a scope that may not write for the whole client
+        """
+        scope.check_writes()
+        if scope.customers is not None:
+            raise OutOfScope("this call concerns the whole client, and the scope is limited to customers")
+        table = self._table()
+        if table is None:
+            return 0
+        metrics = table.optimize.compact(partition_filters=[("client", "=", scope.client)])
+        return int(metrics["numFilesRemoved"])
+
+    def _allowed(self, scope: Scope, meters: Collection[str]) -> Collection[Supply] | None:
+        """Return the supplies of a limited scope, ``None`` for an unlimited one; refuse a meter of somebody else's."""
+        if scope.customers is None:
+            return None
+        supplies = [supply for supply in self._supplies(scope) if supply.meter in meters]
+        for meter in sorted(set(meters) - {supply.meter for supply in supplies}):
+            raise OutOfScope(f"meter {meter} is outside the scope of this call")
+        return supplies
+
+    def _table(self, version: int | None = None) -> DeltaTable | None:
+        if not DeltaTable.is_deltatable(self.address):
+            if version is not None and version != NOTHING:
+                raise LookupError(f"{self.address} has no version {version}: nothing was loaded yet")
+            return None
+        if version == NOTHING:
+            return None
+        try:
+            return DeltaTable(self.address, version=version)
+        except DeltaError as error:
+            if version is None:
+                raise
+            raise LookupError(f"{self.address} has no version {version} that can be read: {error}") from error
+
+    def _made(self) -> DeltaTable:
+        table = self._table()
+        if table is not None:
+            return table
+        fields = [Field(name, _TYPES[dtype], nullable=name not in KEY) for name, dtype in _LAYOUT.items()]
+        try:
+            return DeltaTable.create(
+                self.address,
+                Schema(fields),
+                mode="ignore",
+                partition_by=["client", "month"],
+                configuration=dict(_CONFIGURATION),
+            )
+        except DeltaError:
+            table = self._table()  # another process made it at the same moment
+            if table is None:
+                raise
+            return table
+
+    def _rows(
+        self,
+        table: DeltaTable,
+        scope: Scope,
+        meters: Collection[str],
+        start: datetime,
+        end: datetime,
+        *,
+        closed: bool = False,
+    ) -> pl.DataFrame:
+        """Every state of the intervals, from the folders of the client and the months concerned."""
+        return (
+            pl.scan_delta(table)
+            .filter(
+                pl.col("client") == scope.client,
+                pl.col("month").is_between(pl.lit(f"{start:%Y-%m}"), pl.lit(f"{end:%Y-%m}")),
+                pl.col("meter").is_in(sorted(meters)),
+                pl.col("start") >= start,
+                (pl.col("start") <= end) if closed else (pl.col("start") < end),
+            )
+            .collect()
+        )
+
+
+def _checked(frame: pl.DataFrame) -> pl.DataFrame:
+    """The canonical columns in their order, with nothing missing that names a reading."""
+    rows = frame.select([pl.col(name).cast(dtype) for name, dtype in READINGS.items()])
+    for name in (*KEY, "quality", "source"):
+        if rows[name].null_count():
+            raise ValueError(f"readings without {name}: every reading needs client, meter, start, quality and source")
+    return rows
+
+
+def _span(rows: pl.DataFrame) -> tuple[datetime, datetime]:
+    """First and last instant of a frame that has rows."""
+    first, last = rows["start"].min(), rows["start"].max()
+    assert isinstance(first, datetime)
+    assert isinstance(last, datetime)
+    return first, last
+
+
+def _newest(rows: pl.DataFrame) -> pl.DataFrame:
+    """Per key the row that was loaded last, in order of meter and time."""
+    return rows.sort("meter", "start", "loaded").unique(subset=KEY, keep="last", maintain_order=True)
+
+
+def _differences(state: pl.DataFrame, rows: pl.DataFrame, ordinal: int, version: int) -> tuple[pl.DataFrame, Commit]:
+    """The rows that change the state, with their ordinals, and the counts.
+
+    Rows of one key within the load follow one another: the first is compared with the state, the next with the first.
+    """
+    arriving = rows.with_columns(
+        loaded=pl.int_range(pl.len()).over(KEY).cast(pl.Int64) + ordinal + 1,
+        month=pl.col("start").dt.strftime("%Y-%m"),
+    )
+    both = pl.concat([state.select(_LAYOUT), arriving.select(_LAYOUT)]).sort(*KEY, "loaded")
+    values = [name for name in READINGS if name not in (*KEY, *_BESIDE)]
+    same = pl.all_horizontal([pl.col(name).eq_missing(pl.col(name).shift(1).over(KEY)) for name in values])
+    first = pl.int_range(pl.len()).over(KEY) == 0
+    compared = both.with_columns(first.alias("first"), (same & ~first).alias("same")).filter(pl.col("loaded") > ordinal)
+    fresh = compared.filter(~pl.col("same"))
+    added = fresh.filter("first").height
+    counts = Commit(
+        version=version,
+        added=added,
+        superseded=fresh.height - added,
+        unchanged=compared.height - fresh.height,
+    )
+    return fresh.select(_LAYOUT), counts
