@@ -28,7 +28,7 @@ def decimal_of(value: float) -> Decimal:
     :returns: the decimal, so that ``decimal_of(0.1 + 0.2) == Decimal("0.3")``
     :raises NotFinite: for NaN and infinity
     """
-    return fifteen_digits(Decimal(value))
+    return fifteen_digits(_exact(value))
 
 
 def fifteen_digits(value: Decimal) -> Decimal:
@@ -51,9 +51,14 @@ def excel_round(value: Decimal | float, places: int = 2) -> Decimal:
 
     Source: requirements of EIS Power, "The bill (must equal the workbook)".
     """
-    shown = fifteen_digits(Decimal(value))
-    rounded = shown.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP, context=EXACT)
-    return abs(rounded) if rounded.is_zero() else rounded
+    shown = fifteen_digits(_exact(value))
+    rounded = shown.quantize(Decimal((0, (1,), -places)), rounding=ROUND_HALF_UP, context=EXACT)
+    return rounded.copy_abs() if rounded.is_zero() else rounded
+
+
+def _exact(value: Decimal | float) -> Decimal:
+    """Convert without asking the thread's context, which may forbid mixing floats and decimals."""
+    return Decimal.from_float(value) if isinstance(value, float) else Decimal(value)
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
