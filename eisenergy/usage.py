@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from eisenergy.money import decimal_of, total
+from eisenergy.money import decimal_of, difference, total
 from eisenergy.period import Period
 
 if TYPE_CHECKING:  # billing imports the types above the line; it must not load polars, numpy or numba
@@ -172,12 +172,12 @@ def highest(peaks: Iterable[Peak]) -> Peak | None:
 
 def shortfall(cell: UsageCell) -> Decimal:
     """Energy forecast and not taken [kWh]: sum of ``max(0, forecast - kWh)``."""
-    return total((cell.forecast_short, -cell.kwh_short))
+    return difference(cell.forecast_short, cell.kwh_short)
 
 
 def excess(cell: UsageCell) -> Decimal:
     """Energy taken beyond the forecast [kWh]: sum of ``max(0, kWh - forecast)``."""
-    return total((cell.kwh_over, -cell.forecast_over))
+    return difference(cell.kwh_over, cell.forecast_over)
 
 
 def measure(meter: str, readings: pl.DataFrame, runs: Runs, *, period: Period, timezone: str) -> Usage:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -171,9 +170,11 @@ def usage_of(
 
 
 def exact_sum(values: Iterable[Decimal]) -> Decimal:
-    """Add decimals as integers over a power of ten."""
-    found = sum((Fraction(value) for value in values), Fraction(0))
-    scale = 12
-    scaled = found * 10**scale
-    assert scaled.denominator == 1
-    return Decimal(scaled.numerator).scaleb(-scale).normalize() + 0
+    """Add decimals as whole numbers of a trillionth."""
+    scaled = 0
+    for value in values:
+        over, under = value.as_integer_ratio()
+        factor, rest = divmod(10**12, under)
+        assert rest == 0
+        scaled += over * factor
+    return Decimal(scaled).scaleb(-12).normalize()

@@ -1,6 +1,6 @@
 """The bill in exact fractions, interval by interval, straight from the requirements. Imports nothing of eisenergy.
 
-A case is plain data (see ``cases.py``): texts and fractions. Every interval looks up its own local time, block and prices; demand
+A case is plain data (see ``billing_cases.py``): texts and fractions. Every interval looks up its own local time, block and prices; demand
 rates are averaged day by day. Nothing is grouped, cut into segments or kept in decimals, which is how the engine works.
 """
 
@@ -69,23 +69,24 @@ def rate(table: Table, block: str, day: date) -> Fraction:
     return newest([(start, value) for name, start, value in table if name == block], day)
 
 
-def round_half_away(value: Fraction) -> int:
-    whole, rest = divmod(abs(value), 1)
-    size = int(whole) + (1 if rest >= Fraction(1, 2) else 0)
-    return -size if value < 0 else size
+def half_away(over: int, under: int) -> int:
+    """The whole number nearest to a positive fraction; a half goes up."""
+    return (2 * over + under) // (2 * under)
 
 
 def excel_cents(value: Fraction) -> Fraction:
     """Excel's ROUND(value, 2): first to 15 significant digits, then to cents, half away from zero both times."""
-    if value == 0:
+    over, under = abs(value.numerator), value.denominator
+    if over == 0:
         return Fraction(0)
-    shift = 0  # value * 10**shift has 15 digits before the point
-    while abs(value) * Fraction(10) ** shift < 10**14:
-        shift += 1
-    while abs(value) * Fraction(10) ** shift >= 10**15:
-        shift -= 1
-    shown = Fraction(round_half_away(value * Fraction(10) ** shift)) / Fraction(10) ** shift
-    return Fraction(round_half_away(shown * 100), 100)
+    shift = 15 - len(str(over // under))  # value * 10**shift has 15 digits before the point
+    if over < under:
+        shift = 15
+        while over * 10 ** (shift - 14) < under:
+            shift += 1
+    shown = half_away(over * 10**shift, under) if shift >= 0 else half_away(over, under * 10**-shift) * 10**-shift
+    cents = half_away(shown * 100, 10**shift) if shift >= 0 else shown * 100
+    return Fraction(-cents if value < 0 else cents, 100)
 
 
 def settle(case: Case) -> dict[str, Fraction]:

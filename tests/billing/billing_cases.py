@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from billing_builders import Slot, make_contract, usage_of
@@ -165,9 +166,9 @@ def table(dice: Dice, blocks: tuple[str, ...], start: date, end: date, price: Ca
 
 def dec(value: Fraction) -> Decimal:
     """The fraction as a decimal, exactly; six places are more than any case has."""
-    scaled = value * 10**6
-    assert scaled.denominator == 1
-    return Decimal(scaled.numerator).scaleb(-6).normalize()
+    factor, rest = divmod(10**6, value.denominator)
+    assert rest == 0
+    return Decimal(value.numerator * factor).scaleb(-6).normalize()
 
 
 def maybe(value: Fraction | None) -> Decimal | None:
@@ -286,22 +287,28 @@ def floats(values: list[Fraction] | list[Fraction | None]) -> list[float | None]
     return [None if value is None else float(value) for value in values]
 
 
-def bill_of(case: Case, aggregate: Callable[[Case, Period, tuple[Period, ...]], Usage] = plain_usage) -> Bill:
-    """Make a case's bill with the library."""
+Aggregate = Callable[[Case, Period, tuple[Period, ...]], Usage]
+
+
+def arguments_of(case: Case, aggregate: Aggregate = plain_usage) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments with which the library is asked for a case's bill."""
     period, tariff = Period(case.start, case.end), tariff_of(case)
     corrections = [
         Correction(period=period, month="2021-01", invoice=f"FAC-{n:06d}", difference=dec(value), origin="case")
         for n, value in enumerate(case.corrections, 1)
     ]
-    return bill(
-        contract_of(case),
-        period,
-        aggregate(case, period, tariff.segments(period)),
-        tariff,
-        timezone=case.zone,
-        calendar_name="CASE",
-        corrections=corrections,
-    )
+    usage = aggregate(case, period, tariff.segments(period))
+    return (contract_of(case), period, usage, tariff), {
+        "timezone": case.zone,
+        "calendar_name": "CASE",
+        "corrections": corrections,
+    }
+
+
+def bill_of(case: Case, aggregate: Aggregate = plain_usage) -> Bill:
+    """Make a case's bill with the library."""
+    arguments, named = arguments_of(case, aggregate)
+    return bill(*arguments, **named)
 
 
 def disagreement(case: Case, made: Bill) -> str:
