@@ -77,7 +77,7 @@ def disagreements(rows: pl.DataFrame) -> pl.DataFrame:
             pl.col("register_kwh").diff(),
             interval_kwh=pl.col("energy").diff(),
             count=pl.col("count").cast(pl.Int64).diff(),
-            expected=pl.col("start").diff() // SLOT,
+            expected=pl.col("start").diff().dt.total_minutes() // SLOT_MINUTES,
         )
         .filter(pl.col("count") == pl.col("expected"))
         .select("start", "register_kwh", "interval_kwh")
