@@ -24,7 +24,6 @@ from eisenergy.publish.texts import (
     NBSP,
     format_day,
     format_instant,
-    format_kw,
     format_kwh,
     format_money,
     format_number,
@@ -35,6 +34,7 @@ from eisenergy.publish.texts import (
     language,
     method_name,
     month_name,
+    month_short,
     word,
 )
 
@@ -182,7 +182,7 @@ def invoice_document(month: CustomerMonth, *, locale: str | None = None) -> Docu
         "origins": {"heading": say("origins"), "rows": _origins(month, locale)},
         "footer": {
             "left": DOT.join(
-                _present(issuer.name, f"{say('invoice.short')} {number or say('draft.number')}", customer.name)
+                _present(issuer.name, f"{say('invoice.short')} {number or say('draft.number')}", bill.contract.number)
             ),
             "page": say("page", page="{page}", pages="{pages}"),
         },
@@ -209,7 +209,7 @@ def _meta(month: CustomerMonth, issuer: str, number: str, issued: date | None, l
 
 def _contracted(bill: Bill, locale: str) -> str:
     power = bill.contract.contracted_kw
-    return format_kw(power.value, locale) if power else word("none", locale)
+    return f"{format_rate(power.value, locale, least=0, most=2)}{NBSP}kW" if power else word("none", locale)
 
 
 # ------------------------------------------------------------------ charges
@@ -347,7 +347,7 @@ def _peak(bill: Bill, locale: str) -> str:
     if power and power.value > 0:
         share = quotient(kw, power.value)
         key = "demand.over" if share > 1 else "demand.of"
-        texts.append(word(key, locale, kw=format_kw(power.value, locale), share=format_percent(share, locale, most=1)))
+        texts.append(word(key, locale, kw=_contracted(bill, locale), share=format_percent(share, locale, most=1)))
     return DOT.join(texts)
 
 
@@ -409,7 +409,7 @@ def _against(month: CustomerMonth, locale: str) -> str:
             change = excel_round(product(difference(quotient(month.bill.kwh, before), Decimal(1)), Decimal(100)), 1)
             sign = "+" if change > 0 else MINUS if change < 0 else ""
             text = f"{sign}{format_number(abs(change), 1, locale)}{NBSP}%"
-            return word("kpi.against", locale, change=text, month=month_name(reference, locale))
+            return word("kpi.against", locale, change=text, month=f"{month_short(reference, locale)} {reference.year}")
     return ""
 
 
@@ -480,7 +480,7 @@ def _origins(month: CustomerMonth, locale: str) -> list[list[str]]:
     for line in bill.lines:
         found = list(dict.fromkeys(part.origin for part in line.parts if part.origin))
         if found and line.code is not LineCode.CORRECTION:
-            rows.append([word(f"line.{line.code}", locale), "; ".join(found)])
+            rows.append([word(f"line.{line.code}", locale), _joined(found, locale)])
     source = bill.provenance
     if source:
         rows.append([word("origin.readings", locale), "; ".join(sorted(set(source.sources.values())))])
@@ -488,6 +488,21 @@ def _origins(month: CustomerMonth, locale: str) -> list[list[str]]:
     if month.invoice:
         rows.append([word("origin.hash", locale), month.invoice.input_hash])
     return [row for row in rows if row[1]]
+
+
+def _joined(origins: list[str], locale: str) -> str:
+    """Join origins in the reader's language; cells of one sheet follow its name once."""
+    groups: dict[str, list[str]] = {}
+    for origin in origins:
+        text = re.sub(
+            r"column (\w+) of the readings of meter (\S+)",
+            lambda found: word("origin.column", locale, column=found[1], meter=found[2]),
+            origin,
+        )
+        text = re.sub(r"\bline (\d+)", lambda found: word("origin.line", locale, line=found[1]), text)
+        cell = re.fullmatch(r"(.*!)([A-Z]{1,3}\d+)", text)
+        groups.setdefault(cell[1] if cell else text, []).append(cell[2] if cell else "")
+    return "; ".join(head + ", ".join(_present(*cells)) for head, cells in groups.items())
 
 
 def _versions(bill: Bill, locale: str) -> list[str]:

@@ -22,16 +22,16 @@ KWH_PER_MWH: Final = 1000
 
 
 def axis(highest: float, locale: str, most: int = 5) -> dict[str, Any]:
-    """Return an axis from zero: its end and its ticks, at steps of 1, 2 or 5 times a power of ten.
+    """Return an axis from zero: its end and its ticks, at steps of 1, 2, 2.5 or 5 times a power of ten.
 
     :param highest: the highest value drawn; zero or less gives an axis to 1
     :returns: ``max`` and ``ticks``, a list of ``{"value", "label"}``
     """
     top = highest if highest > 0 else 1.0
     power = 10.0 ** math.floor(math.log10(top / most))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power * most >= top)
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power * most >= top)
     count = math.ceil(top / step - 1e-9)
-    places = max(0, -math.floor(math.log10(step)))
+    places = next(n for n in range(12) if abs(round(step, n) - step) < step * 1e-9)
     ticks = [
         {"value": n * step, "label": format_number(Decimal(repr(n * step)), places, locale)} for n in range(count + 1)
     ]
@@ -110,11 +110,11 @@ def profile(month: CustomerMonth, locale: str) -> Figure | None:
     return {
         "heading": word("profile", locale),
         "alt": word("profile.alt", locale, weekday=highest(False), weekend=highest(True)),
-        "unit": "kW",
+        "unit": f"kW, {word('profile.hour', locale)}",
         "series": series,
         "hours": [colours.get(of_hour.get(hour, ""), "") for hour in range(24)],
-        "axis": axis(max(found.values()), locale, 4),
-        "label": word("profile.hour", locale),
+        "axis": axis(max(found.values()), locale),
+        "note": "",
     }
 
 
@@ -135,12 +135,12 @@ def daily(month: CustomerMonth, locale: str) -> Figure | None:
         "alt": word(
             "daily.alt", locale, kwh=format_number(Decimal(repr(top)), 0, locale), day=format_day(top_day, locale)
         ),
-        "unit": "kWh",
+        "unit": f"kWh, {word('daily.axis', locale)}",
         "blocks": _legend(blocks),
         "columns": [
             {"label": str(day.day), "values": values, "weekend": day.isoweekday() >= 6}
             for day, values in by_day.items()
         ],
-        "axis": axis(top, locale, 4),
-        "label": word("daily.axis", locale),
+        "axis": axis(top, locale),
+        "note": "",
     }

@@ -111,13 +111,13 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "es": "Potencia media por hora del día: de lunes a viernes máximo {weekday} kW, en fin de semana {weekend} kW.",
         "en": "Mean power by hour of the day: Monday to Friday at most {weekday} kW, on weekends {weekend} kW.",
     },
-    "profile.hour": {"es": "hora local", "en": "local hour"},
+    "profile.hour": {"es": "por hora local", "en": "by local hour"},
     "daily": {"es": "Consumo diario", "en": "Daily consumption"},
     "daily.alt": {
         "es": "Energía por día del período, apilada por bloque horario; máximo {kwh} kWh el {day}.",
         "en": "Energy per day of the period, stacked by block; at most {kwh} kWh on {day}.",
     },
-    "daily.axis": {"es": "día del período", "en": "day of the period"},
+    "daily.axis": {"es": "por día", "en": "by day"},
     # estimates
     "estimates": {"es": "Lecturas estimadas", "en": "Estimated readings"},
     "estimates.text": {
@@ -180,8 +180,8 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "en": "Each block's highest 15-minute power times the block's price; weighted by days where it changes.",
     },
     "legend.losses.charge_per_kwh": {
-        "es": "Energía total por el factor de pérdidas de la red (USD/kWh).",
-        "en": "All energy times the network's loss factor (USD/kWh).",
+        "es": "Energía total por el factor de pérdidas de la red, un precio por kWh.",
+        "en": "All energy times the network's loss factor, a price per kWh.",
     },
     "legend.losses.energy": {
         "es": "Costo de la energía por el factor de pérdidas de la red.",
@@ -208,7 +208,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "en": "What the real readings of estimated periods would have cost, less what was billed then.",
     },
     "legend.vat": {
-        "es": "Impuesto a la transferencia de bienes y a la prestación de servicios sobre el subtotal gravado.",
+        "es": "Impuesto a la transferencia de bienes muebles y a la prestación de servicios sobre el subtotal gravado.",
         "en": "Value added tax on the taxable subtotal.",
     },
     "legend.retention": {
@@ -220,7 +220,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "en": "Monthly amount set by the municipality, outside the VAT base.",
     },
     "legend.load_factor": {
-        "es": "Potencia media del período entre la demanda máxima; cuanto más alto, más parejo el consumo.",
+        "es": "Potencia media del período entre la demanda máxima; cuanto más alto, más uniforme el consumo.",
         "en": "Mean power of the period over maximum demand; the higher, the more even the use.",
     },
     "legend.price": {
@@ -236,6 +236,11 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     "origins": {"es": "Origen de los valores", "en": "Where the values come from"},
     "origin.readings": {"es": "Lecturas", "en": "Readings"},
     "origin.versions": {"es": "Versiones", "en": "Versions"},
+    "origin.column": {
+        "es": "columna {column} de las lecturas del medidor {meter}",
+        "en": "column {column} of the readings of meter {meter}",
+    },
+    "origin.line": {"es": "línea {line}", "en": "line {line}"},
     "origin.hash": {"es": "Huella de los datos", "en": "Hash of the inputs"},
     "origin.tariff": {"es": "tarifa {hash}", "en": "tariff {hash}"},
     "origin.calendar": {"es": "calendario {name} {hash}", "en": "calendar {name} {hash}"},

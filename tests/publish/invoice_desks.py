@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import openpyxl
+
 from eisenergy.accounts import Sourced
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import bill
@@ -34,9 +35,19 @@ def _neighbour(name: str) -> ModuleType:
 
 desks = _neighbour("sample_desks")
 RATES = {"VALLE": "0.098321", "RESTO": "0.109874", "PUNTA": "0.121456"}
-AMOUNTS = (
-    "6,441.33 3,798.58 885.61 38.28 659.25 \u2212236.46 11,586.59 1,506.26 \u2212115.87 12.50 12,989.48"
-).split()
+AMOUNTS = [
+    "6,441.33",
+    "3,798.58",
+    "885.61",
+    "38.28",
+    "659.25",
+    "−236.46",
+    "11,586.59",
+    "1,506.26",
+    "−115.87",
+    "12.50",
+    "12,989.48",
+]
 """The workbook's B16:B26 as an invoice prints them."""
 MONTH = desks.MONTH
 PERIOD = MONTH.period
@@ -105,10 +116,10 @@ def tariff(change: date | None = None, rules: BillingRules | None = None) -> Tar
     """The prices of September 2021; with ``change``, all energy and demand rates rise by 5 % on that day."""
 
     def dated(name: str, value: str, cell: str) -> Dated[Sourced]:
-        book = "Tarifas EIS-TOU.xlsx, sheet EIS-TOU, cell"
-        values = {date(2021, 7, 15): Sourced(Decimal(value), f"{book} {cell}")}
+        book = "Tarifas EIS-TOU.xlsx, EIS-TOU!"
+        values = {date(2021, 7, 15): Sourced(Decimal(value), f"{book}{cell}")}
         if change:
-            values[change] = Sourced(Decimal(value) * Decimal("1.05"), f"{book} {cell[0]}{int(cell[1:]) + 3}")
+            values[change] = Sourced(Decimal(value) * Decimal("1.05"), f"{book}{cell[0]}{int(cell[1:]) + 3}")
         return Dated.of(name, values)
 
     fixed = {date(2020, 1, 1): Sourced(Decimal("0.13"), "params/tariffs/EIS-TOU.yml, line 12")}
@@ -117,16 +128,14 @@ def tariff(change: date | None = None, rules: BillingRules | None = None) -> Tar
         currency="USD",
         calendar="EIS",
         rates={
-            RateKind.ENERGY: {
-                block: dated(block, rate, f"C{n}") for n, (block, rate) in enumerate(RATES.items(), 16)
-            },
+            RateKind.ENERGY: {block: dated(block, rate, f"C{n}") for n, (block, rate) in enumerate(RATES.items(), 16)},
             RateKind.DEMAND: {block: dated(block, "7.4412", f"D{n}") for n, block in enumerate(RATES, 16)},
             RateKind.FTPMS: {
                 block: Dated.of(
                     block,
                     {
                         date(2020, 1, 1): Sourced(
-                            Decimal("0.0042") if block == "PUNTA" else Decimal(0), "Tarifas EIS-TOU.xlsx, cell E18"
+                            Decimal("0.0042") if block == "PUNTA" else Decimal(0), "Tarifas EIS-TOU.xlsx, EIS-TOU!E18"
                         )
                     },
                 )
