@@ -1,0 +1,154 @@
+"""Text tables: ``.csv``, ``.txt``, ``.tsv`` in any encoding, with any separator."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from eisenergy.readings import columns
+from eisenergy.readings.mapping import Mapping
+from eisenergy.readings.model import RawTable
+from eisenergy.sheets import UnreadableFile
+
+_SEPARATORS: Final = (";", ",", "\t", "|")
+_SAMPLE_LINES: Final = 300
+
+
+def tables(path: Path, mappings: Sequence[Mapping] = ()) -> list[RawTable]:
+    """Read the one table of a text file, nothing in it interpreted.
+
+    :param mappings: the sources' settings; one that is for the file's name may say its encoding and separator
+    :raises UnreadableFile: when it has no header of readings, or lines longer than the header
+    """
+    data = path.read_bytes()
+    named = [one for one in mappings if one.file is not None and one.fits(path.name, None, one.headers)]
+    encoding = next((one.encoding for one in named if one.encoding), None) or encoding_of(data)
+    text = _decoded(data, encoding, path.name)
+    lines = _first_lines(text, _SAMPLE_LINES)
+    hint = next((one.separator for one in named if one.separator), None)
+    aliases = {header: name for one in mappings for header, name in one.columns.items()}
+    separator, header_row, rows = _layout(lines, hint, aliases, path.name)
+    width = max(len(row) for row in rows[header_row:])
+    body = _body(text, separator, header_row + 1, width, path.name)
+    headers = [header.strip() or None for header in rows[header_row]]
+    frame, numbers = _numbered(body, text, separator, header_row + 1)
+
+    def as_text(column: int) -> pl.Series:
+        return frame[str(column)]
+
+    return [
+        RawTable(
+            file=path.name,
+            sheet=None,
+            header_row=header_row,
+            headers=tuple(headers + [None] * (width - len(headers))),
+            frame=frame,
+            rows=numbers,
+            above=[list(row) for row in rows[:header_row]],
+            text=as_text,
+            hidden=lambda _: [],
+            encoding=encoding,
+            separator=separator,
+        )
+    ]
+
+
+def encoding_of(data: bytes) -> str:
+    """Say a text's encoding: by its byte-order mark, by zero bytes, UTF-8 where it is valid, else the Windows one."""
+    if data.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    start = data[:2000]
+    if start.count(b"\0") > len(start) // 4:
+        return "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return "latin-1"
+
+
+def _decoded(data: bytes, encoding: str, name: str) -> str:
+    try:
+        return data.decode(encoding)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise UnreadableFile(
+            f"{name} is not text in {encoding}: {error}. Expected the encoding that the mapping names; correct it there."
+        ) from error
+
+
+def _first_lines(text: str, count: int) -> list[str]:
+    return text[: 400 * count].splitlines()[:count]
+
+
+def _layout(lines: list[str], hint: str | None, aliases: dict[str, str], name: str) -> tuple[str, int, list[list[str]]]:
+    """Find separator and header row: the separator under which a row becomes a header of readings with most columns."""
+    best: tuple[int, str, int, list[list[str]]] | None = None
+    for separator in (hint,) if hint else _SEPARATORS:
+        rows = list(csv.reader(lines, delimiter=separator))
+        header = columns.find_header(rows, aliases)
+        if header is None or len(rows) != len(lines):
+            continue
+        known = sum(role is not None for role in columns.roles(rows[header], aliases))
+        if best is None or known > best[0]:
+            best = (known, separator, header, rows)
+    if best is None:
+        shown = next((line for line in lines if line.strip()), "")[:120]
+        raise UnreadableFile(
+            f"{name}: no header row found in its first {len(lines)} lines; the first line reads {shown!r}. Expected a row "
+            "with a date or timestamp column and an energy column, for example Fecha;Hora;kWh. If the headers are others, "
+            "name them in a mapping (columns)."
+        )
+    return best[1:]
+
+
+def _body(text: str, separator: str, skip: int, width: int, name: str) -> pl.DataFrame:
+    try:
+        return pl.read_csv(
+            io.BytesIO(text.encode()),
+            has_header=False,
+            skip_lines=skip,
+            separator=separator,
+            schema={str(index): pl.String for index in range(width)},
+            missing_columns="insert",
+        )
+    except pl.exceptions.NoDataError:
+        return pl.DataFrame(schema={str(index): pl.String for index in range(width)})
+    except pl.exceptions.PolarsError as error:
+        reader = csv.reader(io.StringIO(text), delimiter=separator)
+        for row in reader:
+            if reader.line_num > skip and len(row) > width:
+                raise UnreadableFile(
+                    f"{name}, row {reader.line_num}: {len(row)} fields ({separator.join(row)[:80]!r}), where the header "
+                    f"has {width}. Expected as many fields as headers; is a decimal comma also the separator? "
+                    "Export it with another separator."
+                ) from error
+        raise UnreadableFile(f"{name}: its table cannot be parted into columns: {error}. Export it again.") from error
+
+
+def _numbered(body: pl.DataFrame, text: str, separator: str, skip: int) -> tuple[pl.DataFrame, pl.Series]:
+    """Number the rows as an editor does, and drop those that hold nothing."""
+    numbers = pl.Series("row", range(skip + 1, skip + 1 + body.height), dtype=pl.Int32)
+    if '"' in text and text.count("\n") + (not text.endswith("\n")) != skip + body.height:
+        reader = csv.reader(io.StringIO(text), delimiter=separator)
+        last, starts = 0, []
+        for _ in reader:
+            starts.append(last + 1)
+            last = reader.line_num
+        if len(starts) - skip == body.height:
+            numbers = pl.Series("row", starts[skip:], dtype=pl.Int32)
+    filled = (
+        body.select(pl.any_horizontal(pl.all().is_not_null()).alias("x"))["x"]
+        if body.height
+        else pl.Series("x", [], pl.Boolean)
+    )
+    return body.filter(filled), numbers.filter(filled)

@@ -1,0 +1,105 @@
+"""Which format a file has, and its readings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from eisenergy.findings import Finding, info
+from eisenergy.frames import conform
+from eisenergy.readings import delimited, spreadsheet
+from eisenergy.readings.mapping import Mapping, pick
+from eisenergy.readings.model import Format, RawTable, ReadMeta, ReadResult
+from eisenergy.readings.normalise import Normal, normalise
+from eisenergy.sheets import Content, UnreadableFile, content, is_spreadsheet_name
+
+
+def identify(path: Path) -> Format:
+    """Say what a file holds, by its content.
+
+    :raises UnreadableFile: when it is missing, empty, damaged, protected, or another kind than its name says
+    """
+    kind = content(path)
+    if kind is Content.TEXT:
+        if is_spreadsheet_name(path):
+            raise UnreadableFile(
+                f"{path.name} is text, not a workbook, whatever its name says: expected {path.suffix} to be a spreadsheet. "
+                "If it is a table with separators, rename it to .csv and load it again."
+            )
+        return Format.DELIMITED
+    return Format.SPREADSHEET
+
+
+def settings(mapping: Mapping | Sequence[Mapping] | None) -> tuple[Mapping, ...]:
+    """Return the mappings to choose from."""
+    if mapping is None:
+        return ()
+    return (mapping,) if isinstance(mapping, Mapping) else tuple(mapping)
+
+
+def raw_tables(path: Path, kind: Format, mappings: Sequence[Mapping]) -> tuple[list[RawTable], list[Finding]]:
+    """Read the tables of a file, nothing in them interpreted."""
+    if kind is Format.DELIMITED:
+        return delimited.tables(path, mappings), []
+    tables, others = spreadsheet.tables(path, mappings)
+    return tables, [
+        info(
+            "sheet-ignored",
+            path.name,
+            f"{path.name}, sheet {name}: holds no readings and was left out.",
+            sheet=name,
+        )
+        for name in others
+    ]
+
+
+def mapping_for(table: RawTable, mapping: Mapping | Sequence[Mapping] | None) -> Mapping | None:
+    """Return the mapping for a table: the one given, or of several the one that fits."""
+    if isinstance(mapping, Mapping):
+        return mapping
+    return pick(mapping or (), table.file, table.sheet, [header for header in table.headers if header])
+
+
+def read(
+    path: Path,
+    *,
+    client: str,
+    timezone: str = "America/El_Salvador",
+    mapping: Mapping | Sequence[Mapping] | None = None,
+) -> ReadResult:
+    """Read a file of meter readings.
+
+    :param client: the tenant's code
+    :param timezone: IANA name of the file's local time, unless its mapping names another
+    :param mapping: how to read it where it does not say so itself; of several the one that fits is taken
+    :returns: readings in the columns of ``frames.READINGS``, ordered by meter and time, with what was decided and noticed
+    :raises UnreadableFile: when it cannot be read, or can be read in two ways
+    :raises BadMapping: when two mappings claim it
+
+    Source: requirements of EIS Power, "Files that arrive".
+    """
+    kind = identify(path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    tables, findings = raw_tables(path, kind, settings(mapping))
+    normal: list[Normal] = [
+        normalise(table, client=client, timezone=timezone, mapping=mapping_for(table, mapping), sha256=sha256)
+        for table in tables
+    ]
+    for one in normal:
+        findings += one.findings
+    seen: dict[str, str | None] = {}
+    for one in normal:
+        if one.meta.meter in seen:
+            raise UnreadableFile(
+                f"{path.name}: the sheets {seen[one.meta.meter]!r} and {one.meta.sheet!r} both hold meter {one.meta.meter}. "
+                "Expected one sheet per meter. Join them, or remove one, and load the file again."
+            )
+        seen[one.meta.meter] = one.meta.sheet
+    frame = conform(pl.concat([one.frame for one in normal], how="diagonal_relaxed").sort("meter", "start"))
+    meta = ReadMeta(
+        format=kind, sha256=sha256, file=path.name, timezone=timezone, tables=tuple(one.meta for one in normal)
+    )
+    return ReadResult(frame=frame, meta=meta, findings=tuple(findings))

@@ -1,0 +1,434 @@
+"""From a raw table to canonical readings: figures, stamps, grid, repeats, register, and every finding on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from eisenergy.findings import Finding, blocking, info, warning
+from eisenergy.frames import MEASURED
+from eisenergy.readings import clock, columns, fields, meters, numbers, registers, times
+from eisenergy.readings.columns import NUMBERS, Role
+from eisenergy.readings.mapping import Mapping
+from eisenergy.readings.model import Choice, RawTable, TableMeta
+from eisenergy.sheets import UnreadableFile, uncalculated
+
+_ENERGY: Final = ("kwh_import", "kwh_export")
+_ALARM_FREE: Final = [
+    "ok",
+    "normal",
+    "bueno",
+    "good",
+    "valid",
+    "valido",
+    "válido",
+    "0",
+    "0.0",
+    "a",
+    "no",
+    "none",
+    "-",
+    "",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normal:
+    """One table's readings before they are checked against the nomenclature."""
+
+    frame: pl.DataFrame
+    meta: TableMeta
+    findings: tuple[Finding, ...]
+
+
+def normalise(table: RawTable, *, client: str, timezone: str, mapping: Mapping | None, sha256: str) -> Normal:
+    """Read a raw table.
+
+    :param client: the tenant's code
+    :param timezone: the file's time zone, unless the mapping names one
+    :param sha256: of the file's bytes
+    :raises UnreadableFile: when it cannot be read in one way only
+    """
+    setting = mapping or Mapping(name="")
+    roles = columns.roles(table.headers, setting.columns)
+    identity, findings = meters.identify(
+        file=table.file,
+        sheet=table.sheet,
+        above=table.above,
+        inside=_serials(table, roles),
+        mapped=setting.meter,
+        place=table.place,
+    )
+    zone = setting.timezone or timezone
+    blocks = columns.blocks(roles)
+    decimal = _decimal(table, roles, setting)
+    stamped = times.stamps(table, roles, blocks, setting, identity.meter)
+    findings += stamped.findings
+    parts: list[pl.DataFrame] = []
+    chosen = fields.Fields()
+    for block, stamps in zip(blocks, stamped.parts, strict=True):
+        part, chosen, more = _part(table, roles, block, stamps, decimal.value, identity.meter, setting)
+        findings += more
+        parts.append(part)
+    frame = pl.concat(parts, how="diagonal_relaxed")
+    minutes = int(stamped.interval.value)
+    frame = clock.to_utc(frame, stamped.convention.value, minutes, zone)
+    findings += clock.grid_findings(frame, table, identity.meter, zone)
+    frame = _derive(frame.filter(pl.col("start").is_not_null()), setting, minutes)
+    frame, more = _without_repeats(frame, table, identity.meter, zone)
+    findings += more
+    frame, more = clock.to_slots(frame, minutes, setting.split, table, identity.meter)
+    findings += more
+    frame = frame.sort("start")
+    if {"kwh_import", "register_kwh"} <= set(frame.columns):
+        frame, more = registers.check(frame, table, identity.meter)
+        findings += more
+    frame, more = _signs(frame, table, identity.meter, chosen, setting)
+    findings += more
+    frame = frame.with_columns(
+        client=pl.lit(client),
+        meter=pl.lit(identity.meter),
+        quality=pl.lit(MEASURED),
+        source=pl.lit(sha256),
+        source_row=pl.col("row"),
+    ).drop("index", "row", "stamp", "offset", "off_grid")
+    used = {**stamped.columns, **chosen.columns}
+    unknown = [column for column in range(len(table.headers)) if column not in _used(table, roles, blocks, used)]
+    meta = TableMeta(
+        sheet=table.sheet,
+        header_row=table.header_row + 1,
+        meter=identity.meter,
+        meter_from=identity.origin,
+        node=identity.node,
+        columns={name: table.label(column) for name, column in used.items()},
+        reasons={table.label(column): why for column, why in {**stamped.reasons, **chosen.reasons}.items()},
+        unknown=tuple(
+            table.label(column) for column in unknown if table.headers[column] or not _is_empty(table, column)
+        ),
+        encoding=table.encoding,
+        separator=table.separator,
+        decimal=decimal,
+        date_order=stamped.order,
+        stamp=stamped.convention,
+        interval=stamped.interval,
+        timezone=Choice(
+            value=zone, why="the mapping says so" if setting.timezone else "the setting of the file's client"
+        ),
+        mapping=mapping.name if mapping is not None else None,
+        rows_read=table.frame.height,
+        rows_used=frame.height,
+    )
+    return Normal(frame=frame, meta=meta, findings=tuple(findings))
+
+
+def _is_empty(table: RawTable, column: int) -> bool:
+    name = str(column)
+    return name not in table.frame.columns or table.frame[name].null_count() == table.frame.height
+
+
+def _used(
+    table: RawTable, roles: Sequence[Role | None], blocks: Sequence[Sequence[int]], used: dict[str, int]
+) -> set[int]:
+    """Columns that found a place: of tables side by side, those of every table that go by a used header."""
+    result = set(used.values())
+    result |= {c for c, role in enumerate(roles) if role is not None and role.field in ("meter", "node", "block")}
+    if len(blocks) > 1:
+        headers = {table.headers[column] for column in result}
+        result |= {column for block in blocks[1:] for column in block if table.headers[column] in headers}
+    return result
+
+
+def _serials(table: RawTable, roles: Sequence[Role | None]) -> list[str]:
+    found: list[str] = []
+    for column, role in enumerate(roles):
+        if role is not None and role.field == "meter" and not _is_empty(table, column):
+            values = numbers.clean(table.frame[str(column)].cast(pl.String)).drop_nulls().unique(maintain_order=True)
+            found += [value.removesuffix(".0") for value in values]
+    return list(dict.fromkeys(found))
+
+
+def _decimal(table: RawTable, roles: Sequence[Role | None], setting: Mapping) -> Choice:
+    written: list[pl.Series] = []
+    for column, role in enumerate(roles):
+        if role is None or role.field not in NUMBERS or str(column) not in table.frame.columns:
+            continue
+        series = table.frame[str(column)]
+        if series.dtype == pl.String:
+            written.append(numbers.clean(series))
+        elif series.null_count():
+            written.append(numbers.clean(table.text(column)).filter(series.is_null()))
+    return numbers.decimal_sign(written, table.separator, setting.decimal, table.place)
+
+
+def figures_of(table: RawTable, column: int, decimal: str) -> tuple[pl.Series, pl.Series]:
+    """Read a column's figures.
+
+    :returns: the figures, and whether a cell holds something that is no figure
+    """
+    series = table.frame[str(column)]
+    if series.dtype == pl.String:
+        text = numbers.clean(series)
+        values = numbers.parse(text, decimal)
+        return values, text.is_not_null() & values.is_null()
+    values = numbers.parse(series, decimal)
+    if values.null_count():
+        text = numbers.clean(table.text(column))
+        written = numbers.parse(text.set(values.is_not_null(), None), decimal)
+        values = pl.select(pl.coalesce(values, written)).to_series()
+        return values, text.is_not_null() & values.is_null()
+    return values, pl.repeat(False, len(values), eager=True)
+
+
+def _part(
+    table: RawTable,
+    roles: Sequence[Role | None],
+    block: Sequence[int],
+    stamps: pl.DataFrame,
+    decimal: str,
+    meter: str,
+    setting: Mapping,
+) -> tuple[pl.DataFrame, fields.Fields, list[Finding]]:
+    """Read one of the tables that stand side by side: its stamped rows with their figures and what else they hold."""
+    keep = stamps["index"]
+    order = stamps["stamp"].arg_sort()
+    read = {
+        column: figures_of(table, column, decimal)
+        for column in block
+        if (role := roles[column]) is not None and role.field in NUMBERS and str(column) in table.frame.columns
+    }
+    figures = {column: values.gather(keep) for column, (values, _) in read.items()}
+    chosen = fields.choose(
+        roles,
+        block,
+        {column: values.gather(order) for column, values in figures.items()},
+        table,
+        meter,
+        setting.kwh_from,
+    )
+    findings = list(chosen.findings)
+    data: dict[str, pl.Series] = {}
+    for name, column in chosen.columns.items():
+        data[name] = figures[column]
+        findings += _cells(table, column, name, keep, figures[column], read[column][1].gather(keep), meter)
+    part = stamps.with_columns(series.alias(name) for name, series in data.items())
+    used = set(chosen.columns.values()) | {
+        column
+        for column in block
+        if (role := roles[column]) is not None and role.field in (*columns.TIMES, "meter", "node")
+    }
+    by_role = {role.field: column for column in reversed(block) if (role := roles[column]) is not None}
+    if "block" in by_role:
+        name = table.frame[str(by_role["block"])].cast(pl.String).gather(keep)
+        part = part.with_columns(name.alias("block_in_file"))
+        used.add(by_role["block"])
+    if "status" in by_role:
+        findings += _alarms(table, by_role["status"], keep, meter)
+    hours = [
+        c
+        for c in block
+        if c not in times.used(table, roles, block).values() and (r := roles[c]) and r.field in columns.TIMES
+    ]
+    extra = _extra(table, [column for column in block if column not in used or column in hours], keep, decimal)
+    if extra is not None:
+        part = part.with_columns(extra.alias("extra"))
+    measured = [name for name in ("kwh_import", "kwh_export", "register_kwh", "kw") if name in part.columns]
+    empty = part.filter(pl.all_horizontal(pl.col(name).is_null() for name in measured))
+    if empty.height:
+        if empty.height == part.height:
+            raise UnreadableFile(
+                f"{table.where(int(empty['index'][0]))}: no row has a readable figure in {', '.join(map(repr, (table.label(c) for c in chosen.columns.values())))}. "
+                + (findings[0].message if findings else "Expected readings below the header. Download the file again.")
+            )
+        findings.append(
+            warning(
+                "empty-reading",
+                meter,
+                f"{table.where(int(empty['index'][0]))}: {empty.height} row(s) have a time and no reading; their slots count as missing.",
+                count=empty.height,
+                first_row=int(empty["row"][0]),
+            )
+        )
+        part = part.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in measured))
+    return part, chosen, findings
+
+
+def _cells(
+    table: RawTable, column: int, name: str, keep: pl.Series, values: pl.Series, bad: pl.Series, meter: str
+) -> list[Finding]:
+    """Report cells that hold something else than a figure, and formulas that were never calculated."""
+    found: list[Finding] = []
+    wrong = keep.filter(bad)
+    if len(wrong):
+        first = int(wrong[0])
+        found.append(
+            blocking(
+                "not-a-number",
+                meter,
+                f"{table.where(first, column)}: found {table.text(column)[first]!r}, expected a figure for {name} "
+                f"({len(wrong)} such cell(s) in the column). Correct the cell, and load the file again.",
+                count=len(wrong),
+                first_row=int(table.rows[first]),
+                column=table.label(column),
+            )
+        )
+    empty = keep.filter(values.is_null() & ~bad)
+    if len(empty) and table.sheet is not None:
+        hidden = table.hidden([(int(table.rows[int(index)]) - 1, column) for index in empty])
+        if hidden:
+            row, _, held = hidden[0]
+            place = table.where(int((table.rows == row + 1).arg_max() or 0), column)
+            text = (
+                uncalculated(place)
+                if held.startswith("=")
+                else f"{place}: found {held!r}, expected a figure for {name}. Correct the cell, and load the file again."
+            )
+            code = "formula-without-value" if held.startswith("=") else "not-a-number"
+            found.append(
+                blocking(
+                    code,
+                    meter,
+                    f"{text} ({len(hidden)} such cell(s) in the column.)",
+                    count=len(hidden),
+                    first_row=row + 1,
+                    column=table.label(column),
+                )
+            )
+    return found
+
+
+def _alarms(table: RawTable, column: int, keep: pl.Series, meter: str) -> list[Finding]:
+    status = table.frame[str(column)].cast(pl.String).gather(keep)
+    frame = pl.DataFrame({"index": keep, "status": status}).with_columns(pl.col("status").str.strip_chars())
+    raised = frame.filter(pl.col("status").is_not_null() & ~pl.col("status").str.to_lowercase().is_in(_ALARM_FREE))
+    if raised.is_empty():
+        return []
+    shown = raised["status"].unique(maintain_order=True).to_list()[:5]
+    return [
+        warning(
+            "meter-alarm",
+            meter,
+            f"{table.where(int(raised['index'][0]), column)}: the meter reports {', '.join(map(repr, shown))} in {raised.height} row(s). "
+            "The readings were used as they are. Ask for the meter's event log.",
+            count=raised.height,
+            rows=[int(table.rows[int(index)]) for index in raised["index"].head(100)],
+            values=shown,
+        )
+    ]
+
+
+def _extra(table: RawTable, left: Sequence[int], keep: pl.Series, decimal: str) -> pl.Series | None:
+    """Keep the cells of columns that no field goes by, as one JSON object per row."""
+    kept: dict[str, pl.Series] = {}
+    for column in left:
+        if _is_empty(table, column):
+            continue
+        series = table.frame[str(column)]
+        if series.dtype == pl.String:
+            text = numbers.clean(series)
+            whole = numbers.parse(text, decimal)
+            plain = not text.str.contains(r"^[+-]?0\d").any() and not text.str.contains(r"[A-Za-z ]").any()
+            series = whole if plain and whole.null_count() == text.null_count() else series.str.strip_chars()
+        label = table.label(column)
+        kept[label if label not in kept else f"{label} ({column + 1})"] = series.gather(keep)
+    if not kept:
+        return None
+    return pl.DataFrame(kept).select(pl.struct(pl.all()).struct.json_encode().alias("extra"))["extra"]
+
+
+def _derive(frame: pl.DataFrame, setting: Mapping, minutes: int) -> pl.DataFrame:
+    if "kwh_import" in frame.columns:
+        return frame
+    if setting.kwh_from == "kw":
+        return frame.with_columns(kwh_import=pl.col("kw") * (minutes / 60))
+    if setting.kwh_from == "register_kwh":
+        ordered = frame.sort("start", maintain_order=True).unique("start", keep="first", maintain_order=True)
+        near = pl.col("start").diff() == pl.duration(minutes=minutes)
+        return ordered.with_columns(kwh_import=pl.when(near).then(pl.col("register_kwh").diff())).filter(
+            pl.col("kwh_import").is_not_null()
+        )
+    return frame
+
+
+def _without_repeats(
+    frame: pl.DataFrame, table: RawTable, meter: str, timezone: str
+) -> tuple[pl.DataFrame, list[Finding]]:
+    """Make rows that agree one, and report those that do not.
+
+    :raises UnreadableFile: when so many disagree that the table holds two meters
+    """
+    frame = frame.with_columns(repeat=pl.int_range(pl.len()).over("start") > 0)
+    findings = clock.jump_findings(frame, table, meter, timezone)
+    if not frame["repeat"].any():
+        return frame.drop("repeat"), findings
+    values = [name for name in NUMBERS if name in frame.columns]
+    firsts = frame.filter(~pl.col("repeat"))
+    pairs = frame.filter("repeat").join(
+        firsts.select("start", *values, first_row="row"), on="start", how="left", validate="m:1", suffix="_first"
+    )
+    agree = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_first")) for name in values)
+    agreeing, differing = pairs.filter(agree), pairs.filter(~agree)
+    if differing.height >= 8 and differing.height >= 0.2 * firsts.height:
+        first = differing.row(0, named=True)
+        raise UnreadableFile(
+            f"{table.where(first['index'])}: the stamps start again, and {differing.height} of them bring other figures than before. "
+            "Expected one meter per sheet or file; this looks like two. Part them and load them again."
+        )
+    if agreeing.height:
+        findings.append(
+            info(
+                "repeated-rows",
+                meter,
+                f"{table.place}: {agreeing.height} row(s) repeat an earlier one with the same figures and were dropped, the first in "
+                f"row {int(agreeing['row'][0])}.",
+                count=agreeing.height,
+                rows=agreeing["row"].head(100).to_list(),
+            )
+        )
+    for pair in differing.head(20).iter_rows(named=True):
+        name = next(name for name in values if pair[name] != pair[f"{name}_first"])
+        findings.append(
+            blocking(
+                "rows-disagree",
+                meter,
+                f"{table.where(pair['index'])}: the same interval stands in row {pair['first_row']} with other figures: {name} is "
+                f"{pair[f'{name}_first']} there and {pair[name]} here. Expected one reading per interval. "
+                "Remove the wrong row, and load the file again.",
+                rows=[pair["first_row"], pair["row"]],
+                values=[pair[f"{name}_first"], pair[name]],
+                field=name,
+                count=differing.height,
+            )
+        )
+    return firsts.drop("repeat"), findings
+
+
+def _signs(
+    frame: pl.DataFrame, table: RawTable, meter: str, chosen: fields.Fields, setting: Mapping
+) -> tuple[pl.DataFrame, list[Finding]]:
+    """Report negative energy; part a net column where the mapping says that it is one."""
+    if setting.signed and "kwh_import" in frame.columns and "kwh_export" not in frame.columns:
+        net = pl.col("kwh_import")
+        frame = frame.with_columns(kwh_export=(-net).clip(lower_bound=0.0), kwh_import=net.clip(lower_bound=0.0))
+    found: list[Finding] = []
+    for name in _ENERGY:
+        if name not in frame.columns:
+            continue
+        below = frame.filter(pl.col(name) < 0)
+        if below.is_empty():
+            continue
+        first: dict[str, Any] = below.row(0, named=True)
+        found.append(
+            blocking(
+                "negative-kwh",
+                meter,
+                f"{table.where(first['index'], chosen.columns.get(name))}: found {first[name]} kWh for {name} ({below.height} such row(s)). "
+                "Expected zero or more. Correct the cell; if the column is net energy, say signed: true in a mapping.",
+                count=below.height,
+                first_row=first["row"],
+                value=first[name],
+            )
+        )
+    return frame, found

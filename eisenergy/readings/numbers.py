@@ -1,0 +1,111 @@
+"""Figures written as text: which sign is the decimal one, and what cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from eisenergy.readings.model import Choice
+from eisenergy.sheets import UnreadableFile
+
+_GROUPED: Final = {",": r"^[+-]?[1-9]\d{0,2}(,\d{3})+$", ".": r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$"}
+_BLANK: Final = ["", "-", "--", "---", "n/a", "na", "null", "none", "nd", "n/d", "s/d"]
+
+
+def clean(column: pl.Series) -> pl.Series:
+    """Strip a text column; what stands for nothing (``-``, ``N/A``) becomes null."""
+    stripped = column.str.strip_chars(" \t\r\n\u00a0\u202f'")
+    return (
+        stripped.to_frame("x")
+        .select(pl.when(pl.col("x").str.to_lowercase().is_in(_BLANK)).then(None).otherwise(pl.col("x")))
+        .to_series()
+        .rename(column.name)
+    )
+
+
+def decimal_sign(columns: Sequence[pl.Series], separator: str | None, mapped: str | None, place: str) -> Choice:
+    """Say which sign the file's figures use, by the figures that can be read in one way only.
+
+    :param columns: cleaned text columns of figures
+    :param separator: the text file's separator; ``None`` in a spreadsheet
+    :param mapped: the sign a mapping names
+    :raises UnreadableFile: when every figure can be read in two ways and nothing decides
+    """
+    written = [column for column in columns if column.dtype == pl.String]
+    text = (
+        pl.concat([column.alias("x") for column in written]).drop_nulls() if written else pl.Series("x", [], pl.String)
+    )
+    signed = text.filter(text.str.contains(r"[.,]"))
+    if signed.is_empty():
+        return Choice(value=".", why="no figure in the text has a decimal sign")
+    commas, points = signed.str.contains(",", literal=True), signed.str.contains(".", literal=True)
+    both = signed.filter(commas & points)
+    if not both.is_empty():
+        last = both[0].rfind(",") > both[0].rfind(".")
+        return Choice(value="," if last else ".", why=f"{both[0]!r} has both signs, the last is the decimal one")
+    only = "," if commas.any() else "."
+    if commas.any() and points.any():
+        return _mixed(signed, commas, points, mapped, place)
+    proof = signed.filter(~signed.str.contains(_GROUPED[only]))
+    if not proof.is_empty():
+        return Choice(value=only, why=f"{proof[0]!r} has one reading only")
+    if mapped is not None:
+        return Choice(value=mapped, why="the mapping says so; no figure proves it")
+    if only == "." and separator in (None, ",", "\t"):
+        return Choice(value=".", why="a decimal point is usual in a file of this form; no figure proves otherwise")
+    figure = signed[0]
+    raise UnreadableFile(
+        f"{place}: the figures can be read in two ways: {figure!r} is {figure.replace(only, '.', 1)} or "
+        f"{figure.replace(only, '')}. Expected one figure that decides. Say decimal: ',' or '.' in a mapping."
+    )
+
+
+def _mixed(signed: pl.Series, commas: pl.Series, points: pl.Series, mapped: str | None, place: str) -> Choice:
+    """Some figures have commas, others points: the one that cannot be a thousands sign is the decimal one."""
+    loose = {
+        sign: signed.filter(has & ~signed.str.contains(_GROUPED[sign])) for sign, has in ((",", commas), (".", points))
+    }
+    proven = [sign for sign, figures in loose.items() if not figures.is_empty()]
+    if len(proven) == 1:
+        return Choice(value=proven[0], why=f"{loose[proven[0]][0]!r} has one reading only")
+    if mapped is not None:
+        return Choice(value=mapped, why="the mapping says so; the figures do not agree")
+    comma, point = signed.filter(commas)[0], signed.filter(points)[0]
+    raise UnreadableFile(
+        f"{place}: figures with a decimal comma and figures with a decimal point stand in one file ({comma!r}, {point!r}). "
+        "Expected one decimal sign. Export the file again, or say decimal: ',' or '.' in a mapping."
+    )
+
+
+def parse(column: pl.Series, decimal: str) -> pl.Series:
+    """Read a cleaned text column as figures; what is no finite figure becomes null.
+
+    :param decimal: ``,`` or ``.``; the other sign, spaces and apostrophes part thousands
+    """
+    if column.dtype != pl.String:
+        figures = column.cast(pl.Float64)
+    else:
+        text = column
+        other = "." if decimal == "," else ","
+        if text.str.contains(r"[ '\u00a0\u202f]").any():
+            text = text.str.replace_all(r"[ '\u00a0\u202f]", "")
+        if text.str.contains(other, literal=True).any():
+            grouped = rf"^[+-]?\d{{1,3}}(\{other}\d{{3}})+(\{decimal}\d*)?$"
+            text = (
+                text.to_frame("x")
+                .select(
+                    pl.when(~pl.col("x").str.contains(other, literal=True))
+                    .then("x")
+                    .when(pl.col("x").str.contains(grouped))
+                    .then(pl.col("x").str.replace_all(other, "", literal=True))
+                )
+                .to_series()
+            )
+        if decimal == ",":
+            text = text.str.replace(",", ".", literal=True)
+        figures = text.cast(pl.Float64, strict=False)
+    return (
+        figures.to_frame("x").select(pl.when(pl.col("x").is_finite()).then(pl.col("x"))).to_series().rename(column.name)
+    )
