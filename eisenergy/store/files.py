@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Row, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from eisenergy.accounts import OutOfScope, Scope
@@ -229,7 +230,7 @@ def report_rows(database: Database, scope: Scope, start: date, end: date) -> tup
     columns = tables.distributor_reports.c
     query = (
         select(tables.distributor_reports)
-        .distinct(columns.meter, columns.starts, columns.ends)
+        .ext(distinct_on(columns.meter, columns.starts, columns.ends))
         .where(columns.starts < end, columns.ends > start)
         .order_by(columns.meter, columns.starts, columns.ends, columns.at.desc(), columns.row)
     )

@@ -119,7 +119,7 @@ class Lake:
                 for supply in supplies
             ]
             frame = frame.filter(pl.any_horizontal(inside))
-        return frame.select(READINGS)
+        return frame.select(list(READINGS))
 
     def append(self, scope: Scope, frame: pl.DataFrame) -> Commit:
         """Load readings in one write: all of them or none.
@@ -291,7 +291,7 @@ def _differences(state: pl.DataFrame, rows: pl.DataFrame, ordinal: int, version:
         loaded=pl.int_range(pl.len()).over(KEY).cast(pl.Int64) + ordinal + 1,
         month=pl.col("start").dt.strftime("%Y-%m"),
     )
-    both = pl.concat([state.select(_LAYOUT), arriving.select(_LAYOUT)]).sort(*KEY, "loaded")
+    both = pl.concat([state.select(list(_LAYOUT)), arriving.select(list(_LAYOUT))]).sort(*KEY, "loaded")
     values = [name for name in READINGS if name not in (*KEY, *_BESIDE)]
     same = pl.all_horizontal([pl.col(name).eq_missing(pl.col(name).shift(1).over(KEY)) for name in values])
     first = pl.int_range(pl.len()).over(KEY) == 0
@@ -304,4 +304,4 @@ def _differences(state: pl.DataFrame, rows: pl.DataFrame, ordinal: int, version:
         superseded=fresh.height - added,
         unchanged=compared.height - fresh.height,
     )
-    return fresh.select(_LAYOUT), counts
+    return fresh.select(list(_LAYOUT)), counts

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from eisenergy.accounts import Client, Contract, Customer, OutOfScope, Scope
@@ -292,6 +293,7 @@ def _newest(
 
 
 def _all_newest(database: Database, scope: Scope, table: Table, kind: str) -> list[Mapping[str, Any]]:
-    query = select(table.c.document).distinct(table.c[kind]).order_by(table.c[kind], table.c.ordinal.desc())
+    order = (table.c[kind], table.c.ordinal.desc())
+    query = select(table.c.document).ext(distinct_on(table.c[kind])).order_by(*order)
     with database.session(scope) as connection:
         return list(connection.execute(query).scalars())

@@ -1,0 +1,76 @@
+"""Fixtures that several folders use: a workspace of its own per test module, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eisenergy.config import Settings
+from eisenergy.store import server
+from eisenergy.store.database import Database, provision
+from eisenergy.store.lake import Lake
+
+ROOT = Path(__file__).parents[1]
+OPTIONAL = frozenset({"quarto"})
+"""Programs whose absence is never a failure: the build machine cannot have them."""
+
+
+def require(program: str) -> None:
+    """Skip the test when a program or a Python package is missing; fail when ``EISENERGY_REQUIRE_ALL=1``.
+
+    :param program: name on the PATH, such as ``chromium``; or of an importable package
+    """
+    if shutil.which(program) is not None or (program.isidentifier() and importlib.util.find_spec(program) is not None):
+        return
+    message = f"{program} is not installed here"
+    if os.environ.get("EISENERGY_REQUIRE_ALL") == "1" and program not in OPTIONAL:
+        pytest.fail(f"{message}, and EISENERGY_REQUIRE_ALL=1 asks for everything")
+    pytest.skip(message)
+
+
+@pytest.fixture(name="require", scope="session")
+def require_fixture() -> object:
+    """The function :func:`require`; test files cannot import from here."""
+    return require
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.Server]:
+    """One embedded server for all tests of this process."""
+    running = server.acquire(tmp_path_factory.mktemp("server") / "pg")
+    yield running
+    running.release()
+
+
+@pytest.fixture(scope="module")
+def settings(
+    postgres: server.Server, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Settings:
+    """A workspace of its own for the test module; its address is the one of the database's owner."""
+    name = request.module.__name__.rsplit(".", 1)[-1]
+    home = tmp_path_factory.mktemp("workspace")
+    environ = {
+        "EISENERGY_PARAMS": str(ROOT / "params"),
+        "EISENERGY_SAMPLES": str(ROOT / "data" / "samples"),
+        "EISENERGY_DATABASE_URL": provision(postgres, f"{name[:40]}_{os.getpid()}"),
+        "EISENERGY_WORKERS": "2",
+    }
+    return Settings.load(environ, home=home)
+
+
+@pytest.fixture(scope="module")
+def database(settings: Settings) -> Iterator[Database]:
+    """The module's own database, empty at its first test, as the application's role."""
+    with Database.open(settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def lake(settings: Settings, database: Database) -> Lake:
+    """The module's own lake."""
+    return Lake.open(settings, database)
