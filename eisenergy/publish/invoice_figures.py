@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from eisenergy.desk import CustomerMonth
 from eisenergy.publish import theme
 from eisenergy.publish.texts import format_day, format_number, month_short, word
+
+if TYPE_CHECKING:
+    from eisenergy.desk import CustomerMonth
 
 Figure = dict[str, Any]
 

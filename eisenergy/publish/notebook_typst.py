@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ WIDE: Final = 700
 
 _FENCE: Final = re.compile(r"^```\{=typst\}\n(.*?)\n```[ \t]*$", re.DOTALL | re.MULTILINE)
 _INVOICE: Final = re.compile(r'#invoice\(json\(bytes\("((?:[^"\\]|\\.)*)"\)\)\)')
+_HEADING: Final = re.compile(r'#heading\(level: 1, json\(bytes\("((?:[^"\\]|\\.)*)"\)\)')
 _SIZE: Final = re.compile(r'<svg[^>]*?\bwidth="([\d.]+)')
 _TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 _HIDDEN: Final = frozenset({"no-pdf", "remove-output", "remove-cell"})
@@ -77,7 +78,7 @@ def body_of(executed: Path) -> tuple[Meta, str]:
     """Return the document data and the Typst body of an executed notebook.
 
     The data come from the invoice the notebook shows, otherwise from its front matter (``title``, ``author``, ``date``,
-    ``lang``), otherwise from its first heading.
+    ``lang``), its first heading and the parameters it was run with.
     """
     notebook = nbformat.reads(executed.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
     meta = _meta(notebook, executed)
@@ -127,28 +128,36 @@ def _output(data: Mapping[str, Any]) -> Iterator[str | Drawing]:
 
 
 def _meta(notebook: Any, executed: Path) -> Meta:
+    fences = [
+        fence
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        for fence in _FENCE.findall(output.get("data", {}).get("text/markdown", ""))
+    ]
+    for found in filter(None, map(_INVOICE.search, fences)):
+        return Meta.of(_value(found[1])["meta"])
     front = _front_matter(notebook)
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            found = _INVOICE.search(output.get("data", {}).get("text/markdown", ""))
-            if found:
-                return Meta.of(json.loads(json.loads(f'"{found[1]}"'))["meta"])
-    heading = next(
-        (
-            line.lstrip("# ").strip()
-            for cell in notebook.cells
-            if cell.cell_type == "markdown"
-            for line in cell.source.splitlines()
-            if line.startswith("#")
-        ),
-        executed.stem,
+    heading = next((str(_value(found[1])) for found in filter(None, map(_HEADING.search, fences))), "")
+    parameters = notebook.metadata.get("papermill", {}).get("parameters", {})
+    titles = [str(front.get("title") or ""), heading, str(parameters.get("month") or "")]
+    return Meta(
+        title=" \N{MIDDLE DOT} ".join(text for text in titles if text) or executed.stem,
+        author=str(front.get("author") or parameters.get("client") or ""),
+        keywords=tuple(str(value) for value in parameters.values()),
+        date=_day(str(front.get("date") or parameters.get("month") or "")),
+        lang=str(front.get("lang") or "es")[:2],
     )
-    meta = Meta(title=str(front.get("title") or heading), author=str(front.get("author") or ""), date=date(1970, 1, 1))
-    if front.get("date"):
-        meta = replace(meta, date=date.fromisoformat(str(front["date"])[:10]))
-    if front.get("lang"):
-        meta = replace(meta, lang=str(front["lang"])[:2])
-    return meta
+
+
+def _value(escaped: str) -> Any:
+    """Read back what :func:`~eisenergy.publish.document.typst_json` wrote."""
+    return json.loads(json.loads(f'"{escaped}"'))
+
+
+def _day(text: str) -> date:
+    """Return a date, the first day of a month, or the first day of all when neither is known: never today's."""
+    found = re.match(r"(\d{4})-(\d{2})(?:-(\d{2}))?", text)
+    return date(int(found[1]), int(found[2]), int(found[3] or 1)) if found else date(1970, 1, 1)
 
 
 def _front_matter(notebook: Any) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from eisenergy.publish.words import WORDS
 DEFAULT_LOCALE: Final = "es-SV"
 MINUS: Final = "\N{MINUS SIGN}"
 NBSP: Final = "\N{NO-BREAK SPACE}"
+DOT: Final = f"{NBSP}\N{MIDDLE DOT} "
+"""Stands between facts on one line."""
 
 Language = Literal["es", "en"]
 
@@ -57,6 +59,11 @@ def word(key: str, locale: str | None, **values: str) -> str:
     return WORDS[key][language(locale)].format(**values)
 
 
+def present(*texts: str) -> list[str]:
+    """Return the texts that are not empty."""
+    return [text for text in texts if text]
+
+
 def format_number(value: Decimal, places: int = 2, locale: str | None = None) -> str:
     """Return a number with comma thousands and a fixed number of decimals, rounded as Excel does."""
     language(locale)
@@ -78,6 +85,13 @@ def format_money(value: Decimal, locale: str | None = None) -> str:
 def format_kwh(value: Decimal, locale: str | None = None) -> str:
     """Return energy with its unit, for example ``57,883.07 kWh``."""
     return f"{format_number(value, 2, locale)}{NBSP}kWh"
+
+
+def format_contracted(value: Decimal | None, locale: str | None = None) -> str:
+    """Return contracted power with the decimals it has, or that none is given."""
+    if value is None:
+        return word("none", locale)
+    return f"{format_rate(value, locale, least=0, most=2)}{NBSP}kW"
 
 
 def format_kw(value: Decimal, locale: str | None = None) -> str:
