@@ -10,7 +10,7 @@ import polars as pl
 
 from eisenergy.findings import Finding, info
 from eisenergy.frames import conform
-from eisenergy.readings import delimited, spreadsheet
+from eisenergy.readings import delimited, distributor, spreadsheet
 from eisenergy.readings.mapping import Mapping, pick
 from eisenergy.readings.model import Format, RawTable, ReadMeta, ReadResult
 from eisenergy.readings.normalise import Normal, normalise
@@ -22,6 +22,12 @@ def identify(path: Path) -> Format:
 
     :raises UnreadableFile: when it is missing, empty, damaged, protected, or another kind than its name says
     """
+    if _is_text(path):
+        return Format.DELIMITED
+    return Format.DISTRIBUTOR if distributor.recognises(path) else Format.SPREADSHEET
+
+
+def _is_text(path: Path) -> bool:
     kind = content(path)
     if kind is Content.TEXT:
         if is_spreadsheet_name(path):
@@ -29,8 +35,7 @@ def identify(path: Path) -> Format:
                 f"{path.name} is text, not a workbook, whatever its name says: expected {path.suffix} to be a spreadsheet. "
                 "If it is a table with separators, rename it to .csv and load it again."
             )
-        return Format.DELIMITED
-    return Format.SPREADSHEET
+    return kind is Content.TEXT
 
 
 def settings(mapping: Mapping | Sequence[Mapping] | None) -> tuple[Mapping, ...]:
@@ -44,7 +49,15 @@ def raw_tables(path: Path, kind: Format, mappings: Sequence[Mapping]) -> tuple[l
     """Read the tables of a file, nothing in them interpreted."""
     if kind is Format.DELIMITED:
         return delimited.tables(path, mappings), []
-    tables, others = spreadsheet.tables(path, mappings)
+    try:
+        tables, others = spreadsheet.tables(path, mappings)
+    except UnreadableFile:
+        if not distributor.recognises(path):
+            raise
+        raise UnreadableFile(
+            f"{path.name} is a distributor's report, not a meter's readings. Expected interval readings. "
+            "It is compared with ours; nothing in it is imported as a reading."
+        ) from None
     return tables, [
         info(
             "sheet-ignored",
@@ -81,7 +94,7 @@ def read(
 
     Source: requirements of EIS Power, "Files that arrive".
     """
-    kind = identify(path)
+    kind = Format.DELIMITED if _is_text(path) else Format.SPREADSHEET
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     tables, findings = raw_tables(path, kind, settings(mapping))
     normal: list[Normal] = [

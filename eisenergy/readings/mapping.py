@@ -82,9 +82,9 @@ def load_mappings(folder: Path) -> tuple[Mapping, ...]:
             document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
         except (YAMLError, UnicodeDecodeError) as error:
             raise BadMapping(f"{path}: cannot be read as YAML: {error}") from error
-        for error in validator.iter_errors(document):
-            place = ".".join(str(part) for part in error.absolute_path) or "the document"
-            raise BadMapping(f"{path}: {place}: {error.message}. See params/schemas/{SCHEMA}.")
+        for fault in validator.iter_errors(document):
+            place = ".".join(str(part) for part in fault.absolute_path) or "the document"
+            raise BadMapping(f"{path}: {place}: {fault.message}. See params/schemas/{SCHEMA}.")
         mapping = mapping_of(document)
         if any(other.name == mapping.name for other in result):
             raise BadMapping(f"{path}: a second mapping is named {mapping.name!r}. Give each a name of its own.")

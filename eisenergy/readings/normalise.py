@@ -221,8 +221,8 @@ def _part(
     }
     by_role = {role.field: column for column in reversed(block) if (role := roles[column]) is not None}
     if "block" in by_role:
-        name = table.frame[str(by_role["block"])].cast(pl.String).gather(keep)
-        part = part.with_columns(name.alias("block_in_file"))
+        blocks = table.frame[str(by_role["block"])].cast(pl.String).gather(keep)
+        part = part.with_columns(blocks.alias("block_in_file"))
         used.add(by_role["block"])
     if "status" in by_role:
         findings += _alarms(table, by_role["status"], keep, meter)

@@ -45,7 +45,7 @@ def _resolution(values: pl.Series) -> float:
     known = values.drop_nulls()
     for places in range(7):
         scaled = known * 10**places
-        if float((scaled - scaled.round()).abs().max() or 0.0) < 1e-4:  # type: ignore[arg-type]
+        if float((scaled - scaled.round()).abs().max() or 0.0) < 1e-4:
             return float(10**-places)
     return 1e-6
 
