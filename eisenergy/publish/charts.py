@@ -13,20 +13,18 @@ import altair as alt
 import polars as pl
 
 from eisenergy.analytics import profile
-from eisenergy.billing.model import LineCode
 from eisenergy.desk import CustomerMonth, MonthTotals
 from eisenergy.frames import ESTIMATED
 from eisenergy.money import difference, product, quotient, total
 from eisenergy.period import Period
 from eisenergy.publish import chart_style as style
 from eisenergy.publish import theme
-from eisenergy.publish.captions import Words, money, number
+from eisenergy.publish.captions import Words, number
 from eisenergy.publish.figure import Data, Figure
 
 _SWEEP: Final = radians(110)
 """Half of the gauge's arc, either side of noon."""
 
-_SUMS: Final = (LineCode.SUBTOTAL, LineCode.TOTAL)
 _HUNDRED: Final = Decimal(100)
 
 
@@ -61,7 +59,7 @@ def daily_energy(desk: CustomerMonth) -> Figure:
             y=alt.Y("kwh:Q", title=words("axis.energy"), stack="zero"),
             color=alt.Color("block:N", scale=style.block_scale(blocks, labels), sort=labels),
             order=alt.Order("order:Q"),
-            tooltip=_tips(("date:N", words("axis.day")), ("block:N", words("block")), ("kwh:Q", "kWh")),
+            tooltip=tips(("date:N", words("axis.day")), ("block:N", words("block")), ("kwh:Q", "kWh")),
         )
     )
     return Figure(
@@ -145,7 +143,7 @@ def history_columns(history: Iterable[MonthTotals], blocks: list[str], words: Wo
             color=alt.Color("block:N", scale=style.block_scale(blocks, labels), sort=labels),
             opacity=alt.condition("datum.issued", alt.value(1), alt.value(0.45)),
             order=alt.Order("order:Q"),
-            tooltip=_tips(("month:N", words("axis.month")), ("block:N", words("block")), ("kwh:Q", "kWh")),
+            tooltip=tips(("month:N", words("axis.month")), ("block:N", words("block")), ("kwh:Q", "kWh")),
         )
     )
     letters = (
@@ -201,7 +199,7 @@ def peak_gauge(desk: CustomerMonth) -> Figure:
         alt.Chart(alt.Data(values=[{"from": 0, "to": end}])).mark_arc(color=theme.RULE, **ring).encode(**arc),
         alt.Chart(alt.Data(values=[{"from": 0, "to": kw}]))
         .mark_arc(color=style.MISSING if over else theme.ACCENT, **ring)
-        .encode(**arc, tooltip=_tips(("to:Q", "kW"))),
+        .encode(**arc, tooltip=tips(("to:Q", "kW"))),
     ]
     if contracted is not None:
         half = end / 300
@@ -209,7 +207,7 @@ def peak_gauge(desk: CustomerMonth) -> Figure:
         layers.append(
             alt.Chart(alt.Data(values=tick))
             .mark_arc(color=theme.INK, outerRadius=134, innerRadius=84)
-            .encode(**arc, tooltip=_tips(("kw:Q", words("contracted"))))
+            .encode(**arc, tooltip=tips(("kw:Q", words("contracted"))))
         )
     share = None if not contracted else number(product(quotient(peak.max_kw, contracted), _HUNDRED))
     below = (
@@ -280,7 +278,7 @@ def load_heat_map(desk: CustomerMonth) -> Figure:
                     format=",.0f",
                 ),
             ),
-            tooltip=_tips(("weekday:N", words("weekday")), ("hour:O", words("axis.hour")), ("kw:Q", "kW")),
+            tooltip=tips(("weekday:N", words("weekday")), ("hour:O", words("axis.hour")), ("kw:Q", "kW")),
         )
     )
     weekday, hour = max(found, key=lambda key: found[key], default=(1, 0))
@@ -300,119 +298,43 @@ def load_heat_map(desk: CustomerMonth) -> Figure:
     )
 
 
-def cost_breakdown(desk: CustomerMonth) -> Figure:
-    """Return the bill's lines as bars; what is taken off the bill points to the left."""
+def load_duration(desk: CustomerMonth) -> Figure:
+    """Return how much of the month the load was at least how high."""
     words = Words(desk.client.locale)
-    lines = [line for line in desk.bill.lines if line.code not in _SUMS and line.amount]
+    curve = profile.load_duration(desk.slots)
+    # 200 points draw the curve as well as 2,880 do; the first is the maximum, which must not be lost.
+    step = max(1, len(curve) // 200)
     values = [
-        {
-            "line": words.line(line.code),
-            "amount": float(line.amount),
-            "label": number(line.amount, 2),
-            "kind": "credit" if line.amount < 0 else "charge",
-        }
-        for line in lines
+        {"share": round(row["share"] * 100, 3), "kw": row["kw"]}
+        for n, row in enumerate(curve.iter_rows(named=True))
+        if n % step == 0 or n == len(curve) - 1
     ]
-    order = [value["line"] for value in values]
-    base = alt.Chart(alt.Data(values=values)).encode(
-        y=alt.Y("line:N", sort=order, title=None, axis=alt.Axis(domain=False, ticks=False, labelFontSize=15, labelLimit=240)),
-        x=alt.X("amount:Q", title=None, axis=None, scale=alt.Scale(padding=62)),
-    )
-    chart = alt.layer(
-        base.mark_bar(height=18).encode(
-            color=alt.Color(
-                "kind:N",
-                scale=alt.Scale(domain=["charge", "credit"], range=[theme.BRAND, theme.ACCENT]),
-                legend=None,
-            ),
-            tooltip=_tips(("line:N", words("quantity")), ("label:N", desk.bill.currency)),
-        ),
-        base.transform_filter("datum.amount >= 0").mark_text(align="left", dx=6, fontSize=15, color=theme.INK).encode(
-            text="label:N"
-        ),
-        base.transform_filter("datum.amount < 0").mark_text(align="right", dx=-6, fontSize=15, color=theme.INK).encode(
-            text="label:N"
-        ),
-    )
-    largest = max(lines, key=lambda line: line.amount, default=desk.bill.line(LineCode.TOTAL))
-    return Figure(
-        name="cost-breakdown",
-        title=words("breakdown.title"),
-        spec=style.spec(chart, 34 * max(len(values), 1)),
-        summary=words(
-            "breakdown.summary",
-            total=money(desk.bill.total, desk.bill.currency),
-            line=words.line(largest.code),
-            amount=money(largest.amount, desk.bill.currency),
-        ),
-        data=Data(
-            columns=(words("quantity"), desk.bill.currency),
-            rows=tuple((words.line(line.code), number(line.amount, 2)) for line in desk.bill.lines),
-        ),
-        data_label=words("data"),
-        span=6,
-    )
-
-
-def savings(desk: CustomerMonth) -> Figure:
-    """Return each month's saving against the month before and the same month last year, and their running sum."""
-    words = Words(desk.client.locale)
-    months = [words.short_month(saving.month) for saving in desk.savings]
-    kinds = [words(key) for key in ("against_previous", "against_last_year", "cumulative")]
-    values = [
-        {"month": words.short_month(saving.month), "kind": kind, "amount": float(amount)}
-        for saving in desk.savings
-        for kind, amount in zip(
-            kinds, (saving.against_previous, saving.against_last_year, saving.cumulative), strict=True
+    chart = (
+        alt.Chart(alt.Data(values=values))
+        .mark_area(line={"color": theme.BRAND, "strokeWidth": 2}, color="#A9CBE0", opacity=0.7)
+        .encode(
+            x=alt.X("share:Q", title=words("axis.share"), scale=alt.Scale(domain=[0, 100], nice=False)),
+            y=alt.Y("kw:Q", title=words("axis.power")),
+            tooltip=tips(("share:Q", words("axis.share")), ("kw:Q", "kW")),
         )
-        if amount is not None
-    ]
-    x = alt.X("month:N", sort=months, title=None, axis=alt.Axis(labelAngle=-50))
-    colour = alt.Color(
-        "kind:N",
-        scale=alt.Scale(domain=kinds, range=["#66A6C9", "#DDAA33", theme.ACCENT]),
-        sort=kinds,
-        legend=alt.Legend(columns=1, direction="vertical"),
     )
-    y = alt.Y("amount:Q", title=words("axis.money"))
-    tips = _tips(("month:N", words("axis.month")), ("kind:N", words("quantity")), ("amount:Q", desk.bill.currency))
-    base = alt.Chart(alt.Data(values=values)).encode(x=x, y=y, color=colour, tooltip=tips)
-    chart = alt.layer(
-        base.transform_filter(alt.FieldEqualPredicate(field="kind", equal=kinds[0])).mark_bar(),
-        base.transform_filter(alt.FieldEqualPredicate(field="kind", equal=kinds[1])).mark_point(
-            shape="diamond", filled=True, size=190, stroke="white", opacity=1
-        ),
-        base.transform_filter(alt.FieldEqualPredicate(field="kind", equal=kinds[2])).mark_line(
-            strokeWidth=3, point=alt.OverlayMarkDef(filled=True, size=45)
-        ),
-        alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=theme.MUTED).encode(y="zero:Q"),
-    )
-
-    def cell(amount: Decimal | None) -> str:
-        return "—" if amount is None else number(amount, 2)
-
+    marks = [(10, _at(values, 10)), (50, _at(values, 50)), (90, _at(values, 90))]
     return Figure(
-        name="savings",
-        title=words("savings.title"),
+        name="load-duration",
+        title=words("duration.title"),
         spec=style.spec(chart, 230),
-        summary=words("savings.summary", cumulative=money(desk.savings[-1].cumulative, desk.bill.currency))
-        if desk.savings
-        else words("savings.none"),
+        summary=words("duration.summary", half=number(marks[1][1], 1), tenth=number(marks[0][1], 1)),
         data=Data(
-            columns=(words("axis.month"), *kinds),
-            rows=tuple(
-                (
-                    words.month(saving.month),
-                    cell(saving.against_previous),
-                    cell(saving.against_last_year),
-                    cell(saving.cumulative),
-                )
-                for saving in desk.savings
-            ),
+            columns=(words("axis.share"), words("axis.power")),
+            rows=tuple((f"{share} %", number(kw, 1)) for share, kw in marks),
         ),
         data_label=words("data"),
         span=6,
     )
+
+
+def _at(values: list[dict[str, float]], share: float) -> float:
+    return next((value["kw"] for value in values if value["share"] >= share), 0.0)
 
 
 def readings_quality(desk: CustomerMonth) -> Figure:
@@ -452,7 +374,7 @@ def readings_quality(desk: CustomerMonth) -> Figure:
                 sort=kinds,
             ),
             order=alt.Order("order:Q"),
-            tooltip=_tips(("date:N", words("axis.day")), ("kind:N", words("quality.title")), ("slots:Q", words("slots"))),
+            tooltip=tips(("date:N", words("axis.day")), ("kind:N", words("quality.title")), ("slots:Q", words("slots"))),
         )
     )
     measured, estimated, missing = (sum(row[n] for row in rows) for n in (1, 2, 3))
@@ -478,7 +400,8 @@ def signed(value: Decimal, places: int = 1) -> str:
     return f"−{text}" if value < 0 else f"+{text}"
 
 
-def _tips(*fields: tuple[str, str]) -> list[alt.Tooltip]:
+def tips(*fields: tuple[str, str]) -> list[alt.Tooltip]:
+    """Return what a pointer shows: fields with their names, figures with two places."""
     return [
         alt.Tooltip(name, title=title, format=",.2f") if name.endswith(":Q") else alt.Tooltip(name, title=title)
         for name, title in fields

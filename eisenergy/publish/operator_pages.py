@@ -16,7 +16,7 @@ from eisenergy.publish import theme
 from eisenergy.publish.captions import Words, money, number
 from eisenergy.publish.charts import history_columns, signed
 from eisenergy.publish.figure import Data, Figure
-from eisenergy.publish.pages import MISSING, KeyFigure, Panel, tiles
+from eisenergy.publish.pages import MISSING, KeyFigure, Panel, head, tiles
 
 _HUNDRED = Decimal(100)
 
@@ -24,17 +24,8 @@ _HUNDRED = Decimal(100)
 def greeting(desk: ClientMonth) -> Panel:
     """Return the page's head: whose overview it is, and which month."""
     words = Words(desk.client.locale)
-    body = (
-        f'<p class="month">{html.escape(words.month(desk.month).capitalize())}</p><h2>{html.escape(desk.client.name)}</h2>'
-        f'<p class="place">{html.escape(words("operator"))}</p>'
-    )
-    return Panel(
-        name="greeting",
-        title="",
-        body=body,
-        data=Data(columns=(desk.client.name, words.month(desk.month)), rows=((words("operator"), ""),)),
-        plain=f"{desk.client.name}, {words.month(desk.month)}",
-    )
+    month = words.month(desk.month)
+    return head("greeting", month[:1].upper() + month[1:], desk.client.name, words("operator"))
 
 
 def totals(desk: ClientMonth) -> Panel:
@@ -212,12 +203,12 @@ def customers(desk: ClientMonth) -> Panel:
         )
         for row in desk.rows
     )
-    head = "".join(f"<th{' class=n' if 2 < n < 6 else ''}>{html.escape(text)}</th>" for n, text in enumerate(columns))
+    heading = "".join(f"<th{' class=n' if 2 < n < 6 else ''}>{html.escape(text)}</th>" for n, text in enumerate(columns))
     lines = "".join(_customer_line(row, columns, cells, words) for row, cells in zip(desk.rows, rows, strict=True))
     return Panel(
         name="customers",
         title=words("customers"),
-        body=f'<table class="stacked"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>',
+        body=f'<table class="stacked"><thead><tr>{heading}</tr></thead><tbody>{lines}</tbody></table>',
         data=Data(columns=columns, rows=rows),
         plain="; ".join(f"{row[0]} {row[1]} {row[5]}" for row in rows),
     )
@@ -318,7 +309,7 @@ def _table(
     span: int = 12,
 ) -> Panel:
     found = tuple(rows)
-    head = "".join(f"<th{' class=n' if n >= numeric_from else ''}>{html.escape(text)}</th>" for n, text in enumerate(columns))
+    heading = "".join(f"<th{' class=n' if n >= numeric_from else ''}>{html.escape(text)}</th>" for n, text in enumerate(columns))
     lines = "".join(
         "<tr>"
         + "".join(
@@ -328,7 +319,7 @@ def _table(
         + "</tr>"
         for row in found
     )
-    table = f'<table class="stacked"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
+    table = f'<table class="stacked"><thead><tr>{heading}</tr></thead><tbody>{lines}</tbody></table>'
     return Panel(
         name=name,
         title=title,

@@ -13,12 +13,24 @@ from zoneinfo import ZoneInfo
 
 from eisenergy.analytics.savings import Saving
 from eisenergy.desk import CustomerMonth
-from eisenergy.publish import texts
+from eisenergy.publish import texts, theme
 from eisenergy.publish.captions import Words, money, number
 from eisenergy.publish.charts import energy_change, signed
+from eisenergy.publish.document import typst_json
 from eisenergy.publish.figure import Data
 
 MISSING = "—"
+
+_COLOURS = {
+    "ink": theme.INK,
+    "muted": theme.MUTED,
+    "rule": theme.RULE,
+    "panel": theme.PANEL,
+    "brand": theme.BRAND,
+    "accent": theme.ACCENT,
+    "warning": theme.WARNING,
+}
+"""As ``reports/typst/dashboard-page.typ`` names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +41,7 @@ class Panel:
     :param data: the same as a table, for documents
     :param plain: the same as a line
     :param span: columns the card takes of a page's twelve
+    :param printed: the card in Typst, where a table of ``data`` is not what a document should show
     """
 
     name: str
@@ -37,6 +50,7 @@ class Panel:
     data: Data
     plain: str
     span: int = 12
+    printed: str | None = None
 
     def html(self) -> str:
         """Return the card."""
@@ -45,11 +59,13 @@ class Panel:
 
     def typst(self) -> str:
         """Return the table in Typst, with a heading above it. Texts are passed as strings, so they need no escaping."""
-        cells = ", ".join(_string(cell) for row in self.data.rows for cell in row)
-        header = ", ".join(f"strong({_string(column)})" for column in self.data.columns)
+        if self.printed is not None:
+            return self.printed
+        cells = ", ".join(typst_json(cell) for row in self.data.rows for cell in row)
+        header = ", ".join(f"strong({typst_json(column)})" for column in self.data.columns)
         columns = ", ".join(["1fr", *["auto"] * (len(self.data.columns) - 1)])
         align = ", ".join(["left", *["right"] * (len(self.data.columns) - 1)])
-        heading = f"#heading(level: 2, {_string(self.title)})\n" if self.title else ""
+        heading = f"#heading(level: 2, {typst_json(self.title)})\n" if self.title else ""
         return (
             f"{heading}#table(columns: ({columns},), align: ({align},), stroke: (x, y) => (bottom: 0.5pt + "
             f'rgb("#D5DBE2")), table.header({header}), {cells})'
@@ -64,10 +80,6 @@ class Panel:
             "text/markdown": f"```{{=typst}}\n{self.typst()}\n```\n",
             "text/plain": self.plain,
         }
-
-
-def _string(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +112,35 @@ def tiles(name: str, title: str, figures: Sequence[KeyFigure], columns: tuple[st
             rows=tuple((figure.name, " ".join(filter(None, (figure.value, figure.unit)))) for figure in figures),
         ),
         plain=" · ".join(" ".join(filter(None, (figure.name, figure.value, figure.unit))) for figure in figures),
+        printed=f"#kpi-row({typst_json(_printed_tiles(figures))})",
+    )
+
+
+def _printed_tiles(figures: Sequence[KeyFigure]) -> dict[str, object]:
+    return {
+        "theme": _COLOURS,
+        "tiles": [
+            {"label": figure.name, "value": figure.value, "unit": figure.unit, "note": figure.remark} for figure in figures
+        ],
+    }
+
+
+def head(name: str, month: str, title: str, place: str) -> Panel:
+    """Return the head of a page: the month, whose page it is, and a line below."""
+    body = (
+        f'<p class="month">{html.escape(month)}</p><h2>{html.escape(title)}</h2><p class="place">{html.escape(place)}</p>'
+    )
+    printed = (
+        f"#heading(level: 1, {typst_json(title)})\n#text(fill: rgb({typst_json(theme.MUTED)}), "
+        f"{typst_json(f'{month} · {place}')})\n#v(3mm)"
+    )
+    return Panel(
+        name=name,
+        title="",
+        body=body,
+        data=Data(columns=(title, month), rows=((place, ""),)),
+        plain=f"{title}, {month}. {place}",
+        printed=printed,
     )
 
 
@@ -108,20 +149,16 @@ def greeting(desk: CustomerMonth) -> Panel:
     words = Words(desk.client.locale)
     customer, meter = desk.contract.customer, desk.contract.meter
     place = words("meter_of", meter=meter.serial, node=meter.site.node)
-    body = (
-        f'<p class="month">{html.escape(words.month(desk.month).capitalize())}</p><h2>{html.escape(customer.name)}</h2>'
-        f'<p class="place">{html.escape(words("contract"))} {html.escape(desk.contract.number)} · {html.escape(place)}</p>'
+    return head(
+        "greeting",
+        _capital(words.month(desk.month)),
+        customer.name,
+        f"{words('contract')} {desk.contract.number} · {place}",
     )
-    return Panel(
-        name="greeting",
-        title="",
-        body=body,
-        data=Data(
-            columns=(customer.name, words.month(desk.month)),
-            rows=((f"{words('contract')} {desk.contract.number}", place),),
-        ),
-        plain=f"{customer.name}, {words.month(desk.month)}, {place}",
-    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def key_figures(desk: CustomerMonth) -> Panel:
@@ -227,7 +264,7 @@ def invoice_list(desk: CustomerMonth) -> Panel:
         )
         for line in listed
     )
-    head = "".join(
+    heading = "".join(
         f"<th{' class=n' if n > 3 else ''}>{html.escape(column)}</th>"
         for n, column in enumerate((*columns, words("documents")))
     )
@@ -244,7 +281,7 @@ def invoice_list(desk: CustomerMonth) -> Panel:
         for line, row in zip(listed, rows, strict=True)
     )
     body = (
-        f'<table class="stacked"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
+        f'<table class="stacked"><thead><tr>{heading}</tr></thead><tbody>{lines}</tbody></table>'
         if rows
         else f'<p class="note">{html.escape(words("no_invoices"))}</p>'
     )
@@ -276,6 +313,7 @@ def month_links(desk: CustomerMonth) -> Panel:
         body=f'<div class="actions">{body}</div>',
         data=Data(columns=(words("documents"),), rows=tuple((words(key),) for _, key, _ in links)),
         plain=" · ".join(words(key) for _, key, _ in links),
+        printed="",
     )
 
 

@@ -1,0 +1,89 @@
+"""The embedded renderer: an executed notebook becomes a page of the house through nbconvert. No Pandoc, no network."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from eisenergy.publish import typst_pdf
+from eisenergy.publish.captions import Words
+from eisenergy.publish.folders import TEMPLATES
+from eisenergy.publish.navigation import Link, Site, front_matter
+
+
+class NotRendered(RuntimeError):
+    """A notebook that cannot be published. Says which one, why, and what to do."""
+
+
+def page(executed: Path, *, site: Site, links: Iterable[Link], here: str, locale: str = "es-SV") -> str:
+    """Return an executed notebook as a whole HTML page.
+
+    :param links: the navigation, from the site's root
+    :param here: where the page will lie, from the site's root, for example ``2021-09/dashboard.html``
+    :raises NotRendered: when the notebook was not executed, or a cell of it failed
+    """
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    notebook = check_executed(executed)
+    words = Words(locale)
+    with warnings.catch_warnings():
+        # nbconvert warns about drawings without a caption; ours carry theirs inside.
+        warnings.simplefilter("ignore")
+        exporter = HTMLExporter(
+            config=Config(),
+            template_name="page",
+            extra_template_basedirs=[str(TEMPLATES)],
+            exclude_input=True,
+        )
+        html, _ = exporter.from_notebook_node(
+            notebook,
+            resources={
+                "page": {
+                    "title": front_matter(executed)["title"],
+                    "site": site.title,
+                    "language": words.language,
+                    "root": "../" * here.count("/"),
+                    "navigation": [
+                        {"text": link.text, "href": link.href, "current": link.href == here} for link in links
+                    ],
+                    "skip": words("skip"),
+                    "menu": words("menu"),
+                    "footer": site.footer,
+                }
+            },
+        )
+    return re.sub(r"\n\s*\n+", "\n", str(html))
+
+
+def document(executed: Path, out: Path) -> Path:
+    """Print an executed notebook as a PDF. :raises typst_pdf.PdfFailed: when Typst refuses it."""
+    return typst_pdf.render_notebook(executed, out)
+
+
+def check_executed(executed: Path) -> Any:
+    """Return an executed notebook.
+
+    :raises NotRendered: when it cannot be read, when a cell of it failed, or when none of its cells was run
+    """
+    try:
+        notebook = nbformat.read(executed, as_version=4)
+    except (OSError, ValueError, nbformat.reader.NotJSONError) as problem:
+        raise NotRendered(f"{executed}: not a notebook: {problem}. Run it again.") from problem
+    shown = 0
+    for number, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", ()):
+            if output.output_type == "error":
+                raise NotRendered(
+                    f"{executed}: cell {number} ended with {output.ename}: {output.evalue}. "
+                    "Mend what it says and run the notebook again."
+                )
+            shown += output.output_type in ("display_data", "execute_result")
+    if not shown:
+        raise NotRendered(f"{executed}: no cell shows anything: run the notebook before it is published")
+    return notebook

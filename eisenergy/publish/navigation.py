@@ -1,0 +1,101 @@
+"""A site's name and navigation, read from the same ``_quarto.yml`` that Quarto reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import nbformat
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+
+class BadSite(ValueError):
+    """A site's description, or a notebook's front matter, that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One entry of the navigation.
+
+    :param href: from the site's root
+    """
+
+    text: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What ``_quarto.yml`` says about the site.
+
+    :param title: the seller's name in the head of every page
+    :param links: the navigation, as written there
+    :param data: the whole file, for Quarto
+    """
+
+    title: str
+    language: str
+    links: tuple[Link, ...]
+    footer: str
+    data: Mapping[str, Any]
+
+
+_ENGLISH: Final = {"Inicio": "Home", "Consumo": "Consumption", "Factura": "Invoice", "Facturas": "Invoices"}
+
+
+def read_site(path: Path) -> Site:
+    """Read a site's description.
+
+    :raises BadSite: when the file is missing, is not YAML, or lacks the website's title or navigation
+    """
+    try:
+        data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        website = data["website"]
+        links = tuple(Link(text=str(item["text"]), href=str(item["href"])) for item in website["navbar"]["left"])
+        return Site(
+            title=str(website["title"]),
+            language=str(data.get("lang", "es")),
+            links=links,
+            footer=str(website.get("page-footer", "")),
+            data=data,
+        )
+    except (OSError, YAMLError, KeyError, TypeError) as problem:
+        raise BadSite(
+            f"{path}: expected a Quarto project with website.title and website.navbar.left (text and href); "
+            f"{type(problem).__name__}: {problem}. Restore the file from the project."
+        ) from problem
+
+
+def for_month(site: Site, month: str, *, english: bool = False) -> tuple[Link, ...]:
+    """Return the navigation of a customer's pages: notebooks become the pages of one month.
+
+    :param month: for example ``2021-09``
+    """
+    pages = {"home": "index.html", "dashboard": f"{month}/dashboard.html", "invoice": f"{month}/invoice.html"}
+    return tuple(
+        Link(text=_ENGLISH.get(link.text, link.text) if english else link.text, href=pages[name])
+        for link in site.links
+        if (name := Path(link.href).stem) in pages
+    )
+
+
+def front_matter(notebook: Path) -> dict[str, Any]:
+    """Return the front matter of a notebook: the raw cell at its top.
+
+    :raises BadSite: when the notebook cannot be read, or its first cell is not a raw one between two lines ``---``
+    """
+    try:
+        cells = nbformat.read(notebook, as_version=4).cells
+    except (OSError, ValueError, nbformat.reader.NotJSONError) as problem:
+        raise BadSite(f"{notebook}: not a notebook: {problem}. Run it again.") from problem
+    match = (
+        re.fullmatch(r"---\n(.*)\n---\s*", cells[0].source, re.DOTALL) if cells and cells[0].cell_type == "raw" else None
+    )
+    found = YAML(typ="safe", pure=True).load(match[1]) if match else None
+    if not isinstance(found, dict) or "title" not in found:
+        raise BadSite(f"{notebook}: expected a raw cell at the top with front matter that names a title")
+    return found

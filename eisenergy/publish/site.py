@@ -1,0 +1,235 @@
+"""Sites: what a customer and the operator open in a browser, put together from executed notebooks.
+
+``sites/CLIENT/CUSTOMER/``: ``index.html``, ``MONTH/dashboard.html`` and ``.pdf``, ``MONTH/invoice.html`` and ``.pdf``, ``assets/``.
+``sites/CLIENT/_operator/``: ``index.html`` (the newest month), ``MONTH.html`` and ``.pdf``, ``assets/``.
+Publishing a month keeps the pages of the others.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from eisenergy.config import Settings
+from eisenergy.period import BillingMonth
+from eisenergy.publish import embedded, quarto
+from eisenergy.publish.captions import Words
+from eisenergy.publish.folders import QUARTO
+from eisenergy.publish.navigation import Link, Site, for_month, read_site
+from eisenergy.publish.place import staged
+from eisenergy.publish.quarto import Page
+from eisenergy.publish.renderer import Renderer
+
+OPERATOR: Final = "_operator"
+PAGES: Final = ("home", "dashboard", "invoice")
+OVERVIEW: Final = "operator"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LINK: Final = re.compile(r'<a\b[^>]*?\bhref="(?P<href>(?:\.\./)?[A-Za-z0-9._-]+/[A-Za-z0-9._-]+)"[^>]*>(?P<text>.*?)</a>', re.DOTALL)
+_MONTH: Final = re.compile(r"\d{4}-\d{2}")
+
+
+class PublishFailed(RuntimeError):
+    """A site that could not be published. The site that was there stays as it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A site in its place.
+
+    :param folder: the site
+    :param paths: the files of this month, and the first page
+    """
+
+    client: str
+    customer: str
+    month: BillingMonth
+    renderer: Renderer
+    folder: Path
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A site that could not be published, and why."""
+
+    subject: str
+    message: str
+
+
+def publish_customer(
+    settings: Settings,
+    executed: Mapping[str, Path],
+    client: str,
+    customer: str,
+    month: BillingMonth,
+    renderer: Renderer,
+    *,
+    locale: str = "es-SV",
+) -> Published:
+    """Publish one customer's month.
+
+    :param executed: ``home``, ``dashboard`` and ``invoice``: the notebooks as Papermill left them
+    :param locale: language of the pages' frame
+    :returns: the site in its place
+    :raises PublishFailed: when a page or a PDF cannot be made; the site that was there stays
+    """
+    absent = [name for name in PAGES if name not in executed]
+    if absent:
+        raise PublishFailed(f"{customer}: no executed notebook for {', '.join(absent)}; run the month's notebooks first")
+    site = read_site(QUARTO)
+    words = Words(locale)
+    pages = [
+        Page(executed=executed["home"], where="index"),
+        *(Page(executed=executed[name], where=f"{month}/{name}") for name in ("dashboard", "invoice")),
+    ]
+    links = for_month(site, str(month), english=words.language == "en")
+    return _publish(settings, site, links, pages, client, customer, month, renderer, locale)
+
+
+def publish_operator(
+    settings: Settings,
+    executed: Mapping[str, Path],
+    client: str,
+    month: BillingMonth,
+    renderer: Renderer,
+    *,
+    locale: str = "es-SV",
+) -> Published:
+    """Publish the operator's overview of a month; its first page is the newest month's.
+
+    :param executed: ``operator``: the notebook as Papermill left it
+    :raises PublishFailed: as :func:`publish_customer`
+    """
+    if OVERVIEW not in executed:
+        raise PublishFailed(f"{client}: no executed notebook for the operator; run the month's notebooks first")
+    site = read_site(QUARTO)
+    words = Words(locale)
+    folder = _folder(settings, client, OPERATOR)
+    months = {BillingMonth.parse(path.stem) for path in folder.glob("*.html") if _MONTH.fullmatch(path.stem)} | {month}
+    newest = sorted(months)[-6:]
+    links = (
+        Link(text=words("operator"), href="index.html"),
+        *(Link(text=words.short_month(shown), href=f"{shown}.html") for shown in reversed(newest)),
+    )
+    pages = [Page(executed=executed[OVERVIEW], where=str(month))]
+    if month == max(months):
+        pages.append(Page(executed=executed[OVERVIEW], where="index"))
+    return _publish(settings, site, links, pages, client, OPERATOR, month, renderer, locale)
+
+
+def publish_each(jobs: Iterable[tuple[str, Callable[[], Published]]]) -> tuple[tuple[Published, ...], tuple[Failed, ...]]:
+    """Publish many sites; one that fails does not stop the others.
+
+    :param jobs: (whom it is about, what publishes it)
+    :returns: the sites in their places, and those that failed with the reason, in the order given
+    """
+    done: list[Published] = []
+    failed: list[Failed] = []
+    for subject, job in jobs:
+        try:
+            done.append(job())
+        except Exception as problem:  # whatever a renderer does, the other customers' sites are made
+            failed.append(Failed(subject=subject, message=f"{type(problem).__name__}: {problem}"))
+    return tuple(done), tuple(failed)
+
+
+def _folder(settings: Settings, client: str, customer: str) -> Path:
+    for name in (client, customer):
+        if name != OPERATOR and not _NAME.fullmatch(name):
+            raise PublishFailed(f"{name!r} cannot name a folder: expected letters, digits, dots, dashes and underscores")
+    return settings.sites / client / customer
+
+
+def _publish(
+    settings: Settings,
+    site: Site,
+    links: tuple[Link, ...],
+    pages: list[Page],
+    client: str,
+    customer: str,
+    month: BillingMonth,
+    renderer: Renderer,
+    locale: str,
+) -> Published:
+    target = _folder(settings, client, customer)
+    try:
+        for page in pages:
+            embedded.check_executed(page.executed)
+        with staged(target) as stage:
+            if renderer == "quarto":
+                files = _with_quarto(stage, site, links, pages, settings.notebook_timeout, locale)
+            else:
+                files = _embedded(stage, site, links, pages, locale)
+            _unlink_unpublished(stage, target)
+    except Exception as problem:
+        raise PublishFailed(f"{client}/{customer}, {month}, renderer {renderer}: {problem}") from problem
+    return Published(
+        client=client,
+        customer=customer,
+        month=month,
+        renderer=renderer,
+        folder=target,
+        paths=tuple(target / file for file in files),
+    )
+
+
+def _embedded(stage: Path, site: Site, links: tuple[Link, ...], pages: list[Page], locale: str) -> list[str]:
+    files = []
+    quarto.copy_assets(stage / "assets")
+    for page in pages:
+        here = f"{page.where}.html"
+        _write(stage / here, embedded.page(page.executed, site=site, links=links, here=here, locale=locale))
+        files.append(here)
+        if page.where != "index" and _wants_pdf(page.executed):
+            embedded.document(page.executed, stage / f"{page.where}.pdf")
+            files.append(f"{page.where}.pdf")
+    return files
+
+
+def _with_quarto(
+    stage: Path, site: Site, links: tuple[Link, ...], pages: list[Page], timeout: float, locale: str
+) -> list[str]:
+    project = stage.with_name(f"{stage.name}.project")
+    try:
+        quarto.build_project(project, site=site, links=links, pages=pages, language=Words(locale).language)
+        # Each page may take what a notebook may take; a machine that renders many at once is slow.
+        made = quarto.render(project, timeout=timeout * len(pages))
+        for file in sorted(made.rglob("*")):
+            place = stage / file.relative_to(made)
+            if file.is_file():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.unlink(missing_ok=True)
+                shutil.copyfile(file, place)
+        return quarto.expected_files(project)
+    finally:
+        shutil.rmtree(project, ignore_errors=True)
+
+
+def _wants_pdf(executed: Path) -> bool:
+    formats = embedded.front_matter(executed).get("format", {})
+    return isinstance(formats, dict) and "typst" in formats
+
+
+def _unlink_unpublished(stage: Path, target: Path) -> None:
+    """Turn links of the first page to pages that are not published into plain text: no page promises what is not there."""
+    index = stage / "index.html"
+    if not index.is_file():
+        return
+
+    def keep(match: re.Match[str]) -> str:
+        href = match["href"]
+        there = target.parent / href.removeprefix("../") if href.startswith("../") else stage / href
+        return match[0] if there.is_file() else f'<span class="unpublished">{match["text"]}</span>'
+
+    _write(index, _LINK.sub(keep, index.read_text(encoding="utf-8")))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_text(text, encoding="utf-8")
