@@ -250,7 +250,7 @@ def compile_runs(calendar: DayCalendar, segments: tuple[Period, ...], timezone: 
     for number, segment in enumerate(segments):
         for start, end, block in _stretches(calendar, *segment.utc(timezone), timezone):
             if (start - origin) % slot or (end - origin) % slot:
-                local = (end if (end - origin) % slot else start).astimezone(ZoneInfo(timezone))
+                local = (start if (start - origin) % slot else end).astimezone(ZoneInfo(timezone))
                 raise OffGrid(
                     f"calendar {calendar.name}: block {block} has a border at {local:%Y-%m-%d %H:%M:%S} ({timezone}), inside an "
                     f"interval of {minutes} minutes. Blocks must change where an interval ends: move the border."
