@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from eisenergy.money import ZERO, difference, excel_round, product, quotient, total
+from eisenergy.money import ZERO, difference, excel_round, fifteen_digits, product, quotient, total
 from eisenergy.period import BillingMonth
 
 
@@ -76,7 +76,7 @@ def savings(history: Iterable[MonthCost]) -> tuple[Saving, ...]:
                 month=entry.month,
                 kwh=entry.kwh,
                 total=entry.total,
-                price_per_kwh=quotient(entry.total, entry.kwh),
+                price_per_kwh=fifteen_digits(quotient(entry.total, entry.kwh)),
                 against_previous=None if before is None else _saving(entry, before),
                 against_last_year=None if last_year is None else _saving(entry, last_year),
                 cumulative=so_far,

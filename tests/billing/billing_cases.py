@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from billing_builders import Slot, make_contract, usage_of
@@ -20,6 +20,11 @@ from eisenergy.billing.model import Bill
 from eisenergy.period import Dated, Period
 from eisenergy.tariffs.model import BillingRules, DemandBasis, DeviationMode, LossBasis, RateKind, ScalarKind, Tariff
 from eisenergy.usage import SlotPrices, Usage
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from eisenergy.timeofuse import DayCalendar
 
 BLOCKS = ("VALLE", "RESTO", "PUNTA")
 ZONES = ("America/El_Salvador",) * 4 + ("Europe/Madrid", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu")
@@ -253,19 +258,31 @@ def plain_usage(case: Case, period: Period, segments: tuple[Period, ...]) -> Usa
 
 def measured_usage(case: Case, period: Period, segments: tuple[Period, ...]) -> Usage:
     """Aggregate as the library does: readings in binary floats, compiled calendar, kernel."""
+    from eisenergy.timeofuse import compile_runs
+    from eisenergy.usage import measure
+
+    runs = compile_runs(calendar_of(case), segments, case.zone)
+    return measure(BASE.meter.serial, reading_frame(case), runs, period=period, timezone=case.zone)
+
+
+def calendar_of(case: Case) -> DayCalendar:
+    from eisenergy.timeofuse import BlockHours, DayCalendar
+
+    rows = (
+        BlockHours(start_minute=first * 60, end_minute=(last + 1) * 60, block=name) for first, last, name in case.hours
+    )
+    return DayCalendar(name="CASE", rows=tuple(rows))
+
+
+def reading_frame(case: Case) -> pl.DataFrame:
     import polars as pl
 
     from eisenergy.frames import READINGS
-    from eisenergy.timeofuse import BlockHours, DayCalendar, compile_runs
-    from eisenergy.usage import measure
 
-    rows = tuple(
-        BlockHours(start_minute=first * 60, end_minute=(last + 1) * 60, block=block)
-        for first, last, block in case.hours
-    )
+    count = len(case.when)
     columns = {
-        "client": ["EIS"] * len(case.when),
-        "meter": [BASE.meter.serial] * len(case.when),
+        "client": ["EIS"] * count,
+        "meter": [BASE.meter.serial] * count,
         "start": case.when,
         "kwh_import": floats(case.kwh),
         "kw": floats(case.kw),
@@ -274,13 +291,11 @@ def measured_usage(case: Case, period: Period, segments: tuple[Period, ...]) -> 
         "ftpms": floats(case.slot_ftpms),
         "cost_pos": floats(case.slot_pos),
         "cost_neg": floats(case.slot_neg),
-        "quality": ["measured"] * len(case.when),
-        "source": ["case"] * len(case.when),
-        "source_row": list(range(1, len(case.when) + 1)),
+        "quality": ["measured"] * count,
+        "source": ["case"] * count,
+        "source_row": list(range(1, count + 1)),
     }
-    frame = pl.DataFrame({name: columns.get(name, [None] * len(case.when)) for name in READINGS}, schema=READINGS)
-    runs = compile_runs(DayCalendar(name="CASE", rows=rows), segments, case.zone)
-    return measure(BASE.meter.serial, frame, runs, period=period, timezone=case.zone)
+    return pl.DataFrame({name: columns.get(name, [None] * count) for name in READINGS}, schema=READINGS)
 
 
 def floats(values: list[Fraction] | list[Fraction | None]) -> list[float | None]:
