@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from eisenergy.accounts import Contract, Customer, Meter, Site, Sourced
-from eisenergy.findings import Finding, blocking, info
+from eisenergy.findings import Finding, blocking, info, warning
 from eisenergy.money import quotient
 from eisenergy.sheets import cell, fold
 from eisenergy.tariffs.table import BadCell, BadTable, Table, open_table, text_of
@@ -43,8 +43,15 @@ _COLUMNS: Final = {
     "contracted_kw": ("Potencia contratada", "Contracted power", "Contracted demand"),
     "loss_factor": ("Factor pérdidas", "Factor de pérdidas", "Loss factor"),
     "municipal_fee": ("Tasa municipal", "Tasas municipales", "Municipal fee", "Municipal fees"),
-    "retention": ("Retención", "Retención %", "Retención IVA", "Retention", "Withholding"),
-    "discount": ("Descuento", "Descuento %", "Discount"),
+    "retention": (
+        "Retención",
+        "Retención IVA",
+        "Porcentaje de retención",
+        "Retention",
+        "Retention percent",
+        "Withholding",
+    ),
+    "discount": ("Descuento", "Porcentaje de descuento", "Discount", "Discount percent"),
 }
 _REQUIRED: Final = ("name", "number", "meter")
 _UNITS: Final = {
@@ -61,7 +68,7 @@ class CustomersResult:
     """What a customer master holds.
 
     :param contracts: the rows without fault, in the order of the file
-    :param findings: a blocking one per faulty cell (its contract is left out), an informative one per unknown column
+    :param findings: a blocking one per faulty cell (its contract is left out), one per unknown column
     """
 
     contracts: tuple[Contract, ...]
@@ -314,16 +321,23 @@ def _starts_before_end(one: _Row, other: _Row) -> bool:
 
 
 def _unknown(table: Table) -> list[Finding]:
+    """Columns nobody asked for. One of numbers may be a charge under a name that is not known: somebody should look."""
     sheet = table.sheet
-    return [
-        info(
-            "unknown-column",
-            sheet.file,
-            f"{sheet.at(table.header.row, column)}: the column {heading!r} is not known; it is kept in the contract's notes.",
-            file=sheet.file,
-            sheet=sheet.name,
-            cell=cell(table.header.row, column),
+    result = []
+    for heading, column in table.header.unknown.items():
+        if fold(heading) in _REMARKS:
+            continue
+        numbers = any(isinstance(sheet.rows[row][column], int | float) for row in table.rows)
+        note = warning if numbers else info
+        result.append(
+            note(
+                "unknown-column",
+                sheet.file,
+                f"{sheet.at(table.header.row, column)}: the column {heading!r} is not known, expected one of the known headers; "
+                "it is kept in the contracts' notes. Rename it if it belongs to the bill.",
+                file=sheet.file,
+                sheet=sheet.name,
+                cell=cell(table.header.row, column),
+            )
         )
-        for heading, column in table.header.unknown.items()
-        if fold(heading) not in _REMARKS
-    ]
+    return result

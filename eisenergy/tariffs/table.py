@@ -194,7 +194,9 @@ def open_table(
         for column in header.columns.values()
         if not _filled(one.rows[row][column])
     ]
-    formulas = frozenset((row, column) for row, column, _ in book.empty_cell(one.name, empty))
+    formulas = frozenset(
+        (row, column) for row, column, text in book.empty_cell(one.name, empty) if text.startswith(("=", "#"))
+    )
     return Table(one, header, wanted, formulas)
 
 
