@@ -1,7 +1,4 @@
-"""The analyst's desk: one customer's month, or one client's, as the library computed it.
-
-Notebooks open a desk and show it. Nothing here writes.
-"""
+"""What a desk shows: one customer's month, or one client's, as the library computed it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,124 @@
+"""What a command prints: tables for people, JSON for programs, progress on standard error, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from eisenergy.findings import Finding, Severity
+
+out = Console(soft_wrap=False)
+err = Console(stderr=True)
+
+
+class Exit(IntEnum):
+    """Exit codes."""
+
+    DONE = 0
+    """Everything asked for was done."""
+    PARTLY = 1
+    """Something was refused, parked or failed; everything else was done. The report says what."""
+    USAGE = 2
+    """The command line cannot be read."""
+    NOTHING = 3
+    """Nothing was done: a setting, a month or the workspace is not right."""
+
+
+EPILOG = (
+    "Exit codes: 0 done, 1 something was refused, parked or failed (the rest was done), 2 command line, 3 nothing done."
+)
+
+
+class Step(Protocol):
+    """Called once per finished piece of work, with what was done."""
+
+    def __call__(self, what: str = "", /) -> None: ...
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Step]:
+    """Show a bar with the time left on standard error, when that is a terminal."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("[dim]{task.fields[what]}"),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    ) as bar:
+        task = bar.add_task(title, total=total, what="")
+
+        def step(what: str = "", /) -> None:
+            bar.update(task, advance=1, what=what)
+
+        yield step
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """Print a table; columns named in ``right`` are set flush right. Piped, rows keep one line each."""
+    grid = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        grid.add_column(column, justify="right" if column in right else "left", no_wrap=column in right)
+    for row in rows:
+        grid.add_row(*("" if value is None else str(value) for value in row))
+    if out.is_terminal:
+        out.print(grid)
+    else:
+        Console(file=sys.stdout, width=200, no_color=True).print(grid)
+
+
+def say(text: str) -> None:
+    """Print a line for people."""
+    out.print(text, highlight=False, soft_wrap=True)
+
+
+def emit(report: dict[str, Any]) -> None:
+    """Print a report as JSON on standard output."""
+    sys.stdout.write(json.dumps(report, default=_plain, ensure_ascii=False, indent=2) + "\n")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal | Path):
+        return str(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Finding):
+        return value.to_dict()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+STYLE = {Severity.INFO: "dim", Severity.WARNING: "yellow", Severity.BLOCKING: "bold red"}
+
+
+def show_findings(findings: Sequence[Finding], *, least: Severity = Severity.INFO) -> None:
+    """Print findings, the gravest first; those below ``least`` are counted only."""
+    order = [Severity.BLOCKING, Severity.WARNING, Severity.INFO]
+    shown = [finding for finding in findings if order.index(finding.severity) <= order.index(least)]
+    for finding in sorted(shown, key=lambda finding: order.index(finding.severity)):
+        style = STYLE[finding.severity]
+        out.print(f"[{style}]{finding.severity.value:>8}[/] ", end="")
+        out.print(f"{finding.subject}: {finding.message}", markup=False, highlight=False, soft_wrap=True)
+    if hidden := len(findings) - len(shown):
+        say(f"[dim]{hidden} more of lesser weight; --verbose shows them[/]")
+
+
+def fail(message: str, code: Exit = Exit.NOTHING) -> NoReturn:
+    """End the command with a message on standard error."""
+    err.print("[bold red]error:[/] ", end="")
+    err.print(message, markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(code)

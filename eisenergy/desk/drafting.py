@@ -1,0 +1,250 @@
+"""From stored readings and masters to a draft bill: check, fill, measure, price.
+
+Pure but for :func:`facts`, which reads the store. An issued month is drafted again on the state of the readings its
+invoice was made from, so that what is shown beside the invoice is what was billed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import polars as pl
+
+import eisenergy
+from eisenergy.accounts import Client, Contract, Scope
+from eisenergy.billing.codec import input_hash
+from eisenergy.billing.corrections import Correction
+from eisenergy.billing.engine import NotBillable, bill, in_force
+from eisenergy.billing.model import Bill, Provenance
+from eisenergy.billing.rates import AmbiguousDemandRate
+from eisenergy.desk.workspace import Workspace
+from eisenergy.findings import Finding, blocked, blocking
+from eisenergy.frames import MEASURED, READINGS
+from eisenergy.period import BillingMonth, NotInForce, Period
+from eisenergy.quality.checks import check
+from eisenergy.quality.estimate import fill
+from eisenergy.store import files, masters
+from eisenergy.tariffs.model import Tariff
+from eisenergy.timeofuse import DayCalendar, compile_runs
+from eisenergy.usage import EstimatedRange, measure
+
+NEIGHBOURS: Final = timedelta(days=42)
+"""How far before and after a month readings are looked at, for estimates and comparisons."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a contract's bills are made from.
+
+    :param readings: the meter's rows, ``frames.READINGS``, of every month asked for and its neighbours
+    :param lake_version: version of the readings table
+    :param names: sha256 of a source file -> its name, where the scope may know it
+    """
+
+    client: Client
+    contract: Contract
+    tariff: Tariff
+    calendar: DayCalendar
+    readings: pl.DataFrame
+    lake_version: int
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafted:
+    """A month of a contract, billed or not.
+
+    :param bill: ``None`` where a blocking finding stands against it
+    :param input_hash: hash of what determines the amounts; empty without a bill
+    :param filled: the month's rows with estimates in the gaps, ``frames.READINGS``
+    :param period: the days billed; ``None`` when the contract is not in force in the month
+    :param expected: intervals that the clock expects in the period
+    """
+
+    bill: Bill | None
+    input_hash: str
+    findings: tuple[Finding, ...]
+    filled: pl.DataFrame
+    period: Period | None
+    expected: int
+
+
+def facts(
+    workspace: Workspace,
+    scope: Scope,
+    contract: Contract,
+    first: BillingMonth,
+    last: BillingMonth,
+    *,
+    version: int | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Facts:
+    """Read what the bills of a contract from one month to another are made from.
+
+    :param version: state of the readings table; ``None``: the newest
+    :param names: file names already known, to save a query per contract
+    :raises NotStored: when the client, the tariff or its calendar is not stored
+    :raises OutOfScope: for a contract outside the scope
+    """
+    scope.check(contract.customer.code)
+    client = masters.client(workspace.database, scope)
+    tariff = masters.tariff(workspace.database, scope, contract.tariff)
+    calendar = masters.calendar(workspace.database, scope, tariff.calendar)
+    start, _ = first.period.utc(client.timezone)
+    _, end = last.period.utc(client.timezone)
+    seen = workspace.lake.version() if version is None else version
+    serial = contract.meter.serial
+    return Facts(
+        client=client,
+        contract=contract,
+        tariff=tariff,
+        calendar=calendar,
+        readings=workspace.lake.read(scope, [serial], start - NEIGHBOURS, end + NEIGHBOURS, version=version),
+        lake_version=seen,
+        names=file_names(workspace, scope) if names is None else names,
+    )
+
+
+def file_names(workspace: Workspace, scope: Scope) -> dict[str, str]:
+    """Return sha256 -> name of every registered file; nothing for a scope limited to customers."""
+    return {file.sha256: file.name for file in files.sources(workspace.database, scope)}
+
+
+def draft(known: Facts, month: BillingMonth, corrections: Sequence[Correction] = ()) -> Drafted:
+    """Check a month's readings, fill its gaps, measure it and bill it.
+
+    Whatever stands against a bill becomes a blocking finding of the result; nothing is raised for bad data.
+
+    :param corrections: differences of earlier periods that this bill carries
+    """
+    contract, timezone = known.contract, known.client.timezone
+    meter = contract.meter.serial
+    period = in_force(contract, month.period)
+    if period is None:
+        finding = blocking(
+            "not-in-force",
+            contract.number,
+            f"contract {contract.number} is not in force in {month}: it starts on {contract.start}"
+            + (f" and ends before {contract.end}" if contract.end else "")
+            + ". Correct the customer list, or bill another month.",
+        )
+        return Drafted(
+            bill=None, input_hash="", findings=(finding,), filled=pl.DataFrame(schema=READINGS), period=None, expected=0
+        )
+    start, end = period.utc(timezone)
+    mine = known.readings.filter(
+        (pl.col("start") >= start - NEIGHBOURS) & (pl.col("start") < end + NEIGHBOURS) & (pl.col("meter") == meter)
+    )
+    inside = mine.filter((pl.col("start") >= start) & (pl.col("start") < end))
+    findings = list(
+        check(
+            inside,
+            meter=meter,
+            period=period,
+            timezone=timezone,
+            contracted_kw=None if contract.contracted_kw is None else float(contract.contracted_kw.value),
+            history=mine,
+            calendar=known.calendar,
+        )
+    )
+    expected = period.slots(timezone)
+    if blocked(findings):
+        return Drafted(
+            bill=None, input_hash="", findings=tuple(findings), filled=inside, period=period, expected=expected
+        )
+    filled = fill(
+        inside,
+        mine,
+        meter=meter,
+        period=period,
+        timezone=timezone,
+        max_missing_share=known.client.max_missing_share,
+        holidays=known.calendar.holidays,
+    )
+    findings += filled.findings
+    made: Bill | None = None
+    digest = ""
+    if not blocked(filled.findings):
+        try:
+            made, digest = _billed(known, period, inside, filled.frame, filled.ranges, findings, corrections)
+        except (NotInForce, NotBillable, AmbiguousDemandRate) as problem:
+            findings.append(blocking("cannot-bill", contract.number, str(problem)))
+    return Drafted(
+        bill=made,
+        input_hash=digest,
+        findings=tuple(findings),
+        filled=filled.frame,
+        period=period,
+        expected=expected,
+    )
+
+
+def _billed(
+    known: Facts,
+    period: Period,
+    arrived: pl.DataFrame,
+    filled: pl.DataFrame,
+    ranges: Sequence[EstimatedRange],
+    findings: Sequence[Finding],
+    corrections: Sequence[Correction],
+) -> tuple[Bill, str]:
+    contract, timezone = known.contract, known.client.timezone
+    runs = compile_runs(known.calendar, known.tariff.segments(period), timezone)
+    usage = measure(contract.meter.serial, filled, runs, period=period, timezone=timezone)
+    provenance = Provenance(
+        lake_version=known.lake_version,
+        sources={sha: known.names.get(sha, "") for sha in sorted(set(arrived["source"].to_list()))},
+        tariff_version=known.tariff.version,
+        calendar_version=known.calendar.version,
+        code_version=eisenergy.__version__,
+        readings_hash=readings_hash(arrived.filter(pl.col("quality") == MEASURED)),
+    )
+    made = bill(
+        contract,
+        period,
+        usage,
+        known.tariff,
+        timezone=timezone,
+        calendar_name=known.calendar.name,
+        estimated=ranges,
+        findings=findings,
+        corrections=corrections,
+        provenance=provenance,
+    )
+    digest = input_hash(
+        contract,
+        period,
+        readings_hash(filled),
+        known.tariff,
+        timezone=timezone,
+        calendar_version=known.calendar.version,
+        code_version=eisenergy.__version__,
+        corrections=corrections,
+    )
+    return made, digest
+
+
+BILLED_COLUMNS: Final = (
+    "start",
+    "kwh_import",
+    "kwh_export",
+    "kw",
+    "kvar",
+    "kvarh",
+    "forecast_kwh",
+    "loss_factor",
+    "ftpms",
+    "cost_pos",
+    "cost_neg",
+    "quality",
+)
+
+
+def readings_hash(rows: pl.DataFrame) -> str:
+    """Return the sha256 of the figures a bill can depend on, in order of time: not of the files they came from."""
+    text = rows.sort("start").select(BILLED_COLUMNS).with_columns(pl.col("start").to_physical()).write_csv()
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,0 +1,278 @@
+"""Open a desk: read one customer's month, or one client's, from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+import polars as pl
+
+from eisenergy.accounts import Client, Contract, Scope
+from eisenergy.analytics.savings import MonthCost, savings
+from eisenergy.billing.model import Bill
+from eisenergy.billing.slots import price_slots
+from eisenergy.config import Settings
+from eisenergy.desk.drafting import Drafted, Facts, draft, facts, file_names
+from eisenergy.desk.model import ClientMonth, CustomerMonth, InvoiceHeadline, MonthTotals, OperatorRow
+from eisenergy.desk.workspace import Workspace, opened
+from eisenergy.findings import Finding, Severity
+from eisenergy.frames import SLOT_MINUTES
+from eisenergy.ledger.invoices import Invoice
+from eisenergy.money import total
+from eisenergy.period import BillingMonth, Period
+from eisenergy.store import books, files, masters
+
+HISTORY = 13
+"""Months a dashboard looks at: the same month last year is the first of them."""
+
+
+class NotBilled(LookupError):
+    """The month has no bill. Says what stands against it."""
+
+
+class NoSuchCustomer(LookupError):
+    """The client has no such customer, or not exactly one contract of it."""
+
+
+def open_customer(client: str, customer: str, month: str, *, settings: Settings | None = None) -> CustomerMonth:
+    """Open one customer's month, with nothing of any other customer in reach.
+
+    :param client: the tenant's code, for example ``EIS``
+    :param customer: the customer's code, for example ``EIS-0001``
+    :param month: for example ``2021-09``
+    :param settings: defaults to what the environment says
+    :raises NoSuchCustomer: when there is no such customer
+    :raises NotBilled: when a blocking finding stands against the month's bill; the message lists them
+    """
+    chosen = BillingMonth.parse(month)
+    scope = Scope.customer(client, customer)
+    with opened(settings or Settings.load(client=client)) as workspace:
+        contract = _contract(workspace, scope, customer)
+        issued = books.invoices(workspace.database, scope, customer=customer)
+        by_month = {invoice.month: invoice for invoice in issued if invoice.bill.contract.number == contract.number}
+        known = facts(workspace, scope, contract, chosen.plus(1 - HISTORY), chosen)
+        invoice = by_month.get(chosen)
+        if invoice is not None:
+            known = as_billed(workspace, scope, known, invoice)
+        drafted = draft(known, chosen)
+        bill = invoice.bill if invoice is not None else drafted.bill
+        if bill is None:
+            reasons = "; ".join(
+                finding.message for finding in drafted.findings if finding.severity is Severity.BLOCKING
+            )
+            raise NotBilled(f"customer {customer}, {chosen}: {reasons}")
+        kept = books.draft(workspace.database, scope, contract.number, chosen)
+        if invoice is None and kept is not None:
+            bill = kept.bill
+        past = _history(known, chosen, by_month, {chosen: bill})
+        return CustomerMonth(
+            client=known.client if invoice is None else invoice.issuer,
+            contract=bill.contract,
+            month=chosen,
+            bill=bill,
+            invoice=invoice,
+            slots=_slots(known, drafted, bill.period),
+            history=past,
+            savings=savings(_costs(past)),
+            invoices=tuple(_headline(entry) for entry in issued),
+        )
+
+
+def open_client(client: str, month: str, *, settings: Settings | None = None) -> ClientMonth:
+    """Open the month of all of a client's customers, for its operators.
+
+    :raises NotStored: when the client was never imported
+    """
+    chosen = BillingMonth.parse(month)
+    scope = Scope.operator(client)
+    with opened(settings or Settings.load(client=client)) as workspace:
+        who = masters.client(workspace.database, scope)
+        contracts = masters.contracts(workspace.database, scope)
+        issued = {
+            (invoice.bill.contract.number, invoice.month): invoice
+            for invoice in books.invoices(workspace.database, scope)
+        }
+        names = file_names(workspace, scope)
+        rows = operator_rows(workspace, scope, who, chosen)
+        months: dict[BillingMonth, list[MonthTotals]] = {chosen.plus(n): [] for n in range(1 - HISTORY, 1)}
+        for contract in contracts:
+            mine = {at: invoice for (number, at), invoice in issued.items() if number == contract.number}
+            try:
+                known = facts(workspace, scope, contract, chosen.plus(1 - HISTORY), chosen, names=names)
+            except masters.NotStored:
+                continue  # its row says so
+            for entry in _history(known, chosen, mine, {}):
+                months[entry.month].append(entry)
+        return ClientMonth(
+            client=who, month=chosen, rows=rows, history=tuple(_together(at, all_) for at, all_ in months.items())
+        )
+
+
+def operator_rows(workspace: Workspace, scope: Scope, client: Client, month: BillingMonth) -> tuple[OperatorRow, ...]:
+    """Return one row per contract: what was billed or drafted, why it was not, and what the distributor says."""
+    issued = {
+        invoice.bill.contract.number: invoice for invoice in books.invoices(workspace.database, scope, month=month)
+    }
+    drafts = {entry.bill.contract.number: entry.bill for entry in books.drafts(workspace.database, scope, month)}
+    parked = {entry.contract: entry for entry in books.parked(workspace.database, scope, month)}
+    period = month.period
+    reported = {row.meter: row.kwh for row in files.report_rows(workspace.database, scope, period.start, period.end)}
+    rows = []
+    for contract in masters.contracts(workspace.database, scope):
+        number = contract.number
+        invoice = issued.get(number)
+        bill = invoice.bill if invoice is not None else drafts.get(number)
+        waits = parked.get(number) if invoice is None else None
+        rows.append(
+            OperatorRow(
+                contract=contract,
+                number=None if invoice is None else invoice.number,
+                kwh=None if bill is None else bill.kwh,
+                max_kw=None if bill is None else _max_kw(bill),
+                total=None if bill is None else bill.total,
+                estimated=0 if bill is None else _estimated(bill),
+                missing=month.period.slots(client.timezone) if bill is None else bill.slots_missing,
+                parked=None if waits is None else _reason(waits.findings),
+                distributor_kwh=reported.get(contract.meter.serial),
+                findings=waits.findings if waits is not None else (() if bill is None else bill.findings),
+            )
+        )
+    return tuple(rows)
+
+
+def as_billed(workspace: Workspace, scope: Scope, known: Facts, invoice: Invoice) -> Facts:
+    """Return the facts an invoice was made from: its contract, and readings and calendar as they stood then."""
+    provenance = invoice.bill.provenance
+    if provenance is None:
+        return replace(known, contract=invoice.bill.contract)
+    then = facts(
+        workspace,
+        scope,
+        invoice.bill.contract,
+        invoice.month.plus(1 - HISTORY),
+        invoice.month,
+        version=provenance.lake_version,
+        names=known.names,
+    )
+    tariff = masters.tariff(workspace.database, scope, invoice.bill.tariff, version=provenance.tariff_version)
+    calendar = masters.calendar(workspace.database, scope, invoice.bill.calendar, version=provenance.calendar_version)
+    return replace(then, tariff=tariff, calendar=calendar)
+
+
+def _contract(workspace: Workspace, scope: Scope, customer: str) -> Contract:
+    found = masters.contracts(workspace.database, scope, customer=customer)
+    if len(found) != 1:
+        raise NoSuchCustomer(
+            f"client {scope.client} has {len(found)} contracts of customer {customer}: expected one. "
+            "`eisenergy customers list` shows them all."
+        )
+    return found[0]
+
+
+def _history(
+    known: Facts, last: BillingMonth, issued: dict[BillingMonth, Invoice], bills: dict[BillingMonth, Bill]
+) -> tuple[MonthTotals, ...]:
+    result = []
+    for month in (last.plus(n) for n in range(1 - HISTORY, 1)):
+        invoice = issued.get(month)
+        bill = invoice.bill if invoice is not None else bills.get(month)
+        missing = 0
+        if bill is None:
+            drafted = draft(known, month)
+            bill, missing = drafted.bill, drafted.expected - len(drafted.filled)
+        if bill is None:
+            empty: dict[str, Decimal] = {}
+            result.append(
+                MonthTotals(
+                    month=month,
+                    kwh=empty,
+                    max_kw=None,
+                    total=None,
+                    issued=False,
+                    slots=0,
+                    estimated=0,
+                    missing=max(missing, 0),
+                )
+            )
+            continue
+        result.append(
+            MonthTotals(
+                month=month,
+                kwh={block.block: block.kwh for block in bill.blocks},
+                max_kw=_max_kw(bill),
+                total=bill.total,
+                issued=invoice is not None,
+                slots=sum(block.slots for block in bill.blocks),
+                estimated=_estimated(bill),
+                missing=bill.slots_missing,
+            )
+        )
+    return tuple(result)
+
+
+def _together(month: BillingMonth, entries: list[MonthTotals]) -> MonthTotals:
+    """The month of all contracts: energy and money add up, maxima of different meters do not."""
+    blocks = list(dict.fromkeys(block for entry in entries for block in entry.kwh))
+    billed = [entry.total for entry in entries if entry.total is not None]
+    return MonthTotals(
+        month=month,
+        kwh={block: total(entry.kwh.get(block, Decimal(0)) for entry in entries) for block in blocks},
+        max_kw=None,
+        total=total(billed) if billed else None,
+        issued=bool(billed) and all(entry.issued for entry in entries if entry.total is not None),
+        slots=sum(entry.slots for entry in entries),
+        estimated=sum(entry.estimated for entry in entries),
+        missing=sum(entry.missing for entry in entries),
+    )
+
+
+def _costs(history: Iterable[MonthTotals]) -> list[MonthCost]:
+    return [
+        MonthCost(month=entry.month, kwh=total(entry.kwh.values()), total=entry.total)
+        for entry in history
+        if entry.total is not None
+    ]
+
+
+def _slots(known: Facts, drafted: Drafted, period: Period) -> pl.DataFrame:
+    priced = price_slots(
+        drafted.filled,
+        known.contract,
+        known.tariff,
+        known.calendar,
+        period=period,
+        timezone=known.client.timezone,
+    )
+    beside = drafted.filled.select(
+        "start",
+        pl.col("kwh_export").fill_null(0.0),
+        pl.coalesce("kw", pl.col("kwh_import") * 60 / SLOT_MINUTES).alias("kw"),
+        "quality",
+        "method",
+    )
+    joined = priced.join(beside, on="start", how="left", validate="1:1", maintain_order="left")
+    return joined.with_columns(weekday=pl.col("day").dt.weekday())
+
+
+def _headline(invoice: Invoice) -> InvoiceHeadline:
+    return InvoiceHeadline(
+        number=invoice.number,
+        month=invoice.month,
+        issued_on=invoice.issued_on,
+        due_on=invoice.due_on,
+        kwh=invoice.bill.kwh,
+        total=invoice.bill.total,
+    )
+
+
+def _max_kw(bill: Bill) -> Decimal | None:
+    return max((block.max_kw for block in bill.blocks if block.slots), default=None)
+
+
+def _estimated(bill: Bill) -> int:
+    return sum(block.estimated for block in bill.blocks)
+
+
+def _reason(findings: tuple[Finding, ...]) -> str:
+    return " ".join(finding.message for finding in findings if finding.severity is Severity.BLOCKING)

@@ -1,0 +1,35 @@
+"""A workspace: the settings with the database and the lake they name, open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from eisenergy.config import Settings
+from eisenergy.store.database import Database
+from eisenergy.store.lake import Lake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """Everything a use case needs to read and write.
+
+    :param settings: what the environment says
+    """
+
+    settings: Settings
+    database: Database
+    lake: Lake
+
+    def environment(self) -> dict[str, str]:
+        """Variables for a process started from here: the same folders, and this very database as the application's role."""
+        return replace(self.settings, database_url=self.database.app_url).environment()
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Workspace]:
+    """Open the database (starting the embedded server where no address is set) and the lake, and close them at the end."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with Database.open(settings) as database:
+        yield Workspace(settings=settings, database=database, lake=Lake.open(settings, database))
