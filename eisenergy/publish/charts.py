@@ -136,7 +136,7 @@ def history_columns(history: Iterable[MonthTotals], blocks: list[str], words: Wo
                 "month:N",
                 sort=months,
                 title=None,
-                axis=alt.Axis(labelAngle=-50),
+                axis=alt.Axis(labelAngle=-55, labelOverlap=False),
                 scale=alt.Scale(paddingInner=0.25, paddingOuter=0.1),
             ),
             y=alt.Y("kwh:Q", title=words("axis.energy"), stack="zero"),
@@ -193,8 +193,9 @@ def peak_gauge(desk: CustomerMonth) -> Figure:
             "from:Q", scale=alt.Scale(domain=[0, end], range=[-_SWEEP, _SWEEP], zero=False, nice=False), stack=None
         ),
         "theta2": alt.Theta2("to:Q"),
+        "y": alt.YValue(172),
     }
-    ring = {"outerRadius": 125, "innerRadius": 92}
+    ring = {"outerRadius": 158, "innerRadius": 118}
     layers = [
         alt.Chart(alt.Data(values=[{"from": 0, "to": end}])).mark_arc(color=theme.RULE, **ring).encode(**arc),
         alt.Chart(alt.Data(values=[{"from": 0, "to": kw}]))
@@ -206,7 +207,7 @@ def peak_gauge(desk: CustomerMonth) -> Figure:
         tick = [{"from": float(contracted) - half, "to": float(contracted) + half, "kw": float(contracted)}]
         layers.append(
             alt.Chart(alt.Data(values=tick))
-            .mark_arc(color=theme.INK, outerRadius=134, innerRadius=84)
+            .mark_arc(color=theme.INK, outerRadius=168, innerRadius=108)
             .encode(**arc, tooltip=tips(("kw:Q", words("contracted"))))
         )
     share = None if not contracted else number(product(quotient(peak.max_kw, contracted), _HUNDRED))
@@ -217,15 +218,17 @@ def peak_gauge(desk: CustomerMonth) -> Figure:
     )
     layers += [
         alt.Chart(alt.Data(values=[{}]))
-        .mark_text(text=f"{number(peak.max_kw, 1)} kW", fontSize=34, fontWeight="bold", color=theme.INK, dy=-8)
-        .encode(),
-        alt.Chart(alt.Data(values=[{}])).mark_text(text=below, fontSize=15, color=theme.MUTED, dy=92).encode(),
+        .mark_text(text=f"{number(peak.max_kw, 1)} kW", fontSize=40, fontWeight="bold", color=theme.INK, dy=-12)
+        .encode(y=alt.YValue(172)),
+        alt.Chart(alt.Data(values=[{}]))
+        .mark_text(text=below, fontSize=16, color=theme.MUTED, dy=86)
+        .encode(y=alt.YValue(172)),
     ]
     when = _clock(desk, words)
     return Figure(
         name="peak-gauge",
         title=words("gauge.title"),
-        spec=style.spec(alt.layer(*layers).resolve_scale(theta="shared"), 260),
+        spec=style.spec(alt.layer(*layers).resolve_scale(theta="shared"), 280),
         summary=words("gauge.summary", kw=number(peak.max_kw, 2), when=when),
         data=Data(
             columns=(words("block"), "kW"),

@@ -85,7 +85,7 @@ def savings(desk: CustomerMonth) -> Figure:
         )
         if amount is not None
     ]
-    x = alt.X("month:N", sort=months, title=None, axis=alt.Axis(labelAngle=-50))
+    x = alt.X("month:N", sort=months, title=None, axis=alt.Axis(labelAngle=-55, labelOverlap=False))
     colour = alt.Color(
         "kind:N",
         scale=alt.Scale(domain=kinds, range=["#66A6C9", "#DDAA33", theme.ACCENT]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 
 import altair as alt
@@ -16,7 +16,7 @@ from eisenergy.publish import theme
 from eisenergy.publish.captions import Words, money, number
 from eisenergy.publish.charts import history_columns, signed
 from eisenergy.publish.figure import Data, Figure
-from eisenergy.publish.pages import MISSING, KeyFigure, Panel, head, tiles
+from eisenergy.publish.pages import MISSING, KeyFigure, Panel, head, table, tiles
 
 _HUNDRED = Decimal(100)
 
@@ -240,13 +240,12 @@ def parked(desk: ClientMonth) -> Panel:
     """Return the customers that could not be billed, with why and what to do."""
     words = Words(desk.client.locale)
     rows = [(row.contract.number, row.contract.customer.name, row.parked) for row in desk.rows if row.parked is not None]
-    return _table(
+    return table(
         "parked",
         words("parked"),
         tuple(words(key) for key in ("contract", "customer", "reason")),
         rows,
-        words("no_parked"),
-        span=12,
+        nothing=words("no_parked"),
     )
 
 
@@ -259,13 +258,12 @@ def findings(desk: ClientMonth) -> Panel:
         key=lambda pair: order.index(pair[1].severity),
     )
     rows = [(words(f"severity.{finding.severity.value}"), contract, finding.message) for contract, finding in found]
-    return _table(
+    return table(
         "findings",
         words("findings"),
         tuple(words(key) for key in ("severity", "contract", "message")),
         rows,
-        words("no_findings"),
-        span=12,
+        nothing=words("no_findings"),
     )
 
 
@@ -288,43 +286,11 @@ def distributor(desk: ClientMonth) -> Panel:
             )
         )
     keys = ("customer", "distributor.ours", "distributor.theirs", "distributor.difference", "distributor.percent")
-    return _table(
+    return table(
         "distributor",
         words("distributor"),
         tuple(words(key) for key in keys),
         rows,
-        words("distributor.none"),
+        nothing=words("distributor.none"),
         numeric_from=1,
-    )
-
-
-def _table(
-    name: str,
-    title: str,
-    columns: tuple[str, ...],
-    rows: Iterable[tuple[str, ...]],
-    nothing: str,
-    *,
-    numeric_from: int = 99,
-    span: int = 12,
-) -> Panel:
-    found = tuple(rows)
-    heading = "".join(f"<th{' class=n' if n >= numeric_from else ''}>{html.escape(text)}</th>" for n, text in enumerate(columns))
-    lines = "".join(
-        "<tr>"
-        + "".join(
-            f'<td data-label="{html.escape(column)}"{" class=n" if n >= numeric_from else ""}>{html.escape(cell)}</td>'
-            for n, (column, cell) in enumerate(zip(columns, row, strict=True))
-        )
-        + "</tr>"
-        for row in found
-    )
-    table = f'<table class="stacked"><thead><tr>{heading}</tr></thead><tbody>{lines}</tbody></table>'
-    return Panel(
-        name=name,
-        title=title,
-        body=table if found else f'<p class="note">{html.escape(nothing)}</p>',
-        data=Data(columns=columns, rows=found) if found else Data(columns=(title,), rows=((nothing,),)),
-        plain="; ".join(" ".join(row) for row in found) or nothing,
-        span=span,
     )

@@ -206,19 +206,20 @@ def _indicator(name: str, value: Decimal | None) -> str:
 def _savings_figures(saving: Saving | None, words: Words, currency: str) -> list[KeyFigure]:
     if saving is None:
         return []
-    shown = (
-        ("against_last_year.short", saving.against_last_year),
-        ("against_previous.short", saving.against_previous),
+    key, amount = (
+        ("against_last_year.short", saving.against_last_year)
+        if saving.against_last_year is not None
+        else ("against_previous.short", saving.against_previous)
     )
     return [
         KeyFigure(
             name=words(key),
             value=MISSING if amount is None else number(amount, 2),
             unit="" if amount is None else currency,
-            remark=words("saved.none") if amount is None else words("saved.cumulative", amount=money(saving.cumulative)),
+            remark=words("saved.none")
+            if amount is None
+            else words("saved.cumulative", amount=money(saving.cumulative, currency)),
         )
-        for key, amount in shown
-        if amount is not None or key == "against_previous.short"
     ]
 
 
@@ -332,13 +333,45 @@ def estimates(desk: CustomerMonth) -> Panel:
         )
         for run in desk.bill.estimated
     )
-    data = Data(columns=columns, rows=rows)
+    return table(
+        "estimates", words("estimated_ranges"), columns, rows, nothing=words("all_measured"), numeric_from=3
+    )
+
+
+def table(
+    name: str,
+    title: str,
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[str, ...]],
+    *,
+    nothing: str,
+    numeric_from: int = 99,
+) -> Panel:
+    """Return a table as a panel; on a narrow page each row becomes a list of its cells.
+
+    :param nothing: what is said instead when there is no row
+    :param numeric_from: columns from this one are set flush right
+    """
+
+    def kind(n: int) -> str:
+        return " class=n" if n >= numeric_from else ""
+
+    heading = "".join(f"<th{kind(n)}>{html.escape(text)}</th>" for n, text in enumerate(columns))
+    lines = "".join(
+        "<tr>"
+        + "".join(
+            f'<td data-label="{html.escape(column)}"{kind(n)}>{html.escape(cell)}</td>'
+            for n, (column, cell) in enumerate(zip(columns, row, strict=True))
+        )
+        + "</tr>"
+        for row in rows
+    )
     return Panel(
-        name="estimates",
-        title=words("estimated_ranges"),
-        body=f'<div class="scroll">{data.html(numeric_from=3)}</div>'
+        name=name,
+        title=title,
+        body=f'<table class="stacked"><thead><tr>{heading}</tr></thead><tbody>{lines}</tbody></table>'
         if rows
-        else f'<p class="note">{html.escape(words("all_measured"))}</p>',
-        data=data if rows else Data(columns=(words("estimated_ranges"),), rows=((words("all_measured"),),)),
-        plain="; ".join(" ".join(row) for row in rows) or words("all_measured"),
+        else f'<p class="note">{html.escape(nothing)}</p>',
+        data=Data(columns=columns, rows=tuple(rows)) if rows else Data(columns=(title,), rows=((nothing,),)),
+        plain="; ".join(" ".join(row) for row in rows) or nothing,
     )
