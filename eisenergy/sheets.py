@@ -149,7 +149,7 @@ def _compound(path: Path) -> Content:
         raise UnreadableFile(_protected(path.name))
     if not any(stream.encode("utf-16-le") in data for stream in ("Workbook", "Book")):
         raise UnreadableFile(
-            f"{path.name} is an Office file without a workbook in it (a .doc or .msg?): expected a spreadsheet. "
+            f"{path.name} is an Office file without a workbook in it (cut off, or a .doc or .msg?): expected a spreadsheet. "
             "Save the table as .xlsx."
         )
     return Content.XLS

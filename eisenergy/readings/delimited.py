@@ -38,6 +38,7 @@ def tables(path: Path, mappings: Sequence[Mapping] = ()) -> list[RawTable]:
     body = _body(text, separator, header_row + 1, width, path.name)
     headers = [header.strip() or None for header in rows[header_row]]
     frame, numbers = _numbered(body, text, separator, header_row + 1)
+    _refuse_longer(frame, numbers, len(headers), separator, path.name)
 
     def as_text(column: int) -> pl.Series:
         return frame[str(column)]
@@ -127,12 +128,27 @@ def _body(text: str, separator: str, skip: int, width: int, name: str) -> pl.Dat
         reader = csv.reader(io.StringIO(text), delimiter=separator)
         for row in reader:
             if reader.line_num > skip and len(row) > width:
-                raise UnreadableFile(
-                    f"{name}, row {reader.line_num}: {len(row)} fields ({separator.join(row)[:80]!r}), where the header "
-                    f"has {width}. Expected as many fields as headers; is a decimal comma also the separator? "
-                    "Export it with another separator."
-                ) from error
+                raise UnreadableFile(_longer(name, reader.line_num, separator.join(row), width)) from error
         raise UnreadableFile(f"{name}: its table cannot be parted into columns: {error}. Export it again.") from error
+
+
+def _refuse_longer(frame: pl.DataFrame, rows: pl.Series, width: int, separator: str, name: str) -> None:
+    """Refuse rows with more fields than headers: a decimal comma parted by a comma would read 4,5 as 4."""
+    beyond = [column for column in frame.columns if int(column) >= width]
+    if not beyond:
+        return
+    longer = frame.select(pl.any_horizontal(pl.col(column).is_not_null() for column in beyond).alias("x"))["x"]
+    if longer.any():
+        first = int(longer.arg_max() or 0)
+        shown = separator.join(cell or "" for cell in frame.row(first))
+        raise UnreadableFile(_longer(name, int(rows[first]), shown, width))
+
+
+def _longer(name: str, row: int, shown: str, width: int) -> str:
+    return (
+        f"{name}, row {row}: {shown[:80]!r} has more fields than the header's {width}. Expected as many fields as headers; is "
+        "a decimal comma also the separator? Export it with another separator."
+    )
 
 
 def _numbered(body: pl.DataFrame, text: str, separator: str, skip: int) -> tuple[pl.DataFrame, pl.Series]:

@@ -29,12 +29,11 @@ def identify(path: Path) -> Format:
 
 def _is_text(path: Path) -> bool:
     kind = content(path)
-    if kind is Content.TEXT:
-        if is_spreadsheet_name(path):
-            raise UnreadableFile(
-                f"{path.name} is text, not a workbook, whatever its name says: expected {path.suffix} to be a spreadsheet. "
-                "If it is a table with separators, rename it to .csv and load it again."
-            )
+    if kind is Content.TEXT and is_spreadsheet_name(path):
+        raise UnreadableFile(
+            f"{path.name} is text, not a workbook, whatever its name says: expected {path.suffix} to be a spreadsheet. "
+            "If it is a table with separators, rename it to .csv and load it again."
+        )
     return kind is Content.TEXT
 
 

@@ -136,8 +136,8 @@ def _used(
     result = set(used.values())
     result |= {c for c, role in enumerate(roles) if role is not None and role.field in ("meter", "node", "block")}
     if len(blocks) > 1:
-        headers = {table.headers[column] for column in result}
-        result |= {column for block in blocks[1:] for column in block if table.headers[column] in headers}
+        headers = {table.headers[column] for column in result} - {None}
+        result |= {column for block in blocks for column in block if table.headers[column] in headers}
     return result
 
 

@@ -107,7 +107,9 @@ def stamps(
         clocks = frame["clock"].drop_nulls().unique(maintain_order=True)
         clock_values = {text: writing.read_time(text) for text in clocks}
         whole_days = whole_days or any(value == writing.DAY_US for value in clock_values.values())
-        read, carried = _stamped(frame, day_values, clock_values, "time" in columns)
+        read, carried = _stamped(
+            frame, day_values, clock_values, "time" in columns, _never_calculated(table, frame, columns)
+        )
         if carried:
             findings.append(
                 info(
@@ -169,13 +171,17 @@ def _texts(table: RawTable, columns: dict[str, int]) -> pl.DataFrame:
 
 
 def _stamped(
-    frame: pl.DataFrame, days: dict[str, int | None], clocks: dict[str, int | None], has_time_column: bool
+    frame: pl.DataFrame,
+    days: dict[str, int | None],
+    clocks: dict[str, int | None],
+    has_time_column: bool,
+    hidden_days: pl.Series,
 ) -> tuple[pl.DataFrame, int]:
     day = writing.joined(frame["day"], days, pl.Int64)
     clock_us = writing.joined(frame["clock"], clocks, pl.Int64)
     carried = 0
     if has_time_column:
-        bare = frame["day"].is_null() & clock_us.is_not_null()
+        bare = frame["day"].is_null() & clock_us.is_not_null() & ~hidden_days
         if bare.any():
             carried = int(bare.sum())
             above = day.forward_fill()
@@ -189,6 +195,15 @@ def _stamped(
     zones = {text: writing.read_offset(text) for text in frame["zone"].drop_nulls().unique()}
     offset = writing.joined(frame["zone"], dict(zones), pl.Int64)
     return frame.with_columns(stamp=stamp, offset=offset), carried
+
+
+def _never_calculated(table: RawTable, frame: pl.DataFrame, columns: dict[str, int]) -> pl.Series:
+    """Say in which rows the date is a formula without a value: no date above may stand in for it."""
+    bare = frame.filter(pl.col("day").is_null() & pl.col("serial").is_null() & pl.col("clock").is_not_null())
+    if table.sheet is None or bare.is_empty() or "date" not in columns:
+        return pl.repeat(False, frame.height, eager=True)
+    held = table.hidden([(int(row) - 1, columns["date"]) for row in bare["row"]])
+    return frame["row"].is_in([row + 1 for row, _, _ in held])
 
 
 def _unread(
