@@ -1,0 +1,7 @@
+"""Run every benchmark."""
+
+from __future__ import annotations
+
+from benchmarks import kernel
+
+kernel.main()
