@@ -13,7 +13,7 @@ from decimal import Decimal
 from eisenergy.accounts import Contract
 from eisenergy.billing import rates
 from eisenergy.billing.model import BillLine, BillPart, LineCode
-from eisenergy.billing.rates import Price
+from eisenergy.billing.rates import Price, UnknownBlock
 from eisenergy.money import ZERO, excel_round, product, quotient, total
 from eisenergy.period import NotInForce, Period
 from eisenergy.tariffs.model import DemandBasis, DeviationMode, LossBasis, RateKind, Tariff
@@ -218,11 +218,18 @@ def ftpms(usage: Usage, tariff: Tariff) -> BillLine:
     """Charge FTPMS in the blocks the rules name: ``sum kWh[i in those blocks] * ftpms``.
 
     :raises NotInForce: when FTPMS is known, but not for one of the blocks and days
+    :raises UnknownBlock: when FTPMS is known and the rules name a block that the calendar does not have
     """
     blocks = tariff.rules.ftpms_blocks
     if not rates.carried(usage, tariff, RateKind.FTPMS):
         formula = "Neither the readings nor the tariff carries an FTPMS surcharge."
         return line(LineCode.FTPMS, ZERO, formula, quantity=ZERO, unit="kWh")
+    unknown = [block for block in blocks if block not in usage.blocks]
+    if unknown:
+        raise UnknownBlock(
+            f"tariff {tariff.name}: the rule ftpms_blocks names {', '.join(unknown)}, the calendar has the blocks "
+            f"{', '.join(usage.blocks)}. Name blocks of the calendar, or none."
+        )
     products = [
         _Product(
             "ftpms",

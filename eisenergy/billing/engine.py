@@ -60,6 +60,7 @@ def bill(
     :raises NotBillable: when usage, contract and tariff do not fit each other, or nothing was measured
     :raises NotInForce: when a rate or value is missing on a day; names both
     :raises AmbiguousDemandRate: when the rules do not say which demand rate applies
+    :raises UnknownBlock: when the rules name a block that the calendar does not have
 
     Source: requirements of EIS Power, "The bill (must equal the workbook)".
     """

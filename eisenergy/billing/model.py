@@ -1,8 +1,9 @@
 """A bill: lines with quantity, rate, exact and rounded amount, and where every number came from.
 
 The order of the lines is the workbook's: energy, demand, losses, ftpms, deviation, discount, subtotal, vat, retention,
-municipal_fee, total. Amounts are signed as printed (discount and retention are negative or zero). A correction of an
-earlier period adds a line ``correction`` before ``discount`` is applied to nothing of it: see ``billing.engine``.
+municipal_fee, total. Amounts are signed as printed (discount and retention are negative or zero). A correction of earlier
+periods adds a line ``correction`` between ``discount``, which does not apply to it, and ``subtotal``, which holds it: see
+``billing.corrections``.
 """
 
 from __future__ import annotations

@@ -23,6 +23,10 @@ class AmbiguousDemandRate(ValueError):
     """The blocks' demand rates differ and the rules do not say which one prices the period's maximum."""
 
 
+class UnknownBlock(ValueError):
+    """The rules name a block that the calendar does not have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """A price, where it came from, and since when it is in force (``None`` for an undated one)."""

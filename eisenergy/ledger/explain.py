@@ -90,12 +90,22 @@ def _title(subject: Invoice | Bill, bill: Bill) -> str:
 
 def _line(line: BillLine, bill: Bill) -> Explanation:
     children = [Explanation(line.formula)]
+    children += [Explanation(NAMES[item.code], _money(item.amount, bill.currency)) for item in _addends(line, bill)]
     for _, group in itertools.groupby(line.parts, key=lambda part: (part.label, part.block)):
         parts = tuple(group)
         children += [_part(part) for part in parts] if len(parts) <= MAX_PARTS else [_range(parts)]
     if line.exact != line.amount:
         children.append(Explanation("Before rounding to cents", f"{plain(line.exact)} {bill.currency}"))
     return Explanation(NAMES[line.code], _money(line.amount, bill.currency), tuple(children))
+
+
+def _addends(line: BillLine, bill: Bill) -> tuple[BillLine, ...]:
+    """The printed lines that a sum adds; none for a line that is no sum."""
+    codes = [item.code for item in bill.lines]
+    subtotal = codes.index(LineCode.SUBTOTAL)
+    if line.code is LineCode.SUBTOTAL:
+        return bill.lines[:subtotal]
+    return bill.lines[subtotal:-1] if line.code is LineCode.TOTAL else ()
 
 
 def _part(part: BillPart) -> Explanation:

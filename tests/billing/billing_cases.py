@@ -101,7 +101,7 @@ def make_case(seed: int, size: str = "small") -> Case:
         demand_basis=dice.choice(("period_max", "block_max")),
         demand_rate_block=None if same and dice.often(0.7) else dice.choice(blocks),
         loss_basis=dice.choice(("charge_per_kwh", "energy")),
-        ftpms_blocks=dice.choice((["PUNTA"], ["PUNTA", "RESTO"], list(blocks), [])),
+        ftpms_blocks=[b for b in dice.choice((("PUNTA",), ("PUNTA", "RESTO"), blocks, ())) if b in blocks],
         deviation_mode=dice.choice(("shortfall", "both")),
         corrections=[dice.number(-400, 400, dice.choice((2, 3))) for _ in range(dice.choice((0, 0, 0, 1, 2)))],
     )

@@ -13,7 +13,7 @@ from billing_builders import ZONE, Slot, make_contract, make_tariff, sourced, us
 
 from eisenergy.billing.engine import NotBillable, bill, in_force
 from eisenergy.billing.model import Bill, LineCode
-from eisenergy.billing.rates import AmbiguousDemandRate
+from eisenergy.billing.rates import AmbiguousDemandRate, UnknownBlock
 from eisenergy.findings import warning
 from eisenergy.period import NotInForce, Period
 from eisenergy.tariffs.model import BillingRules, DemandBasis, DeviationMode, LossBasis, RateKind, ScalarKind, Tariff
@@ -197,6 +197,13 @@ def test_ftpms_known_but_not_for_a_block_is_an_error() -> None:
     rules = BillingRules(ftpms_blocks=("VALLE",))
     with pytest.raises(NotInForce, match="ftpms rate of block VALLE"):
         make(tariff(rules, ftpms={"PUNTA": {LONG_AGO: "0.01"}}))
+
+
+def test_ftpms_in_a_block_that_the_calendar_does_not_have_is_an_error() -> None:
+    rules = BillingRules(ftpms_blocks=("PUNTA", "PICO"))
+    with pytest.raises(UnknownBlock, match="ftpms_blocks names PICO, the calendar has the blocks VALLE, RESTO, PUNTA"):
+        make(tariff(rules, ftpms={"PUNTA": {LONG_AGO: "0.01"}}))
+    assert exact(make(tariff(rules)), "ftpms") == D(0)  # nobody carries FTPMS: the rule is not used
 
 
 FORECAST = [

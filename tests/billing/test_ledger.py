@@ -133,6 +133,9 @@ def test_explanation_goes_down_to_rates_with_dates_and_readings_with_files(invoi
         "\n    Before rounding to cents: 1.8534 USD\n",
         "\n      Rate 0.0153 USD/kWh, from master, N5\n",
         "\n  VAT: ",
+        "\n    Sum of energy, demand, losses, FTPMS, deviation and discount, as printed.\n    Energy: 1.85 USD\n    Demand: ",
+        "\n    Subtotal plus VAT less retention plus municipal fee, as printed.\n    Taxable subtotal: ",
+        "\n    Municipal fee: 12.50 USD\n  Usage per block\n",
         "\n      Rate 0.13, in force from 2000-01-01, from vat_rate of 2000-01-01\n",
         "\n    RESTO: 3 intervals, 1 of them estimated: 11.534 kWh\n"
         "      Maximum power: 10.5 kW, first at 2021-09-01 10:00, reached 3 times\n",
