@@ -11,12 +11,14 @@ ordinal the table refuses the second, and that writer compares with the new stat
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction, WriterProperties, write_deltalake
@@ -24,7 +26,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.schema import PrimitiveType
 
 from eisenergy.accounts import OutOfScope, Scope
-from eisenergy.config import Settings
+from eisenergy.config import BadSetting, Settings
 from eisenergy.frames import KEY, READINGS, empty_readings
 from eisenergy.store import masters
 from eisenergy.store.database import Database
@@ -47,6 +49,7 @@ _CONFIGURATION: Final = {
     "delta.appendOnly": "true",
     "delta.enableExpiredLogCleanup": "false",  # otherwise versions older than 30 days could not be read any more
     "delta.logRetentionDuration": "interval 36500 days",
+    "delta.dataSkippingStatsColumns": "meter,start,source,loaded",
     "delta.deletedFileRetentionDuration": "interval 36500 days",
 }
 
@@ -76,10 +79,17 @@ class Lake:
 
     :param address: folder or object-store address
     :param supplies: resolves which meters, and when, belong to a scope that is limited to customers
+    :raises BadSetting: for a folder whose path the table's format cannot name
     """
 
     def __init__(self, address: str, supplies: Callable[[Scope], Collection[Supply]]) -> None:
-        self.address = address
+        local = "://" not in address
+        self.address = address.rstrip("/") if local else address
+        if local and (found := set(re.findall(r"[][\\^|%\x00-\x1f]", address))):
+            raise BadSetting(
+                f"the readings cannot be kept in {address!r}: the table's format has no name for {sorted(found)} in a path. "
+                "Choose another EISENERGY_HOME or EISENERGY_LAKE."
+            )
         self._supplies = supplies
 
     @classmethod
@@ -176,7 +186,7 @@ class Lake:
         table = self._table()
         if table is None:
             return False
-        found = pl.scan_delta(table).filter(pl.col("client") == scope.client, pl.col("source") == sha256)
+        found = self._scan(table, scope).filter(pl.col("source") == sha256)
         return not found.select("source").head(1).collect().is_empty()
 
     def compact(self, scope: Scope) -> int:
@@ -248,15 +258,34 @@ class Lake:
     ) -> pl.DataFrame:
         """Every state of the intervals, from the folders of the client and the months concerned."""
         return (
-            pl.scan_delta(table)
+            self._scan(table, scope, f"{start:%Y-%m}", f"{end:%Y-%m}")
             .filter(
-                pl.col("client") == scope.client,
-                pl.col("month").is_between(pl.lit(f"{start:%Y-%m}"), pl.lit(f"{end:%Y-%m}")),
                 pl.col("meter").is_in(sorted(meters)),
                 pl.col("start") >= start,
                 (pl.col("start") <= end) if closed else (pl.col("start") < end),
             )
             .collect()
+        )
+
+    def _scan(self, table: DeltaTable, scope: Scope, first: str = "", last: str = "9") -> pl.LazyFrame:
+        """The client's files of a range of months; what names a folder is put back as columns.
+
+        The files are taken from the table's log by hand: Polars' own reader of Delta tables does not find a local folder
+        whose path has a space or an accent.
+        """
+        actions = pl.DataFrame(table.get_add_actions(flatten=True))
+        chosen = actions.filter(
+            pl.col("partition.client") == scope.client,
+            pl.col("partition.month").is_between(pl.lit(first), pl.lit(last)),
+        )
+        if chosen.is_empty():
+            return pl.LazyFrame(schema=_LAYOUT)
+        files = [f"{self.address}/{unquote(path)}" for path in chosen["path"]]
+        return pl.scan_parquet(files, glob=False, hive_partitioning=False).select(
+            client=pl.lit(scope.client),
+            **{name: pl.col(name).cast(dtype) for name, dtype in READINGS.items() if name != "client"},
+            loaded=pl.col("loaded"),
+            month=pl.col("start").dt.strftime("%Y-%m"),
         )
 
 

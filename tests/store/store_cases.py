@@ -81,7 +81,8 @@ def make_contract(n: int, **changes: object) -> Contract:
 def make_tariff(name: str = "EIS-TOU", rate: str = "0.1", version: str = "v1") -> Tariff:
     # The blocks are in an order that neither the alphabet nor the length of the names gives.
     rates = {
-        block: Dated.of(block, {date(2020, 1, 1): Sourced(Decimal(rate), "B2")}) for block in ("VALLE", "RESTO", "PUNTA", "A")
+        block: Dated.of(block, {date(2020, 1, 1): Sourced(Decimal(rate), "B2")})
+        for block in ("VALLE", "RESTO", "PUNTA", "A")
     }
     vat = Dated.of("vat", {date(2020, 1, 1): Sourced(Decimal("0.13"), "B9")})
     return Tariff(
@@ -151,7 +152,9 @@ def start_child(script: str, settings: Settings, *arguments: str) -> subprocess.
     environ.update(settings.environment())
     environ["PYTHONPATH"] = str(Path(__file__).parent)
     command = [sys.executable, "-W", "error", "-c", script, *arguments]
-    return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def finish(child: subprocess.Popen[str]) -> str:

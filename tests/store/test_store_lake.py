@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from store_cases import EIS, OTHER, QUARTER, START, finish, kwh, make_client, make_contract, readings, start_child
 
 from eisenergy.accounts import OutOfScope, Role, Scope
-from eisenergy.config import Settings
+from eisenergy.config import BadSetting, Settings
 from eisenergy.frames import readings_schema
 from eisenergy.store import masters
 from eisenergy.store.database import Database
@@ -220,6 +220,21 @@ def test_another_layout_of_the_same_columns_is_the_same_reading(tmp_path: Path) 
     assert lake.append(EIS, frame.select(sorted(frame.columns))).unchanged == 1
     kept = frame.with_columns(extra=pl.lit('{"alarma": "1"}'))
     assert lake.append(EIS, kept).superseded == 1  # what a file says beside the reading is kept
+
+
+@pytest.mark.parametrize("name", ["Mis documentos", "año #1", "a?b*c", "o'hara", "x:y"])
+def test_any_usual_folder_name_holds_a_lake(tmp_path: Path, name: str) -> None:
+    lake = unlimited(tmp_path / name)
+    lake.append(EIS, readings("M1", {0: 1.0}))
+    lake.append(EIS, readings("M1", {1: 2.0}))
+    assert kwh(read(lake, "M1")) == [1.0, 2.0]
+    assert (tmp_path / name / "_delta_log").is_dir()
+
+
+@pytest.mark.parametrize("name", ["a[1]", "100%20", "a|b", "a^b", "a\\b"])
+def test_a_folder_name_the_format_cannot_hold_is_refused_in_words(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadSetting, match="Choose another EISENERGY_HOME"):
+        unlimited(tmp_path / name)
 
 
 def test_settings_name_the_lake(settings: Settings, database: Database, tmp_path: Path) -> None:

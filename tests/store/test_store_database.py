@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+from store_cases import AT, EIS, OTHER, SEPTEMBER, finish, make_client, make_contract, make_draft, start_child
+
+from eisenergy.accounts import Role, Scope
+from eisenergy.config import BadSetting, Settings
+from eisenergy.store import books, masters, server, tables
+from eisenergy.store.database import Database, DatabaseUnusable
+from eisenergy.store.migrate import NotMigrated, head
+
+
+@contextmanager
+def raw(url: str, scope: Scope | None = None) -> Iterator[Connection]:
+    """A connection that goes around the library."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        if scope is not None:
+            customers = "*" if scope.customers is None else '["' + '","'.join(scope.customers) + '"]'
+            for name, value in (("client", scope.client), ("role", scope.role.value), ("customers", customers)):
+                connection.execute(text(f"SELECT set_config('eisenergy.{name}', :value, true)"), {"value": value})
+        yield connection
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _books(database: Database) -> None:
+    for scope in (EIS, OTHER):
+        masters.save_client(database, scope, make_client(scope.client))
+        contracts = [make_contract(1), make_contract(2)]
+        masters.save_contracts(database, scope, contracts)
+        books.save_drafts(database, scope, SEPTEMBER, [make_draft(contract) for contract in contracts])
+        books.issue(database, scope, SEPTEMBER, client=make_client(scope.client), issued_on=AT.date(), at=AT)
+
+
+def test_the_application_owns_nothing_and_cannot_bypass(database: Database) -> None:
+    with database.session(EIS) as connection:
+        role = connection.execute(
+            text("SELECT rolname, rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname = current_user")
+        ).one()
+        owned = connection.execute(text("SELECT count(*) FROM pg_class WHERE relowner = current_user::regrole"))
+        assert tuple(role) == ("eisenergy_app", False, False, False)
+        assert owned.scalar() == 0
+
+
+def test_every_table_forces_row_level_security_and_every_key_names_the_client(database: Database) -> None:
+    with database.session(EIS) as connection:
+        found = connection.execute(
+            text(
+                "SELECT relname, relkind, relrowsecurity, relforcerowsecurity, "
+                "(SELECT count(*) FROM pg_policy WHERE polrelid = c.oid) FROM pg_class c "
+                "WHERE relnamespace = 'eisenergy'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"
+            )
+        ).all()
+        keys = connection.execute(
+            text(
+                "SELECT indrelid::regclass::text, indexrelid::regclass::text, "
+                "ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = indrelid AND attnum = ANY (indkey)) "
+                "FROM pg_index JOIN pg_class c ON c.oid = indrelid "
+                "WHERE indisunique AND relnamespace = 'eisenergy'::regnamespace"
+            )
+        ).all()
+    names = {row[0] for row in found} - {"alembic_version"}
+    assert names == {table.name for table in tables.metadata.tables.values()}
+    for name, kind, enabled, forced, policies in found:
+        if name != "alembic_version":
+            assert (kind, enabled, forced) == ("r", True, True), name
+            assert policies >= 2, name
+    assert len(keys) >= len(names)
+    for table, index, columns in keys:
+        assert "client" in columns or table == "eisenergy.alembic_version", index
+
+
+def test_migrations_make_exactly_the_tables_of_the_code(settings: Settings) -> None:
+    with raw(str(settings.database_url)) as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_schemas": True,
+                "version_table_schema": "eisenergy",
+                "include_name": lambda name, kind, parents: kind != "schema" or name == "eisenergy",
+            },
+        )
+        assert compare_metadata(context, tables.metadata) == []
+
+
+@pytest.mark.parametrize("table", sorted(table.name for table in tables.metadata.tables.values()))
+def test_without_a_scope_nothing_is_there(database: Database, settings: Settings, table: str) -> None:
+    query = text(f"SELECT count(*) FROM eisenergy.{table}")
+    with raw(database.app_url) as connection:
+        assert connection.execute(query).scalar() == 0  # never set: NULL
+    with raw(str(settings.database_url)) as connection:
+        assert connection.execute(query).scalar() == 0  # its owner neither
+    engine = create_engine(database.app_url, pool_size=1, max_overflow=0)
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL eisenergy.client = 'EIS'"))
+    with engine.begin() as connection:
+        assert connection.execute(query).scalar() == 0  # after COMMIT: an empty text
+    engine.dispose()
+
+
+def test_a_session_leaves_no_scope_behind(database: Database) -> None:
+    engine = database.engine
+    with database.session(EIS) as connection:
+        assert connection.execute(text("SELECT count(*) FROM eisenergy.invoices")).scalar() == 2
+    for _ in range(5):
+        with engine.begin() as connection:
+            assert connection.execute(text("SELECT count(*) FROM eisenergy.invoices")).scalar() == 0
+
+
+def test_a_customer_finds_its_own_rows_alone(database: Database) -> None:
+    own = Scope.customer("EIS", "EIS-0002")
+    with raw(database.app_url, own) as connection:
+        for table in ("customers", "contracts", "invoices", "invoice_lines"):
+            rows = connection.execute(text(f"SELECT client, customer FROM eisenergy.{table}")).all()
+            assert {tuple(row) for row in rows} == {("EIS", "EIS-0002")}, table
+        for table in ("changes", "source_files", "series", "runs", "distributor_reports"):
+            assert connection.execute(text(f"SELECT count(*) FROM eisenergy.{table}")).scalar() == 0, table
+
+
+NEW_CUSTOMER = "INSERT INTO eisenergy.customers (client, customer, document) VALUES (:client, :customer, '{}')"
+
+
+@pytest.mark.parametrize(
+    ("scope", "client", "customer"),
+    [
+        (EIS, "LUZ", "NEW"),
+        (Scope(client="EIS", role=Role.SYSTEM_ADMIN), "LUZ", "NEW"),
+        (Scope(client="EIS", role=Role.CLIENT_ADMIN, customers=frozenset({"EIS-0002"})), "EIS", "NEW"),
+        (Scope.customer("EIS", "EIS-0002"), "EIS", "EIS-0002"),
+        (Scope(client="EIS", role=Role.CUSTOMER_MANAGER, customers=frozenset({"NEW"})), "EIS", "NEW"),
+        (None, "EIS", "NEW"),
+    ],
+)
+def test_the_database_refuses_a_row_outside_the_scope(
+    database: Database, scope: Scope | None, client: str, customer: str
+) -> None:
+    with pytest.raises(ProgrammingError, match="row-level security"), raw(database.app_url, scope) as connection:
+        connection.execute(text(NEW_CUSTOMER), {"client": client, "customer": customer})
+
+
+def test_the_database_does_not_move_or_touch_another_tenants_row(database: Database) -> None:
+    with pytest.raises(ProgrammingError, match="row-level security"), raw(database.app_url, EIS) as connection:
+        connection.execute(text("UPDATE eisenergy.customers SET client = 'LUZ', customer = 'MOVED'"))
+    with raw(database.app_url, EIS) as connection:
+        touched = connection.execute(text("UPDATE eisenergy.customers SET document = document WHERE client = 'LUZ'"))
+        assert touched.rowcount == 0
+    with raw(database.app_url, Scope.customer("EIS", "EIS-0002")) as connection:
+        assert connection.execute(text("UPDATE eisenergy.customers SET document = '{}'")).rowcount == 0
+        assert connection.execute(text("DELETE FROM eisenergy.drafts")).rowcount == 0
+
+
+@pytest.mark.parametrize("role", ["application", "owner"])
+@pytest.mark.parametrize("table", ["invoices", "invoice_lines"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE eisenergy.{} SET customer = 'X'", "DELETE FROM eisenergy.{}", "TRUNCATE eisenergy.{} CASCADE"]
+)
+def test_nobody_changes_an_issued_invoice(
+    database: Database, settings: Settings, role: str, table: str, statement: str
+) -> None:
+    url = database.app_url if role == "application" else str(settings.database_url)
+    reason = "permission denied" if role == "application" else "never changes"
+    for scope in (EIS, None):
+        with pytest.raises(DBAPIError, match=reason), raw(url, scope) as connection:
+            connection.execute(text(statement.format(table)))
+    assert len(books.invoices(database, EIS)) == 2
+
+
+def test_a_process_started_from_here_works_as_the_application(database: Database, settings: Settings) -> None:
+    script = (
+        "from store_cases import *; from eisenergy.store import books; from eisenergy.store.database import Database\n"
+        "with Database.open(Settings.load()) as database:\n"
+        "    print(*[i.number for i in books.invoices(database, Scope.customer('EIS', 'EIS-0002'))])"
+    )
+    child = start_child(script, replace(settings, database_url=database.app_url))
+    assert finish(child).strip() == "FAC-000002"
+
+
+def test_a_superusers_address_is_worked_with_as_the_application(settings: Settings, postgres: server.Server) -> None:
+    name = f"superuser_{os.getpid()}"
+    address = postgres.url("postgres", "postgres")
+    with create_engine(address, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    url = postgres.url("postgres", name)
+    with Database.open(replace(settings, database_url=url)) as database:
+        masters.save_client(database, EIS, make_client())
+        assert masters.clients(database, OTHER) == ()
+        with database.session(EIS) as connection:
+            owners = text("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'eisenergy'")
+            assert connection.execute(text("SELECT current_user")).scalar() == "eisenergy_app"
+            assert connection.execute(owners).scalars().all() == ["eisenergy_owner"]
+    with pytest.raises(DatabaseUnusable, match="tenants would not be kept apart"):
+        Database._opened(url, None)
+
+
+def test_addresses_that_cannot_work_say_so(settings: Settings, postgres: server.Server) -> None:
+    with pytest.raises(BadSetting, match="begins with 'mysql'"):
+        Database.open(replace(settings, database_url="mysql://a@b/c"))
+    with pytest.raises(BadSetting, match="cannot be read"):
+        Database.open(replace(settings, database_url="what"))
+    with pytest.raises(DatabaseUnusable, match="cannot be reached") as caught:
+        Database.open(replace(settings, database_url="postgresql://me:secret@127.0.0.1:1/c"))
+    assert "secret" not in str(caught.value)
+    with pytest.raises(NotMigrated, match=f"at migration None, expected {head()}"):
+        Database.open(replace(settings, database_url=postgres.url("eisenergy_app", "postgres")))
+
+
+def test_a_newer_database_is_left_alone(settings: Settings) -> None:
+    with raw(str(settings.database_url)) as connection:
+        connection.execute(text("UPDATE eisenergy.alembic_version SET version_num = '9999'"))
+    try:
+        with pytest.raises(NotMigrated, match="9999, which this version of eisenergy does not know"):
+            Database.open(settings)
+    finally:
+        with raw(str(settings.database_url)) as connection:
+            connection.execute(text("UPDATE eisenergy.alembic_version SET version_num = :head"), {"head": head()})
