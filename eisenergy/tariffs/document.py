@@ -43,10 +43,8 @@ class Document:
     lines: dict[tuple[Step, ...], int]
 
     def line(self, *path: Step) -> int:
-        """Return the line of a value, or of what surrounds it."""
-        while path and path not in self.lines:
-            path = path[:-1]
-        return self.lines.get(path, 1)
+        """Return the line of a value. :raises KeyError: for a path that is not in the document."""
+        return self.lines[path]
 
     def origin(self, *path: Step) -> str:
         """Return where a value stands, in words: ``EIS-TOU.yaml, line 12``."""
@@ -85,7 +83,7 @@ def _plain(node: Any, path: tuple[Step, ...], lines: dict[tuple[Step, ...], int]
         result: dict[str, Any] = {}
         for key, value in node.items():
             name = key.isoformat() if isinstance(key, date) else str(key)
-            line = int(node.lc.data[key][0]) + 1
+            line = int(node.lc.data.get(key, (node.lc.line,))[0]) + 1  # a key merged with << has no line of its own
             if name in result:
                 raise BadDocument(
                     f"{file}, line {line}: {name} is given twice, first on line {lines[(*path, name)]}; "

@@ -151,8 +151,6 @@ class Table:
             return None
         if isinstance(value, datetime):
             return value.date()
-        if isinstance(value, date):
-            return value
         day = _date_in(value) if isinstance(value, str) else None
         if day is None:
             raise BadCell(

@@ -154,6 +154,7 @@ REFUSED = [
     ("R6", "01/09/2020", "unreadable-date", "found '01/09/2020', expected a date"),
     ("R6", "31/02/2020", "unreadable-date", "found '31/02/2020', expected a date"),
     ("O6", "=1+1", "uncalculated-formula", "has a formula that was never calculated"),
+    ("B6", "=1+1", "uncalculated-formula", "has a formula that was never calculated"),
     ("D6", "=1+1", "uncalculated-formula", "has a formula that was never calculated"),
     ("R6", "=TODAY()", "uncalculated-formula", "has a formula that was never calculated"),
 ]

@@ -257,6 +257,21 @@ def test_a_document_with_everything(yaml):
     assert [one["what"] for one in load.rows(tariff)] == ["energy", "vat_rate"]
 
 
+def test_a_last_day_beside_a_faulty_rate_tells_the_fault(workbook):
+    rows = [["Bloque", "Desde", "Hasta", "Energía", "Demanda"], ["PUNTA", "2021-01-01", "2021-03-31", "x", 7]]
+    with pytest.raises(BadTariff, match=r"^Tarifas.xlsx, sheet T, cell D2: found 'x'"):
+        load.read_spreadsheet(workbook({"T": rows}))
+
+
+def test_a_merged_key_has_the_line_of_the_mapping_it_is_merged_into(yaml):
+    text = FULL.replace(
+        "      PUNTA:", '      VALLE: &valle\n        2020-01-01: "0.05"\n      PUNTA:\n        <<: *valle', 1
+    )
+    tariff = load.read_yaml(yaml(text))
+    rate = tariff.rate(RateKind.ENERGY, "PUNTA", date(2020, 6, 1))[1]
+    assert (rate.value, rate.origin) == (Decimal("0.05"), "T.yaml, line 25 (by hand)")
+
+
 BAD_DOCUMENTS = [
     ('"0.1000"', "0.1000", 23, r"rates.energy.blocks.PUNTA.2021-01-01: found 0.1, expected .*decimal in quotes"),
     ('"0.1000"', '"-0.1"', 23, r"found '-0.1', expected zero or a positive decimal in quotes"),
