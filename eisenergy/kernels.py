@@ -87,7 +87,7 @@ def _add(total: float, lost: float, term: float) -> tuple[float, float]:
     return result, lost + ((total - (result - kept)) + (term - kept))
 
 
-@numba.njit(_SUM, cache=True, nogil=True)
+@numba.njit(_SUM, cache=True, nogil=True, error_model="numpy")
 def sum_meter(
     start: Integers,
     kwh: Floats,
@@ -114,7 +114,7 @@ def sum_meter(
     :param kwh: energy [kWh]; NaN: the row is no reading
     :param kwh_export: energy fed in [kWh]; NaN: none
     :param kvarh: reactive energy [kVArh]; NaN: ``kvar`` times ``hours``, or none
-    :param kw: mean power [kW]; NaN: ``kwh / hours``
+    :param kw: mean power [kW]; NaN: ``kwh`` per hour
     :param forecast: energy forecast [kWh]; NaN: no deviation in this interval
     :param group: number of the row's set of per-slot prices, added to the run's cell
     :param run_cell: first cell of the run's (segment, block)
@@ -132,6 +132,7 @@ def sum_meter(
     peak_at[:] = 0
     counts[:] = 0
     tallies[:] = 0
+    per_hour = 1.0 / hours
     row = 0
     for run in range(run_start.shape[0]):
         while row < rows and start[row] < run_start[run]:
@@ -151,21 +152,22 @@ def sum_meter(
             s_ko, c_ko = sums[cell, KWH_OVER], lost[cell, KWH_OVER]
             high, high_at = peak[cell], peak_at[cell]
             ties, slots, guesses = counts[cell, TIES], counts[cell, SLOTS], counts[cell, SLOTS_ESTIMATED]
+            without, repeated, forecasts = 0, 0, 0
             while row < rows and start[row] < end and group[row] == price:
                 energy = kwh[row]
                 if np.isnan(energy):
-                    tallies[WITHOUT_KWH] += 1
+                    without += 1
                     row += 1
                     continue
                 if row > 0 and start[row] == start[row - 1]:
-                    tallies[REPEATED] += 1
+                    repeated += 1
                 export = kwh_export[row]
                 reactive = kvarh[row]
                 if np.isnan(reactive):
                     reactive = kvar[row] * hours
                 power = kw[row]
                 if np.isnan(power):
-                    power = energy / hours
+                    power = energy * per_hour
                 expected = forecast[row]
                 short = expected > energy  # false for NaN, and so is the next
                 over = expected < energy
@@ -182,7 +184,7 @@ def sum_meter(
                     ties += 1
                 slots += 1
                 guesses += estimated[row]
-                tallies[FORECASTS] += not np.isnan(expected)
+                forecasts += not np.isnan(expected)
                 row += 1
             sums[cell, KWH], lost[cell, KWH] = s_kwh, c_kwh
             sums[cell, KWH_EXPORT], lost[cell, KWH_EXPORT] = s_export, c_export
@@ -193,6 +195,9 @@ def sum_meter(
             sums[cell, KWH_OVER], lost[cell, KWH_OVER] = s_ko, c_ko
             peak[cell], peak_at[cell] = high, high_at
             counts[cell, TIES], counts[cell, SLOTS], counts[cell, SLOTS_ESTIMATED] = ties, slots, guesses
+            tallies[WITHOUT_KWH] += without
+            tallies[REPEATED] += repeated
+            tallies[FORECASTS] += forecasts
     tallies[OUTSIDE] += rows - row
     sums += lost
 
