@@ -16,15 +16,12 @@ from eisenergy.accounts import Contract
 from eisenergy.billing import eispower
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.model import Bill, BillLine, BlockSummary, Indicators, LineCode, Provenance
+from eisenergy.billing.rates import NotBillable as NotBillable
 from eisenergy.findings import Finding
 from eisenergy.money import EXACT, fifteen_digits, product, quotient, total
 from eisenergy.period import Period
 from eisenergy.tariffs.model import Tariff
 from eisenergy.usage import EstimatedRange, Usage
-
-
-class NotBillable(ValueError):
-    """Usage, contract and tariff that do not fit each other. Says what was found and what to do."""
 
 
 def in_force(contract: Contract, period: Period) -> Period | None:
@@ -57,10 +54,10 @@ def bill(
     :param findings: what was noticed about the data, printed on the bill
     :param corrections: differences of earlier periods, see :mod:`eisenergy.billing.corrections`
     :param provenance: versions and hashes of the inputs
-    :raises NotBillable: when usage, contract and tariff do not fit each other, or nothing was measured
+    :raises NotBillable: when usage, contract, tariff and rules do not fit each other, or nothing was measured; as
+        ``AmbiguousDemandRate`` when the rules do not say which demand rate applies, as ``UnknownBlock`` when they name a block
+        that the calendar does not have
     :raises NotInForce: when a rate or value is missing on a day; names both
-    :raises AmbiguousDemandRate: when the rules do not say which demand rate applies
-    :raises UnknownBlock: when the rules name a block that the calendar does not have
 
     Source: requirements of EIS Power, "The bill (must equal the workbook)".
     """

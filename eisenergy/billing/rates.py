@@ -19,11 +19,15 @@ from eisenergy.tariffs.model import RateKind, ScalarKind, Tariff
 from eisenergy.usage import Usage, UsageCell
 
 
-class AmbiguousDemandRate(ValueError):
+class NotBillable(ValueError):
+    """Usage, contract, tariff and rules that do not fit each other. Says what was found and what to do."""
+
+
+class AmbiguousDemandRate(NotBillable):
     """The blocks' demand rates differ and the rules do not say which one prices the period's maximum."""
 
 
-class UnknownBlock(ValueError):
+class UnknownBlock(NotBillable):
     """The rules name a block that the calendar does not have."""
 
 
