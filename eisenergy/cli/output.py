@@ -44,7 +44,8 @@ EPILOG = (
 class Step(Protocol):
     """Called once per finished piece of work, with what was done."""
 
-    def __call__(self, what: str = "", /) -> None: ...
+    def __call__(self, what: str = "", /) -> None:
+        """Advance by one."""
 
 
 @contextmanager

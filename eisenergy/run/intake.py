@@ -194,17 +194,19 @@ def _read_one(
         result = read(path, client=client.code, timezone=client.timezone, mapping=mappings)
     except (UnreadableFile, BadMapping) as problem:
         return _refused(workspace, scope, path, sha256, kind, (blocking("unreadable-file", path.name, str(problem)),))
-    findings = list(result.findings)
-    for meter in result.meta.meters:
-        if meter not in known_meters:
-            findings.append(
-                blocking(
-                    "unknown-meter",
-                    meter,
-                    f"{path.name}: meter {meter} belongs to no customer of {client.code}. Import the customer list that "
-                    "names it with `eisenergy customers import FILE`, then ingest this file again.",
-                )
+    findings = [
+        *result.findings,
+        *(
+            blocking(
+                "unknown-meter",
+                meter,
+                f"{path.name}: meter {meter} belongs to no customer of {client.code}. Import the customer list that "
+                "names it with `eisenergy customers import FILE`, then ingest this file again.",
             )
+            for meter in result.meta.meters
+            if meter not in known_meters
+        ),
+    ]
     if blocked(findings):
         return _refused(workspace, scope, path, sha256, kind, tuple(findings), result.meta.meters)
     return result

@@ -1,0 +1,100 @@
+"""What every command has: settings, the scope it works in, and errors that end it with a sentence."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import typer
+
+from eisenergy.accounts import OutOfScope, Scope
+from eisenergy.cli.output import err, fail
+from eisenergy.config import BadSetting, Settings
+from eisenergy.desk.opening import NoSuchCustomer, NotBilled
+from eisenergy.desk.workspace import Workspace, opened
+from eisenergy.period import BadMonth, BillingMonth, NotInForce, Overlap
+from eisenergy.publish.site import PublishFailed
+from eisenergy.readings import BadMapping
+from eisenergy.run.intake import NothingToIngest
+from eisenergy.run.month import UnknownCustomer
+from eisenergy.run.notebook import BadParameters
+from eisenergy.samples import BadMasters
+from eisenergy.sheets import UnreadableFile
+from eisenergy.store.books import NoInvoice
+from eisenergy.store.database import DatabaseUnusable
+from eisenergy.store.lake import LakeBusy
+from eisenergy.store.masters import Conflict, NotStored
+from eisenergy.store.server import ServerFailed
+from eisenergy.timeofuse import CalendarError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+KNOWN = (
+    BadMapping,
+    BadMasters,
+    BadMonth,
+    BadParameters,
+    BadSetting,
+    CalendarError,
+    Conflict,
+    DatabaseUnusable,
+    LakeBusy,
+    NoInvoice,
+    NoSuchCustomer,
+    NotBilled,
+    NothingToIngest,
+    NotInForce,
+    NotStored,
+    OutOfScope,
+    Overlap,
+    PublishFailed,
+    ServerFailed,
+    UnknownCustomer,
+    UnreadableFile,
+)
+"""Errors whose message says what was found, where, what was expected and what to do: they end a command without a traceback."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")]
+Month = Annotated[str, typer.Argument(help="Billing month, for example 2021-09.", metavar="MONTH")]
+Customers = Annotated[
+    list[str] | None,
+    typer.Option("--customer", "-c", help="Only this customer or contract, for example EIS-0001. May be repeated."),
+]
+
+
+def guarded(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn errors that explain themselves into a message on standard error and an exit code."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except KNOWN as problem:
+            fail(str(problem))
+        except KeyboardInterrupt:
+            err.print("interrupted; run the same command again to do what is left")
+            raise typer.Exit(130) from None
+
+    return run
+
+
+def settings_of(context: typer.Context) -> Settings:
+    """Return the settings that the command line and the environment give."""
+    options: dict[str, Any] = context.find_root().obj or {}
+    return Settings.load(home=options.get("home"), client=options.get("client"))
+
+
+@contextmanager
+def workspace_of(context: typer.Context) -> Iterator[tuple[Workspace, Scope]]:
+    """Open the workspace, with the scope of the client's operators."""
+    settings = settings_of(context)
+    with opened(settings) as workspace:
+        yield workspace, Scope.operator(settings.client)
+
+
+def month_of(text: str) -> BillingMonth:
+    """Read a billing month. :raises BadMonth: saying what was found and what is expected."""
+    return BillingMonth.parse(text)

@@ -1,0 +1,113 @@
+"""Commands for issued invoices, and how they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+
+from eisenergy.cli.context import Json, guarded, month_of, workspace_of
+from eisenergy.cli.output import emit, out, say, table
+from eisenergy.ledger.explain import explain as derivation
+from eisenergy.ledger.explain import render
+from eisenergy.ledger.invoices import Invoice
+from eisenergy.store import books
+
+invoices_app = typer.Typer(help="Issued invoices.", no_args_is_help=True)
+
+
+@invoices_app.command("list")
+@guarded
+def invoices_list(
+    context: typer.Context,
+    month: Annotated[str | None, typer.Option(help="Only of this month, for example 2021-09.")] = None,
+    customer: Annotated[str | None, typer.Option("--customer", "-c", help="Only of this customer.")] = None,
+    json: Json = False,
+) -> None:
+    """List issued invoices."""
+    with workspace_of(context) as (workspace, scope):
+        found = books.invoices(
+            workspace.database, scope, month=None if month is None else month_of(month), customer=customer
+        )
+    if json:
+        emit({"invoices": [invoice_json(invoice) for invoice in found]})
+    else:
+        show_invoices("Invoices", found)
+
+
+@invoices_app.command("show")
+@guarded
+def invoices_show(context: typer.Context, number: str, json: Json = False) -> None:
+    """Show an issued invoice: its lines with exact and rounded amounts."""
+    with workspace_of(context) as (workspace, scope):
+        invoice = books.invoice(workspace.database, scope, number)
+    lines = invoice.bill.lines
+    if json:
+        emit(
+            {
+                **invoice_json(invoice),
+                "lines": [
+                    {"code": line.code.value, "exact": line.exact, "amount": line.amount, "formula": line.formula}
+                    for line in lines
+                ],
+            }
+        )
+        return
+    say(
+        f"[bold]{invoice.number}[/]  {invoice.bill.contract.customer.name}  {invoice.month}  input {invoice.input_hash[:12]}"
+    )
+    table(
+        f"issued {invoice.issued_on}, due {invoice.due_on}",
+        ["line", "quantity", "unit", "exact", "amount"],
+        [[line.code.value, line.quantity, line.unit, line.exact, f"{line.amount:,.2f}"] for line in lines],
+        right=["quantity", "exact", "amount"],
+    )
+
+
+@invoices_app.command("explain")
+@guarded
+def invoices_explain(context: typer.Context, number: str, json: Json = False) -> None:
+    """Derive every line of an invoice down to rates with their dates and cells, and readings with their files."""
+    with workspace_of(context) as (workspace, scope):
+        explanation = derivation(books.invoice(workspace.database, scope, number))
+    if json:
+        emit({"number": number, "explanation": render(explanation).splitlines()})
+    else:
+        out.print(render(explanation), markup=False, highlight=False, soft_wrap=True)
+
+
+def show_invoices(title: str, found: Iterable[Invoice]) -> None:
+    """Print a table of invoices."""
+    table(
+        title,
+        ["invoice", "contract", "customer", "month", "kWh", "due", "total"],
+        [
+            [
+                invoice.number,
+                invoice.bill.contract.number,
+                invoice.bill.contract.customer.name,
+                invoice.month,
+                f"{invoice.bill.kwh:,.2f}",
+                invoice.due_on,
+                f"{invoice.bill.total:,.2f}",
+            ]
+            for invoice in found
+        ],
+        right=["kWh", "total"],
+    )
+
+
+def invoice_json(invoice: Invoice) -> dict[str, Any]:
+    """Return the head of an invoice as JSON types."""
+    return {
+        "number": invoice.number,
+        "contract": invoice.bill.contract.number,
+        "customer": invoice.bill.contract.customer.name,
+        "month": str(invoice.month),
+        "kwh": invoice.bill.kwh,
+        "total": invoice.bill.total,
+        "issued_on": invoice.issued_on,
+        "due_on": invoice.due_on,
+        "input_hash": invoice.input_hash,
+    }

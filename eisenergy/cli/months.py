@@ -1,0 +1,253 @@
+"""Commands for a month: bill, issue, publish, run; and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from eisenergy.accounts import Scope
+from eisenergy.cli import documents
+from eisenergy.cli.context import Customers, Json, Month, guarded, month_of, workspace_of
+from eisenergy.cli.invoices import invoice_json, show_invoices
+from eisenergy.cli.output import Exit, emit, progress, say, show_findings, table
+from eisenergy.cli.publishing import made_json, publish_month, show_made
+from eisenergy.desk.opening import operator_rows
+from eisenergy.desk.workspace import Workspace
+from eisenergy.findings import Severity
+from eisenergy.money import difference
+from eisenergy.period import BillingMonth
+from eisenergy.run import month as months
+from eisenergy.store import books, masters
+
+IssuedOn = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Date printed on the invoices; default: today, where the seller is."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Make the documents again even where nothing has changed.")]
+
+
+@guarded
+def bill(context: typer.Context, month: Month, customer: Customers = None, json: Json = False) -> None:
+    """Draft the month's bills: nothing is final, look at them, correct, bill again.
+
+    Whoever cannot be billed is parked with a sentence that says why; the others go on.
+    """
+    with workspace_of(context) as (workspace, scope):
+        report = _bill(workspace, scope, month_of(month), customer)
+        names = _names(workspace, scope)
+    if json:
+        emit(_billed_json(report))
+    else:
+        table(
+            f"Drafts of {report.month}",
+            ["contract", "customer", "kWh", "max kW", "estimated", "total"],
+            [
+                [
+                    draft.bill.contract.number,
+                    draft.bill.contract.customer.name,
+                    f"{draft.bill.kwh:,.2f}",
+                    f"{max(block.max_kw for block in draft.bill.blocks):,.2f}",
+                    sum(block.estimated for block in draft.bill.blocks) or "",
+                    f"{draft.bill.total:,.2f}",
+                ]
+                for draft in report.drafted
+            ],
+            right=["kWh", "max kW", "estimated", "total"],
+        )
+        _show_parked(report.parked, names)
+        if report.issued:
+            say(f"issued already, left alone: {', '.join(report.issued)}")
+        if report.not_in_force:
+            say(f"not in force in {report.month}: {', '.join(report.not_in_force)}")
+    if report.parked:
+        raise typer.Exit(Exit.PARTLY)
+
+
+@guarded
+def issue(
+    context: typer.Context, month: Month, customer: Customers = None, issued_on: IssuedOn = None, json: Json = False
+) -> None:
+    """Number and post the month's drafts. Numbers have no gaps; an issued invoice never changes.
+
+    Run it twice, or twice at once, and nothing doubles. A draft whose readings or rates have changed since is held back.
+    """
+    with workspace_of(context) as (workspace, scope):
+        report = _issue(workspace, scope, month_of(month), customer, issued_on, verify=True)
+    if json:
+        emit(
+            {
+                "month": str(report.month),
+                "issued": [invoice_json(invoice) for invoice in report.issued],
+                "already": [invoice_json(invoice) for invoice in report.already],
+                "stale": list(report.stale),
+            }
+        )
+    else:
+        show_invoices(f"Issued for {report.month}", report.issued)
+        if report.already:
+            say(f"{len(report.already)} were issued before and stay as they are")
+        show_findings(report.stale)
+    if report.stale:
+        raise typer.Exit(Exit.PARTLY)
+
+
+@guarded
+def publish(
+    context: typer.Context, month: Month, customer: Customers = None, force: Force = False, json: Json = False
+) -> None:
+    """Execute the month's notebooks and publish each customer's site and the operator's: pages and PDFs.
+
+    What is there and not stale is kept. With `quarto` on the PATH it renders them, otherwise the embedded renderer does.
+    """
+    with workspace_of(context) as (workspace, scope):
+        made = publish_month(workspace, scope, month_of(month), customer, force)
+    if json:
+        emit({"sites": [made_json(one) for one in made]})
+    else:
+        show_made(made)
+    if any(one.error for one in made):
+        raise typer.Exit(Exit.PARTLY)
+
+
+@guarded
+def run(
+    context: typer.Context,
+    month: Month,
+    customer: Customers = None,
+    issued_on: IssuedOn = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Bill, issue and publish a month. Interrupted at any moment, the same command completes it."""
+    with workspace_of(context) as (workspace, scope):
+        billed, issued, made = run_month(workspace, scope, month_of(month), customer, issued_on, force=force)
+        everybody = books.invoices(workspace.database, scope, month=billed.month)
+        names = _names(workspace, scope)
+    if json:
+        emit(
+            {
+                **_billed_json(billed),
+                "invoices": [invoice_json(invoice) for invoice in everybody],
+                "new": [invoice.number for invoice in issued.issued],
+                "sites": [made_json(one) for one in made],
+            }
+        )
+    else:
+        show_invoices(f"Invoices of {billed.month}", everybody)
+        _show_parked(billed.parked, names)
+        show_made(made)
+    if billed.parked or issued.stale or any(one.error for one in made):
+        raise typer.Exit(Exit.PARTLY)
+
+
+@guarded
+def reconcile(context: typer.Context, month: Month, json: Json = False) -> None:
+    """Compare our kWh with the distributor's report, customer by customer."""
+    with workspace_of(context) as (workspace, scope):
+        chosen = month_of(month)
+        rows = operator_rows(workspace, scope, masters.client(workspace.database, scope), chosen)
+    compared = [
+        {
+            "contract": row.contract.number,
+            "customer": row.contract.customer.name,
+            "meter": row.contract.meter.serial,
+            "kwh": row.kwh,
+            "distributor_kwh": row.distributor_kwh,
+            "difference": None
+            if row.kwh is None or row.distributor_kwh is None
+            else difference(row.kwh, row.distributor_kwh),
+            "estimated": row.estimated,
+        }
+        for row in rows
+    ]
+    if json:
+        emit({"month": str(chosen), "rows": compared})
+        return
+    table(
+        f"Our kWh and the distributor's, {chosen}",
+        ["contract", "customer", "meter", "ours", "distributor's", "difference", "estimated slots"],
+        [
+            [
+                row["contract"],
+                row["customer"],
+                row["meter"],
+                *(None if row[key] is None else f"{row[key]:,.3f}" for key in ("kwh", "distributor_kwh", "difference")),
+                row["estimated"] or "",
+            ]
+            for row in compared
+        ],
+        right=["ours", "distributor's", "difference", "estimated slots"],
+    )
+
+
+def run_month(
+    workspace: Workspace,
+    scope: Scope,
+    month: BillingMonth,
+    customers: Collection[str] | None,
+    issued_on: datetime | None,
+    *,
+    force: bool = False,
+) -> tuple[months.BillReport, months.IssueReport, list[documents.Made]]:
+    """Bill, issue and publish, with progress on standard error."""
+    billed = _bill(workspace, scope, month, customers)
+    issued = _issue(workspace, scope, month, customers, issued_on, verify=False)
+    return billed, issued, publish_month(workspace, scope, month, customers, force)
+
+
+def _bill(
+    workspace: Workspace, scope: Scope, month: BillingMonth, customers: Collection[str] | None
+) -> months.BillReport:
+    count = len(months.chosen_contracts(workspace, scope, customers))
+    with progress(f"Billing {month}", count) as step:
+        return months.bill_month(workspace, scope, month, customers=customers, step=step)
+
+
+def _issue(
+    workspace: Workspace,
+    scope: Scope,
+    month: BillingMonth,
+    customers: Collection[str] | None,
+    issued_on: datetime | None,
+    *,
+    verify: bool,
+) -> months.IssueReport:
+    now = datetime.now(UTC)
+    client = masters.client(workspace.database, scope)
+    day: date = now.astimezone(ZoneInfo(client.timezone)).date() if issued_on is None else issued_on.date()
+    return months.issue_month(workspace, scope, month, issued_on=day, at=now, customers=customers, verify=verify)
+
+
+def _names(workspace: Workspace, scope: Scope) -> dict[str, str]:
+    return {contract.number: contract.customer.name for contract in masters.contracts(workspace.database, scope)}
+
+
+def _show_parked(parked: Iterable[books.Parked], names: dict[str, str]) -> None:
+    for entry in parked:
+        say(f"[bold red]parked[/] {entry.contract} {names.get(entry.contract, '')}")
+        show_findings([finding for finding in entry.findings if finding.severity is Severity.BLOCKING])
+
+
+def _billed_json(report: months.BillReport) -> dict[str, Any]:
+    return {
+        "month": str(report.month),
+        "drafts": [
+            {
+                "contract": draft.bill.contract.number,
+                "customer": draft.bill.contract.customer.name,
+                "kwh": draft.bill.kwh,
+                "total": draft.bill.total,
+                "input_hash": draft.input_hash,
+                "lines": {line.code.value: line.amount for line in draft.bill.lines},
+                "findings": list(draft.bill.findings),
+            }
+            for draft in report.drafted
+        ],
+        "parked": [{"contract": entry.contract, "findings": list(entry.findings)} for entry in report.parked],
+        "issued_before": list(report.issued),
+        "not_in_force": list(report.not_in_force),
+    }

@@ -1,0 +1,107 @@
+"""Publish a month: which sites are wanted, whether they are stale, and the fan-out over processes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from contextlib import ExitStack
+from typing import Any
+
+from eisenergy.accounts import Scope
+from eisenergy.cli import documents
+from eisenergy.cli.output import out, progress, say
+from eisenergy.desk.workspace import Workspace
+from eisenergy.period import BillingMonth
+from eisenergy.publish.renderer import choose
+from eisenergy.run import month as months
+from eisenergy.run import pool
+from eisenergy.store import books, masters
+
+
+def publish_month(
+    workspace: Workspace, scope: Scope, month: BillingMonth, customers: Collection[str] | None, force: bool
+) -> list[documents.Made]:
+    """Make the sites of a month, those of some customers or of all, and the operator's; failures are among the results."""
+    settings = workspace.settings
+    client = masters.client(workspace.database, scope)
+    renderer = choose(settings)
+    wanted = {contract.customer.code for contract in months.chosen_contracts(workspace, scope, customers)}
+    facts = _facts(workspace, scope, month)
+    tasks = [
+        documents.Task(
+            client=client.code,
+            customer=code,
+            month=str(month),
+            facts=fact,
+            renderer=renderer,
+            locale=client.locale,
+            force=force,
+        )
+        for code, fact in sorted(facts.items())
+        if code in wanted
+    ]
+    everything = hashlib.sha256("".join(facts[code] for code in sorted(facts)).encode()).hexdigest()
+    overview = documents.Task(
+        client=client.code,
+        customer=None,
+        month=str(month),
+        facts=f"{everything} {workspace.lake.version()} {_waiting(workspace, scope, month)}",
+        renderer=renderer,
+        locale=client.locale,
+        force=force,
+    )
+    made: list[documents.Made] = []
+    with ExitStack() as stack:
+        step = stack.enter_context(progress(f"Publishing {month} with {renderer}", len(tasks) + 1))
+        executor = stack.enter_context(pool.local(min(settings.workers, len(tasks) + 1), workspace.environment()))
+        for task, result in pool.each(executor, documents.make, [*tasks, overview]):
+            if isinstance(result, documents.Made):
+                made.append(result)
+            else:
+                problem = f"{type(result).__name__}: {result}"
+                made.append(documents.Made(task=task, error=problem, fresh=True, paths=(), seconds=0.0))
+            step(task.subject)
+    return sorted(made, key=lambda one: one.task.customer or "")
+
+
+def _facts(workspace: Workspace, scope: Scope, month: BillingMonth) -> dict[str, str]:
+    """Customer -> hash of the invoices and drafts its documents show, for everybody who has one in the month."""
+    shown: dict[str, list[str]] = {}
+    billed = set()
+    for invoice in books.invoices(workspace.database, scope):
+        code = invoice.bill.contract.customer.code
+        shown.setdefault(code, []).append(f"{invoice.number} {invoice.input_hash}")
+        if invoice.month == month:
+            billed.add(code)
+    for draft in books.drafts(workspace.database, scope, month):
+        code = draft.bill.contract.customer.code
+        shown.setdefault(code, []).append(f"draft {draft.input_hash} {workspace.lake.version()}")
+        billed.add(code)
+    return {code: hashlib.sha256("\n".join(shown[code]).encode()).hexdigest() for code in billed}
+
+
+def _waiting(workspace: Workspace, scope: Scope, month: BillingMonth) -> str:
+    return " ".join(sorted(entry.contract for entry in books.parked(workspace.database, scope, month)))
+
+
+def show_made(made: Iterable[documents.Made]) -> None:
+    """Say how many sites were made, and which were not."""
+    results = list(made)
+    fresh = sum(one.fresh and one.error is None for one in results)
+    kept = sum(not one.fresh for one in results)
+    say(f"sites: {fresh} made, {kept} up to date")
+    for one in results:
+        if one.error is not None:
+            out.print(f"[bold red]not published[/] {one.task.subject}: ", end="")
+            out.print(one.error, markup=False, highlight=False, soft_wrap=True)
+
+
+def made_json(made: documents.Made) -> dict[str, Any]:
+    """Return what came of a site as JSON types."""
+    return {
+        "subject": made.task.subject,
+        "error": made.error,
+        "made": made.fresh,
+        "seconds": round(made.seconds, 2),
+        "paths": [str(path) for path in made.paths],
+    }
