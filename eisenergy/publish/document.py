@@ -20,6 +20,7 @@ from eisenergy.publish.invoice_lines import charge_rows, sum_rows
 from eisenergy.publish.texts import (
     DEFAULT_LOCALE,
     DOT,
+    clean,
     format_contracted,
     format_day,
     format_money,
@@ -58,7 +59,7 @@ def invoice_document(month: CustomerMonth, *, locale: str | None = None) -> Docu
     power = bill.contract.contracted_kw
     fee = bill.line(LineCode.MUNICIPAL_FEE)
     rows = charge_rows(bill, locale)
-    return {
+    document = {
         "lang": language(locale),
         "theme": {
             "ink": theme.INK,
@@ -153,6 +154,17 @@ def invoice_document(month: CustomerMonth, *, locale: str | None = None) -> Docu
             "page": say("page", page="{page}", pages="{pages}"),
         },
     }
+    cleaned: Document = _cleaned(document)
+    return cleaned
+
+
+def _cleaned(value: Any) -> Any:
+    """Clean every text of a document: names come from spreadsheets, where anything can stand in a cell."""
+    if isinstance(value, dict):
+        return {key: _cleaned(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    return clean(value) if isinstance(value, str) else value
 
 
 def _meta(month: CustomerMonth, issuer: str, number: str, issued: date | None, locale: str) -> dict[str, Any]:

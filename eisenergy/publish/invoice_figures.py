@@ -84,9 +84,14 @@ def history(month: CustomerMonth, locale: str) -> Figure | None:
     }
 
 
+def _measured(month: CustomerMonth) -> pl.DataFrame:
+    """Return the slots whose energy can be drawn."""
+    return month.slots.filter(pl.col("kwh").is_finite()) if month.slots.height else month.slots
+
+
 def profile(month: CustomerMonth, locale: str) -> Figure | None:
     """Return mean power by hour of the local day [kW], weekdays and weekends; ``None`` without slots."""
-    slots = month.slots.filter(pl.col("kwh").is_not_null()) if month.slots.height else month.slots
+    slots = _measured(month)
     if not slots.height:
         return None
     means = (
@@ -94,7 +99,7 @@ def profile(month: CustomerMonth, locale: str) -> Figure | None:
         .agg(pl.col("kwh").mean() * SLOTS_PER_HOUR)
         .rows()
     )
-    found = {(weekend, hour): float(kw) for weekend, hour, kw in means}
+    found = {(weekend, hour): max(0.0, float(kw)) for weekend, hour, kw in means}
     series = []
     for weekend, key, colour in ((False, "weekday", theme.BRAND), (True, "weekend", theme.ACCENT)):
         values = [found.get((weekend, hour)) for hour in range(24)]
@@ -122,7 +127,7 @@ def profile(month: CustomerMonth, locale: str) -> Figure | None:
 
 def daily(month: CustomerMonth, locale: str) -> Figure | None:
     """Return energy per local day stacked by block [kWh], estimated days marked; ``None`` without slots."""
-    slots = month.slots.filter(pl.col("kwh").is_not_null()) if month.slots.height else month.slots
+    slots = _measured(month)
     if not slots.height:
         return None
     blocks = [summary.block for summary in month.bill.blocks]

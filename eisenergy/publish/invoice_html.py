@@ -24,6 +24,7 @@ CSS: Final = """
 .eis-invoice .head>div{flex:1 1 18rem}
 .eis-invoice .total{background:var(--brand);color:#fff;border-radius:.5rem;padding:1rem 1.25rem;flex:0 1 20rem}
 .eis-invoice .total .big{font-size:2.1rem;font-weight:700;line-height:1.1;white-space:nowrap}
+.eis-invoice .total .what{margin-top:.6rem}
 .eis-invoice .total .cur{font-size:1rem;font-weight:400;margin-right:.35rem}
 .eis-invoice .draft{display:inline-block;border:2px solid var(--warning);color:var(--warning);font-weight:700;
  letter-spacing:.08em;padding:.1rem .6rem;border-radius:.3rem;margin-bottom:.5rem}
@@ -74,7 +75,8 @@ def page(document: Document) -> str:
         f"<h2>{escape(document['issuer']['name'])}</h2>",
         *(f'<p class="muted">{escape(text)}</p>' for text in document["issuer"]["lines"]),
         '</div><div class="total">',
-        f"<div>{escape(document['title'])}</div><div>{escape(total['label'])}</div>",
+        f"<div><b>{escape(document['title'])}</b></div><div>{escape(total['month'])}</div>",
+        f'<div class="what">{escape(total["label"])}</div>',
         f'<div class="big"><span class="cur">{escape(total["currency"])}</span>{escape(total["amount"])}</div>',
         f"<div>{escape(total['due'])}</div></div></div>",
         '<div class="two"><div>',
@@ -144,7 +146,7 @@ def _row(row: dict[str, str], css: str) -> str:
 
 def _wide(label: str, amount: str, css: str) -> str:
     return (
-        f'<tr class="{css}"><td>{escape(label)}</td><td></td><td class="opt"></td><td class="opt"></td>'
+        f'<tr class="{css}"><td colspan="2">{escape(label)}</td><td class="opt"></td><td class="opt"></td>'
         f"<td>{escape(amount)}</td></tr>"
     )
 

@@ -103,7 +103,7 @@ def _share_row(line: BillLine, name: str, locale: str) -> Row:
 
 def _merged(bill: Bill, line: BillLine, locale: str) -> list[Row]:
     """One row per block and price; where the block does not matter to the price, one row per price."""
-    by_block = line.code is LineCode.ENERGY or len({part.rate for part in line.parts}) > 1
+    by_block = line.code in (LineCode.ENERGY, LineCode.DEMAND) or len({part.rate for part in line.parts}) > 1
     groups: dict[tuple[str, str | None, Decimal, date | None], list[BillPart]] = {}
     for part in line.parts:
         groups.setdefault((part.label, part.block if by_block else None, part.rate, part.rate_from), []).append(part)

@@ -5,6 +5,8 @@ El Salvador writes ``12,989.48`` and ``27/09/2021``. Amounts carry a true minus 
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal
@@ -62,6 +64,12 @@ def word(key: str, locale: str | None, **values: str) -> str:
 def present(*texts: str) -> list[str]:
     """Return the texts that are not empty."""
     return [text for text in texts if text]
+
+
+def clean(text: str) -> str:
+    """Return a text on one line, without control signs, and without signs that turn or hide what follows."""
+    kept = (" " if char.isspace() and char != NBSP else char for char in text)
+    return re.sub(" +", " ", "".join(char for char in kept if unicodedata.category(char)[0] != "C")).strip(" ")
 
 
 def format_number(value: Decimal, places: int = 2, locale: str | None = None) -> str:

