@@ -199,7 +199,7 @@ class Workbook:
     def frame(self, name: str, dtypes: Any = "string", rows: int | None = None) -> tuple[Any, int]:
         """Load a sheet's cells into a Polars frame, every leading empty row kept.
 
-        :param dtypes: fastexcel's type, or column index -> type. A text that is no number is null in a float column
+        :param dtypes: fastexcel's type, or column (from 0 at A) -> type. A text that is no number is null in a float column
         :param rows: load only so many rows
         :returns: the frame, and how many empty columns lie left of its first one
         """

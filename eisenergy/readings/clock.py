@@ -140,7 +140,7 @@ def grid_findings(frame: pl.DataFrame, table: RawTable, meter: str, timezone: st
 def jump_findings(frame: pl.DataFrame, table: RawTable, meter: str, timezone: str) -> list[Finding]:
     """Report where the clock goes back, or far away, in the order of the file.
 
-    :param frame: rows with ``start``, ``index``, ``row`` and ``repeat`` (whether the row repeats an earlier one), in file order
+    :param frame: rows with ``start``, ``index``, ``row`` and ``repeat`` (whether the row repeats an earlier one's figures), in file order
     """
     rows = frame.filter(~pl.col("repeat"))
     if rows.height < 2:

@@ -359,10 +359,9 @@ def _without_repeats(
 
     :raises UnreadableFile: when so many disagree that the table holds two meters
     """
-    frame = frame.with_columns(repeat=pl.int_range(pl.len()).over("start") > 0)
-    findings = clock.jump_findings(frame, table, meter, timezone)
+    frame = frame.with_columns(order=pl.int_range(pl.len()), repeat=pl.int_range(pl.len()).over("start") > 0)
     if not frame["repeat"].any():
-        return frame.drop("repeat"), findings
+        return frame.drop("order", "repeat"), clock.jump_findings(frame, table, meter, timezone)
     values = [name for name in NUMBERS if name in frame.columns]
     firsts = frame.filter(~pl.col("repeat"))
     pairs = frame.filter("repeat").join(
@@ -370,6 +369,9 @@ def _without_repeats(
     )
     agree = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_first")) for name in values)
     agreeing, differing = pairs.filter(agree), pairs.filter(~agree)
+    findings = clock.jump_findings(
+        frame.with_columns(repeat=pl.col("order").is_in(agreeing["order"].implode())), table, meter, timezone
+    )
     if differing.height >= 8 and differing.height >= 0.2 * firsts.height:
         first = differing.row(0, named=True)
         raise UnreadableFile(
@@ -402,7 +404,7 @@ def _without_repeats(
                 count=differing.height,
             )
         )
-    return firsts.drop("repeat"), findings
+    return firsts.drop("order", "repeat"), findings
 
 
 def _signs(

@@ -70,6 +70,11 @@ def _mixed(signed: pl.Series, commas: pl.Series, points: pl.Series, mapped: str 
     proven = [sign for sign, figures in loose.items() if not figures.is_empty()]
     if len(proven) == 1:
         return Choice(value=proven[0], why=f"{loose[proven[0]][0]!r} has one reading only")
+    for sign, other in ((",", "."), (".", ",")):
+        if proven and len(loose[other]) <= 0.05 * len(loose[sign]):
+            return Choice(
+                value=sign, why=f"{len(loose[sign])} figures such as {loose[sign][0]!r} have one reading only"
+            )
     if mapped is not None:
         return Choice(value=mapped, why="the mapping says so; the figures do not agree")
     comma, point = signed.filter(commas)[0], signed.filter(points)[0]

@@ -54,9 +54,7 @@ def _table(book: Workbook, name: str, aliases: dict[str, str]) -> RawTable | Non
     below = head[header_row + 1 :]
     roles = columns.roles(head[header_row], aliases)
     numeric = [index for index in range(left, width) if _is_numeric(roles[index], [row[index] for row in below])]
-    body, _ = book.frame(
-        name, {index - left: "float" if index in numeric else "string" for index in range(left, width)}
-    )
+    body, _ = book.frame(name, {index: "float" if index in numeric else "string" for index in range(left, width)})
     body.columns = [str(index) for index in range(left, width)]
     body = body.slice(header_row + 1)
 

@@ -39,9 +39,7 @@ class Files:
         path.write_bytes(text.encode(encoding))
         return path
 
-    def sheet(
-        self, rows: Sequence[Sequence[Any]], name: str = "carga.xlsx", sheet: str = "Nodo Ateos 5614086"
-    ) -> Path:
+    def sheet(self, rows: Sequence[Sequence[Any]], name: str = "carga.xlsx", sheet: str = "Nodo Ateos 5614086") -> Path:
         """Write one sheet with openpyxl."""
         return self.sheets({sheet: rows}, name)
 
