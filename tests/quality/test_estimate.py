@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,7 +18,8 @@ from eisenergy import frames
 from eisenergy.findings import Severity
 from eisenergy.money import decimal_of
 from eisenergy.period import Period
-from eisenergy.quality.estimate import NEAREST, Filled, Method, apportion, estimated_ranges, fill
+from eisenergy.quality.donors import NEAREST, Method, apportion
+from eisenergy.quality.estimate import Filled, estimated_ranges, fill
 
 ZONE = "America/El_Salvador"
 LOG = Path(__file__).parents[2] / "data" / "samples" / "5741444.csv"
@@ -100,6 +101,13 @@ def test_the_shape_of_the_gap_is_that_of_the_nearest_sundays(log: pl.DataFrame) 
     for estimate, mean in zip(estimates, means, strict=True):
         # The mean is kept in watt-hours before it is scaled, and the result is rounded to watt-hours again.
         assert abs(Fraction(str(estimate)) - mean * scale) < Fraction("0.002")
+
+
+def test_a_notebooks_decimal_context_changes_nothing(log: pl.DataFrame) -> None:
+    expected = fill_september(log, meter="5741444")
+    with localcontext() as context:
+        context.prec = 3
+        assert fill_september(log, meter="5741444").frame.equals(expected.frame)
 
 
 def test_filling_twice_gives_the_same(log: pl.DataFrame) -> None:
@@ -252,6 +260,7 @@ def test_estimates_that_came_in_a_file_count_and_are_named() -> None:
     filled = fill_september(rows_of(values))
     (item,) = filled.ranges
     assert (item.method, item.slots, item.kwh) == ("meter", 3, Decimal(21))
+    assert filled.frame.filter(pl.col("quality") == "estimated")["method"].to_list() == ["meter"] * 3
     assert filled.findings[0].code == "slots-estimated"
     assert fill_september(rows_of(values), max_missing_share=2 / 2880).findings[0].code == "too-many-missing"
 
@@ -280,6 +289,35 @@ def test_clock_changes_are_walked_in_utc() -> None:
     assert filled.frame["start"].to_list() == slots
     (item,) = filled.ranges
     assert (item.slots, item.kwh) == (8, Decimal(8))
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    st.lists(st.tuples(st.integers(0, 670), st.integers(1, 60)), min_size=1, max_size=6),
+    st.sets(st.integers(0, 670), max_size=200),
+    st.randoms(use_true_random=False),
+)
+def test_whatever_is_missing_the_month_sums_to_its_register(gaps, without_register, shuffler) -> None:  # type: ignore[no-untyped-def]
+    """Gaps anywhere but at the ends, the register missing here and there: the sum is what the register moved."""
+    week = Period(date(2021, 9, 6), date(2021, 9, 13))
+    first, _ = week.utc(ZONE)
+    absent = {n for start, length in gaps for n in range(start, start + length) if 0 < n < 671}
+    energy = [Decimal(shuffler.randrange(0, 9000)).scaleb(-3) for _ in range(672)]
+    values: dict[datetime, dict[str, object]] = {}
+    register = Decimal(1000)
+    for n, kwh in enumerate(energy):
+        register += kwh
+        if n not in absent:
+            shown = None if n in without_register and 0 < n < 671 else float(register)
+            values[first + SLOT * n] = {"kwh_import": float(kwh), "register_kwh": shown}
+    readings = rows_of(values)
+    filled = fill_september(readings.sample(fraction=1, shuffle=True, seed=1), period=week, max_missing_share=1.0)
+    assert sum((decimal_of(kwh) for kwh in filled.frame["kwh_import"]), Decimal(0)) == sum(energy)
+    assert filled.frame["start"].to_list() == [first + SLOT * n for n in range(672)]
+    assert sum(item.slots for item in filled.ranges) == len(absent)
+    assert sum((item.kwh for item in filled.ranges), Decimal(0)) == sum((energy[n] for n in absent), Decimal(0))
+    measured = filled.frame.filter(pl.col("quality") == "measured")
+    assert measured.equals(readings)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
