@@ -103,7 +103,9 @@ def _share_row(line: BillLine, name: str, locale: str) -> Row:
 
 def _merged(bill: Bill, line: BillLine, locale: str) -> list[Row]:
     """One row per block and price; where the block does not matter to the price, one row per price."""
-    by_block = line.code in (LineCode.ENERGY, LineCode.DEMAND) or len({part.rate for part in line.parts}) > 1
+    prices = {(part.label, part.rate) for part in line.parts}
+    differ = len(prices) > len({label for label, _ in prices})
+    by_block = line.code in (LineCode.ENERGY, LineCode.DEMAND) or differ
     groups: dict[tuple[str, str | None, Decimal, date | None], list[BillPart]] = {}
     for part in line.parts:
         groups.setdefault((part.label, part.block if by_block else None, part.rate, part.rate_from), []).append(part)
@@ -140,8 +142,8 @@ def _part_name(
         if summary and summary.max_kw_at:
             names.append(format_instant(summary.max_kw_at, bill.timezone, locale))
         if period and period != bill.period:
-            span = format_period(period, locale)
-            names.append(word("days.of", locale, period=span, n=str(period.days), of=str(bill.period.days)))
+            days = word("days.of", locale, n=str(period.days), of=str(bill.period.days))
+            names.append(days if summary else f"{format_period(period, locale)} ({days})")
     elif dated and period and period != bill.period:
         names.append(format_period(period, locale))
     return DOT.join(present(*names))

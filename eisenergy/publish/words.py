@@ -56,7 +56,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     "line.municipal_fee": {"es": "Tasa municipal", "en": "Municipal fee"},
     "line.total": {"es": "Total a pagar", "en": "Total to pay"},
     "share.of": {"es": "sobre {base}", "en": "of {base}"},
-    "days.of": {"es": "{period} ({n} de {of} días)", "en": "{period} ({n} of {of} days)"},
+    "days.of": {"es": "{n} de {of} días", "en": "{n} of {of} days"},
     "correction.of": {"es": "{period}, factura {number}", "en": "{period}, invoice {number}"},
     "export": {
         "es": "Energía entregada a la red: {kwh}, no facturada.",

@@ -99,6 +99,7 @@ def test_a_rate_that_changed_inside_the_period_is_two_rows_and_demand_is_weighte
     # 510.48 kW * 7.4412 * 14/30 and 510.48 kW * 7.81326 * 16/30
     demand = [row["part"] for row in rows(document, "demand") if row["kind"] == "part"]
     assert demand == ["1,772.6724", "2,127.2069"]
+    assert "(14 de 30 días)" in json.dumps(rows(document, "demand"), ensure_ascii=False)
 
 
 def test_the_other_rules_print_their_own_rows_and_legends() -> None:
@@ -113,6 +114,7 @@ def test_the_other_rules_print_their_own_rows_and_legends() -> None:
     deviation = [row["concept"] for row in rows(document, "deviation") if row["kind"] == "part"]
     assert any("no consumida" in text for text in deviation)
     assert any("sobre el pronóstico" in text for text in deviation)
+    assert len(deviation) == 2  # the blocks share their costs, so each sign is one row
     legend = dict(document["legend"]["items"])
     assert "de cada bloque" in legend["Cargo por demanda"]
     assert legend["Ajuste por pérdidas"].startswith("Costo de la energía")

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import json
 import re
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 import nbformat
 import pypdf
 import pytest
+import typst
 
-from eisenergy.publish.document import InvoiceOutput, invoice_document
+from eisenergy.publish.document import InvoiceOutput, fence, invoice_document
+from eisenergy.publish.folders import REPORTS
 from eisenergy.publish.notebook_typst import markdown
 from eisenergy.publish.typst_pdf import PdfFailed, render, render_notebook
 
@@ -21,6 +24,8 @@ assert _spec is not None
 assert _spec.loader is not None
 desks = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(desks)
+
+TEMPLATES = REPORTS / "typst"
 
 
 def printed(month: Any, folder: Path, name: str = "invoice.pdf") -> pypdf.PdfReader:
@@ -314,3 +319,31 @@ def test_markdown_texts_cannot_become_markup() -> None:
     assert markdown("## Row {.tabset}\n\n### Perfil\n\n::: {.x}\ntext\n:::") == (
         '#heading(level: 3, [#text("Perfil")])\n\n#[#text("text")]'
     )
+
+
+def test_as_quarto_lays_it_out_the_invoice_is_the_same_two_pages(tmp_path: Path) -> None:
+    """Quarto pastes the template above the body, sets a page of its own first, and puts a cell's output into blocks."""
+    for file in TEMPLATES.glob("*.typ"):
+        shutil.copy(file, tmp_path)
+    document = invoice_document(desks.steel())
+    body = fence(document).splitlines()[1]
+    template = (TEMPLATES / "typst-template.typ").read_text(encoding="utf-8")
+    show = re.sub(r"(?s)\$if\((?:author|keywords)\)\$.*?\$endif\$", "", (TEMPLATES / "typst-show.typ").read_text())
+    show = re.sub(r"\$(if\(\w+\)|endif)\$", "", show).replace("$title$", "Factura").replace("$lang$", "es-SV")
+    assert "$" not in show
+    source = tmp_path / "invoice.typ"
+    source.write_text(
+        f'{template}\n#set page(paper: "us-letter", numbering: "1")\n{show}\n#block[\n#block[\n{body}\n]\n]\n',
+        encoding="utf-8",
+    )
+    pdf = tmp_path / "invoice.pdf"
+    typst.compile(
+        str(source),
+        output=str(pdf),
+        font_paths=[str(TEMPLATES.parent / "fonts")],
+        ignore_system_fonts=True,
+        pdf_standards="a-2b",
+    )
+    quarto, own = pypdf.PdfReader(pdf), printed(desks.steel(), tmp_path, "own.pdf")
+    assert text_of(quarto) == text_of(own)
+    assert [page.mediabox for page in quarto.pages] == [page.mediabox for page in own.pages]
