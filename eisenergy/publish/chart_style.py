@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import altair as alt
@@ -45,7 +45,7 @@ CONFIG: Final[dict[str, Any]] = {
         "symbolType": "square",
         "symbolSize": 160,
         "title": None,
-        "offset": 6,
+        "offset": 16,
         "padding": 0,
         "labelLimit": 320,
     },
@@ -53,12 +53,13 @@ CONFIG: Final[dict[str, Any]] = {
 }
 
 
-def spec(chart: alt.Chart | alt.LayerChart, height: int) -> dict[str, Any]:
+def spec(chart: alt.TopLevelMixin, height: int) -> dict[str, Any]:
     """Return a chart's Vega-Lite specification in the house style, with the data inside and without a width.
 
     :param height: of the plot [CSS pixels]; the width is the container's
     """
-    drawn: dict[str, Any] = chart.properties(height=height).to_dict(format="vega-lite")
+    drawn: dict[str, Any] = chart.to_dict(format="vega-lite")
+    drawn["height"] = height
     drawn["config"] = CONFIG
     drawn["autosize"] = {"type": "fit-x", "contains": "padding"}
     drawn["width"] = "container"
@@ -68,3 +69,23 @@ def spec(chart: alt.Chart | alt.LayerChart, height: int) -> dict[str, Any]:
 def block_scale(blocks: Iterable[str], labels: Iterable[str]) -> alt.Scale:
     """Return the colours of blocks under the names readers see."""
     return alt.Scale(domain=list(labels), range=list(theme.block_colours(blocks).values()))
+
+
+def inline(values: Sequence[Mapping[str, object]]) -> Any:
+    """Return data that lie inside the specification: no page fetches them."""
+    data: Any = alt.Data
+    return data(values=list(values))
+
+
+def y_at(pixel: int) -> Any:
+    """Return a fixed height below the plot's upper edge."""
+    channel: Any = alt.YValue
+    return channel(pixel)
+
+
+def tips(*fields: tuple[str, str]) -> list[alt.Tooltip]:
+    """Return what a pointer shows: fields with their names, figures with two places."""
+    return [
+        alt.Tooltip(name, title=title, format=",.2f") if name.endswith(":Q") else alt.Tooltip(name, title=title)
+        for name, title in fields
+    ]

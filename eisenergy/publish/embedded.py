@@ -8,12 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from eisenergy.publish import typst_pdf
 from eisenergy.publish.captions import Words
 from eisenergy.publish.folders import TEMPLATES
-from eisenergy.publish.navigation import Link, Site, front_matter
+from eisenergy.publish.navigation import Link, Site, front_matter, read_notebook
 
 
 class NotRendered(RuntimeError):
@@ -30,12 +28,13 @@ def page(executed: Path, *, site: Site, links: Iterable[Link], here: str, locale
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
+    exporter_class: Any = HTMLExporter
     notebook = check_executed(executed)
     words = Words(locale)
     with warnings.catch_warnings():
         # nbconvert warns about drawings without a caption; ours carry theirs inside.
         warnings.simplefilter("ignore")
-        exporter = HTMLExporter(
+        exporter: Any = exporter_class(
             config=Config(),
             template_name="page",
             extra_template_basedirs=[str(TEMPLATES)],
@@ -69,12 +68,10 @@ def document(executed: Path, out: Path) -> Path:
 def check_executed(executed: Path) -> Any:
     """Return an executed notebook.
 
-    :raises NotRendered: when it cannot be read, when a cell of it failed, or when none of its cells was run
+    :raises NotRendered: when a cell of it failed, or when none of its cells was run
+    :raises BadSite: when it cannot be read
     """
-    try:
-        notebook = nbformat.read(executed, as_version=4)
-    except (OSError, ValueError, nbformat.reader.NotJSONError) as problem:
-        raise NotRendered(f"{executed}: not a notebook: {problem}. Run it again.") from problem
+    notebook = read_notebook(executed)
     shown = 0
     for number, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", ()):

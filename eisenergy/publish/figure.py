@@ -42,7 +42,7 @@ class Data:
 
         def cells(tag: str, texts: Iterable[str]) -> str:
             return "".join(
-                f'<{tag}{" class=n" if n >= numeric_from else ""}>{html.escape(text)}</{tag}>'
+                f"<{tag}{' class=n' if n >= numeric_from else ''}>{html.escape(text)}</{tag}>"
                 for n, text in enumerate(texts)
             )
 
@@ -98,7 +98,9 @@ class Figure:
         )
 
     def _drawing(self) -> str:
-        return _convert(json.dumps({**self.spec, "width": STATIC_WIDTH.get(self.span, STATIC_WIDTH[6])}, sort_keys=True))
+        return _convert(
+            json.dumps({**self.spec, "width": STATIC_WIDTH.get(self.span, STATIC_WIDTH[6])}, sort_keys=True)
+        )
 
     def _page_drawing(self) -> str:
         drawing = self._drawing()

@@ -12,7 +12,7 @@ from eisenergy.desk import CustomerMonth
 from eisenergy.publish import chart_style as style
 from eisenergy.publish import theme
 from eisenergy.publish.captions import Words, money, number
-from eisenergy.publish.charts import tips
+from eisenergy.publish.chart_style import tips
 from eisenergy.publish.figure import Data, Figure
 
 _SUMS: Final = (LineCode.SUBTOTAL, LineCode.TOTAL)
@@ -26,15 +26,21 @@ def cost_breakdown(desk: CustomerMonth) -> Figure:
         {
             "line": words.line(line.code),
             "amount": float(line.amount),
+            "end": max(float(line.amount), 0.0),
             "label": number(line.amount, 2),
             "kind": "credit" if line.amount < 0 else "charge",
         }
         for line in lines
     ]
-    order = [value["line"] for value in values]
-    base = alt.Chart(alt.Data(values=values)).encode(
-        y=alt.Y("line:N", sort=order, title=None, axis=alt.Axis(domain=False, ticks=False, labelFontSize=15, labelLimit=240)),
-        x=alt.X("amount:Q", title=None, axis=None, scale=alt.Scale(padding=62)),
+    order = [words.line(line.code) for line in lines]
+    # A third beyond the longest bar: room for its label, also on a telephone.
+    amounts = [float(line.amount) for line in lines]
+    low, high = min([*amounts, 0.0]), 1.4 * max([*amounts, 1.0])
+    base = alt.Chart().encode(
+        y=alt.Y(
+            "line:N", sort=order, title=None, axis=alt.Axis(domain=False, ticks=False, labelFontSize=15, labelLimit=240)
+        ),
+        x=alt.X("amount:Q", title=None, axis=None, scale=alt.Scale(domain=[low, high], nice=False)),
     )
     chart = alt.layer(
         base.mark_bar(height=18).encode(
@@ -45,12 +51,11 @@ def cost_breakdown(desk: CustomerMonth) -> Figure:
             ),
             tooltip=tips(("line:N", words("quantity")), ("label:N", desk.bill.currency)),
         ),
-        base.transform_filter("datum.amount >= 0").mark_text(align="left", dx=6, fontSize=15, color=theme.INK).encode(
-            text="label:N"
-        ),
-        base.transform_filter("datum.amount < 0").mark_text(align="right", dx=-6, fontSize=15, color=theme.INK).encode(
-            text="label:N"
-        ),
+        # The label of a credit stands right of the axis, where there is always room.
+        base.encode(x=alt.X("end:Q"))
+        .mark_text(align="left", dx=6, fontSize=15, color=theme.INK)
+        .encode(text="label:N"),
+        data=style.inline(values),
     )
     largest = max(lines, key=lambda line: line.amount, default=desk.bill.line(LineCode.TOTAL))
     return Figure(
@@ -94,7 +99,7 @@ def savings(desk: CustomerMonth) -> Figure:
     )
     y = alt.Y("amount:Q", title=words("axis.money"))
     shown = tips(("month:N", words("axis.month")), ("kind:N", words("quantity")), ("amount:Q", desk.bill.currency))
-    base = alt.Chart(alt.Data(values=values)).encode(x=x, y=y, color=colour, tooltip=shown)
+    base = alt.Chart().encode(x=x, y=y, color=colour, tooltip=shown)
     chart = alt.layer(
         base.transform_filter(alt.FieldEqualPredicate(field="kind", equal=kinds[0])).mark_bar(),
         base.transform_filter(alt.FieldEqualPredicate(field="kind", equal=kinds[1])).mark_point(
@@ -103,7 +108,8 @@ def savings(desk: CustomerMonth) -> Figure:
         base.transform_filter(alt.FieldEqualPredicate(field="kind", equal=kinds[2])).mark_line(
             strokeWidth=3, point=alt.OverlayMarkDef(filled=True, size=45)
         ),
-        alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=theme.MUTED).encode(y="zero:Q"),
+        alt.Chart(style.inline([{"zero": 0}])).mark_rule(color=theme.MUTED).encode(y="zero:Q"),
+        data=style.inline(values),
     )
 
     def cell(amount: Decimal | None) -> str:

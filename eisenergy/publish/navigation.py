@@ -83,17 +83,25 @@ def for_month(site: Site, month: str, *, english: bool = False) -> tuple[Link, .
     )
 
 
+def read_notebook(notebook: Path) -> Any:
+    """Return a notebook's document. :raises BadSite: when the file is not one."""
+    read: Any = nbformat.read
+    try:
+        return read(notebook, as_version=4)
+    except (OSError, ValueError, nbformat.reader.NotJSONError) as problem:
+        raise BadSite(f"{notebook}: not a notebook: {problem}. Run it again.") from problem
+
+
 def front_matter(notebook: Path) -> dict[str, Any]:
     """Return the front matter of a notebook: the raw cell at its top.
 
     :raises BadSite: when the notebook cannot be read, or its first cell is not a raw one between two lines ``---``
     """
-    try:
-        cells = nbformat.read(notebook, as_version=4).cells
-    except (OSError, ValueError, nbformat.reader.NotJSONError) as problem:
-        raise BadSite(f"{notebook}: not a notebook: {problem}. Run it again.") from problem
+    cells = read_notebook(notebook).cells
     match = (
-        re.fullmatch(r"---\n(.*)\n---\s*", cells[0].source, re.DOTALL) if cells and cells[0].cell_type == "raw" else None
+        re.fullmatch(r"---\n(.*)\n---\s*", cells[0].source, re.DOTALL)
+        if cells and cells[0].cell_type == "raw"
+        else None
     )
     found = YAML(typ="safe", pure=True).load(match[1]) if match else None
     if not isinstance(found, dict) or "title" not in found:

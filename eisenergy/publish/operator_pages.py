@@ -16,7 +16,8 @@ from eisenergy.publish import theme
 from eisenergy.publish.captions import Words, money, number
 from eisenergy.publish.charts import history_columns, signed
 from eisenergy.publish.figure import Data, Figure
-from eisenergy.publish.pages import MISSING, KeyFigure, Panel, head, table, tiles
+from eisenergy.publish.pages import MISSING
+from eisenergy.publish.panel import KeyFigure, Panel, head, table, tiles
 
 _HUNDRED = Decimal(100)
 
@@ -37,7 +38,9 @@ def totals(desk: ClientMonth) -> Panel:
         KeyFigure(name=words("issued"), value=number(sum(row.number is not None for row in desk.rows))),
         KeyFigure(name=words("energy"), value=number(total(row.kwh or Decimal(0) for row in desk.rows)), unit="kWh"),
         KeyFigure(
-            name=words("billed"), value=number(total(row.total or Decimal(0) for row in billed), 2), unit=desk.client.currency
+            name=words("billed"),
+            value=number(total(row.total or Decimal(0) for row in billed), 2),
+            unit=desk.client.currency,
         ),
         KeyFigure(name=words("estimated_slots"), value=number(sum(row.estimated for row in desk.rows))),
         KeyFigure(name=words("parked.short"), value=number(sum(row.parked is not None for row in desk.rows))),
@@ -50,7 +53,13 @@ def energy_by_customer(desk: ClientMonth) -> Figure:
     words = Words(desk.client.locale)
     rows = [(row, row.kwh) for row in desk.rows if row.kwh is not None]
     return _bars(
-        desk, "customers-energy", words("customers.energy"), rows, lambda value: f"{number(value)} kWh", theme.ACCENT
+        desk,
+        "customers-energy",
+        words("customers.energy"),
+        rows,
+        lambda value: f"{number(value)} kWh",
+        number,
+        theme.ACCENT,
     )
 
 
@@ -64,6 +73,7 @@ def money_by_customer(desk: ClientMonth) -> Figure:
         words("customers.money"),
         rows,
         lambda value: money(value, desk.client.currency),
+        lambda value: number(value, 2),
         theme.BRAND,
     )
 
@@ -74,22 +84,25 @@ def _bars(
     title: str,
     rows: list[tuple[OperatorRow, Decimal]],
     shown: Callable[[Decimal], str],
+    label: Callable[[Decimal], str],
     colour: str,
 ) -> Figure:
     words = Words(desk.client.locale)
     ordered = sorted(rows, key=lambda pair: pair[1], reverse=True)
     values = [
-        {"customer": _label(row), "contract": row.contract.number, "value": float(value), "label": shown(value)}
+        {"customer": _label(row), "contract": row.contract.number, "value": float(value), "label": label(value)}
         for row, value in ordered
     ]
-    base = alt.Chart(alt.Data(values=values)).encode(
+    # Half as much again as the longest bar: room for its label, also on a telephone.
+    end = 1.5 * max((float(value) for _, value in ordered), default=1.0) or 1.0
+    base = alt.Chart().encode(
         y=alt.Y(
             "customer:N",
-            sort=[value["customer"] for value in values],
+            sort=[_label(row) for row, _ in ordered],
             title=None,
             axis=alt.Axis(domain=False, ticks=False, labelLimit=190),
         ),
-        x=alt.X("value:Q", title=None, axis=None, scale=alt.Scale(domainMin=0, padding=96)),
+        x=alt.X("value:Q", title=None, axis=None, scale=alt.Scale(domain=[0, end], nice=False)),
         tooltip=[
             alt.Tooltip("contract:N", title=words("contract")),
             alt.Tooltip("customer:N", title=words("customer")),
@@ -99,9 +112,15 @@ def _bars(
     chart = alt.layer(
         base.mark_bar(height=18, color=colour),
         base.mark_text(align="left", dx=6, fontSize=14, color=theme.INK).encode(text="label:N"),
+        data=style.inline(values),
     )
     summary = (
-        words("customers.summary", count=len(ordered), name=ordered[0][0].contract.customer.name, value=shown(ordered[0][1]))
+        words(
+            "customers.summary",
+            count=len(ordered),
+            name=ordered[0][0].contract.customer.name,
+            value=shown(ordered[0][1]),
+        )
         if ordered
         else words("no_invoices")
     )
@@ -155,11 +174,16 @@ def health(desk: ClientMonth) -> Figure:
         for kind, slots in zip(kinds, (row.estimated, row.missing), strict=True)
     ]
     chart = (
-        alt.Chart(alt.Data(values=values))
+        alt.Chart(style.inline(values))
         .mark_bar(height=18)
         .encode(
             y=alt.Y("customer:N", title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=190)),
-            x=alt.X("slots:Q", title=words("axis.slots"), axis=alt.Axis(tickMinStep=1), scale=alt.Scale(domainMin=0)),
+            x=alt.X(
+                "slots:Q",
+                title=words("axis.slots"),
+                axis=alt.Axis(tickMinStep=1, tickCount=5),
+                scale=alt.Scale(domainMin=0),
+            ),
             color=alt.Color(
                 "kind:N", scale=alt.Scale(domain=list(kinds), range=[style.ESTIMATED, style.MISSING]), sort=list(kinds)
             ),
@@ -203,7 +227,9 @@ def customers(desk: ClientMonth) -> Panel:
         )
         for row in desk.rows
     )
-    heading = "".join(f"<th{' class=n' if 2 < n < 6 else ''}>{html.escape(text)}</th>" for n, text in enumerate(columns))
+    heading = "".join(
+        f"<th{' class=n' if 2 < n < 6 else ''}>{html.escape(text)}</th>" for n, text in enumerate(columns)
+    )
     lines = "".join(_customer_line(row, columns, cells, words) for row, cells in zip(desk.rows, rows, strict=True))
     return Panel(
         name="customers",
@@ -239,7 +265,9 @@ def _customer_line(row: OperatorRow, columns: tuple[str, ...], cells: tuple[str,
 def parked(desk: ClientMonth) -> Panel:
     """Return the customers that could not be billed, with why and what to do."""
     words = Words(desk.client.locale)
-    rows = [(row.contract.number, row.contract.customer.name, row.parked) for row in desk.rows if row.parked is not None]
+    rows = [
+        (row.contract.number, row.contract.customer.name, row.parked) for row in desk.rows if row.parked is not None
+    ]
     return table(
         "parked",
         words("parked"),

@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ from eisenergy.period import BillingMonth
 from eisenergy.publish import embedded, quarto
 from eisenergy.publish.captions import Words
 from eisenergy.publish.folders import QUARTO
-from eisenergy.publish.navigation import Link, Site, for_month, read_site
+from eisenergy.publish.navigation import Link, Site, for_month, front_matter, read_site
 from eisenergy.publish.place import staged
 from eisenergy.publish.quarto import Page
 from eisenergy.publish.renderer import Renderer
@@ -29,7 +30,9 @@ PAGES: Final = ("home", "dashboard", "invoice")
 OVERVIEW: Final = "operator"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_LINK: Final = re.compile(r'<a\b[^>]*?\bhref="(?P<href>(?:\.\./)?[A-Za-z0-9._-]+/[A-Za-z0-9._-]+)"[^>]*>(?P<text>.*?)</a>', re.DOTALL)
+_LINK: Final = re.compile(
+    r'<a\b[^>]*?\bhref="(?P<href>(?:\.\./)?[A-Za-z0-9._-]+/[A-Za-z0-9._-]+)"[^>]*>(?P<text>.*?)</a>', re.DOTALL
+)
 _MONTH: Final = re.compile(r"\d{4}-\d{2}")
 
 
@@ -80,7 +83,9 @@ def publish_customer(
     """
     absent = [name for name in PAGES if name not in executed]
     if absent:
-        raise PublishFailed(f"{customer}: no executed notebook for {', '.join(absent)}; run the month's notebooks first")
+        raise PublishFailed(
+            f"{customer}: no executed notebook for {', '.join(absent)}; run the month's notebooks first"
+        )
     site = read_site(QUARTO)
     words = Words(locale)
     pages = [
@@ -122,7 +127,9 @@ def publish_operator(
     return _publish(settings, site, links, pages, client, OPERATOR, month, renderer, locale)
 
 
-def publish_each(jobs: Iterable[tuple[str, Callable[[], Published]]]) -> tuple[tuple[Published, ...], tuple[Failed, ...]]:
+def publish_each(
+    jobs: Iterable[tuple[str, Callable[[], Published]]],
+) -> tuple[tuple[Published, ...], tuple[Failed, ...]]:
     """Publish many sites; one that fails does not stop the others.
 
     :param jobs: (whom it is about, what publishes it)
@@ -141,7 +148,9 @@ def publish_each(jobs: Iterable[tuple[str, Callable[[], Published]]]) -> tuple[t
 def _folder(settings: Settings, client: str, customer: str) -> Path:
     for name in (client, customer):
         if name != OPERATOR and not _NAME.fullmatch(name):
-            raise PublishFailed(f"{name!r} cannot name a folder: expected letters, digits, dots, dashes and underscores")
+            raise PublishFailed(
+                f"{name!r} cannot name a folder: expected letters, digits, dots, dashes and underscores"
+            )
     return settings.sites / client / customer
 
 
@@ -165,7 +174,7 @@ def _publish(
                 files = _with_quarto(stage, site, links, pages, settings.notebook_timeout, locale)
             else:
                 files = _embedded(stage, site, links, pages, locale)
-            _unlink_unpublished(stage, target)
+            _unlink_unpublished(stage, target, files)
     except Exception as problem:
         raise PublishFailed(f"{client}/{customer}, {month}, renderer {renderer}: {problem}") from problem
     return Published(
@@ -211,22 +220,24 @@ def _with_quarto(
 
 
 def _wants_pdf(executed: Path) -> bool:
-    formats = embedded.front_matter(executed).get("format", {})
+    formats = front_matter(executed).get("format", {})
     return isinstance(formats, dict) and "typst" in formats
 
 
-def _unlink_unpublished(stage: Path, target: Path) -> None:
-    """Turn links of the first page to pages that are not published into plain text: no page promises what is not there."""
-    index = stage / "index.html"
-    if not index.is_file():
-        return
+def _unlink_unpublished(stage: Path, target: Path, files: list[str]) -> None:
+    """Turn links to pages that are not published into plain text: no page promises what is not there."""
+    for file in files:
+        page = stage / file
+        if page.suffix == ".html":
+            _write(page, _LINK.sub(partial(_kept, page, stage, target), page.read_text(encoding="utf-8")))
 
-    def keep(match: re.Match[str]) -> str:
-        href = match["href"]
-        there = target.parent / href.removeprefix("../") if href.startswith("../") else stage / href
-        return match[0] if there.is_file() else f'<span class="unpublished">{match["text"]}</span>'
 
-    _write(index, _LINK.sub(keep, index.read_text(encoding="utf-8")))
+def _kept(page: Path, stage: Path, target: Path, match: re.Match[str]) -> str:
+    # Links inside the site are looked up in the stage, those to a neighbour's site where that one lies.
+    there = (page.parent / match["href"]).resolve()
+    if not there.is_relative_to(stage.resolve()):
+        there = (target / page.relative_to(stage).parent / match["href"]).resolve()
+    return match[0] if there.is_file() else f'<span class="unpublished">{match["text"]}</span>'
 
 
 def _write(path: Path, text: str) -> None:

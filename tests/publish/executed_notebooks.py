@@ -8,6 +8,7 @@ from typing import Any
 from unittest import mock
 
 import nbformat
+
 from eisenergy import desk
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -18,8 +19,8 @@ def execute(name: str, shown: Any, out: Path) -> Path:
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     space: dict[str, Any] = {}
     with (
-        mock.patch.object(desk, "open_customer", lambda *_, **__: shown, create=True),
-        mock.patch.object(desk, "open_client", lambda *_, **__: shown, create=True),
+        mock.patch.object(desk, "open_customer", return_value=shown),
+        mock.patch.object(desk, "open_client", return_value=shown),
     ):
         for number, cell in enumerate(cell for cell in notebook.cells if cell.cell_type == "code"):
             tree = ast.parse(cell.source)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import openpyxl
 import polars as pl
+
 from eisenergy.accounts import Client, Contract, Customer, Meter, Site, Sourced
 from eisenergy.analytics.savings import Saving
 from eisenergy.billing.model import Bill, BillLine, BlockSummary, Indicators, LineCode
@@ -49,13 +50,15 @@ BLOCKS = (
 @lru_cache(maxsize=1)
 def workbook_slots() -> pl.DataFrame:
     """The 2,880 intervals of the workbook, as ``CustomerMonth.slots``; the 18th has 18 estimated ones."""
-    sheet = openpyxl.load_workbook(WORKBOOK, data_only=True, read_only=True)["Nodo Ateos 5614086"]
+    book = openpyxl.load_workbook(WORKBOOK, data_only=True, read_only=True)
+    sheet = book["Nodo Ateos 5614086"]
     rows = []
     for day, clock, kwh, kw, _, _, _, block, forecast in sheet.iter_rows(
         min_row=31, max_row=2910, max_col=9, values_only=True
     ):
         local = datetime.combine(day.date(), clock)
         rows.append((local, float(kwh), float(kw), block, float(forecast)))
+    book.close()
     frame = pl.DataFrame(rows, schema=["local", "kwh", "kw", "block", "forecast_kwh"], orient="row")
     return frame.with_columns(
         start=(pl.col("local") + timedelta(hours=6)).dt.replace_time_zone("UTC"),
@@ -63,7 +66,7 @@ def workbook_slots() -> pl.DataFrame:
         hour=pl.col("local").dt.hour(),
         weekday=pl.col("local").dt.weekday(),
         kwh_export=pl.lit(0.0),
-        quality=pl.when(pl.col("local").is_between(datetime(2021, 9, 18, 4), datetime(2021, 9, 18, 8, 15)))
+        quality=pl.when(pl.col("local").is_between(pl.datetime(2021, 9, 18, 4), pl.datetime(2021, 9, 18, 8, 15)))
         .then(pl.lit("estimated"))
         .otherwise(pl.lit("measured")),
         method=pl.lit(None, dtype=pl.String),
@@ -130,7 +133,7 @@ def bill(of: Contract | None = None) -> Bill:
             BillLine(
                 code=code,
                 quantity=Decimal("57883.07") if code is LineCode.ENERGY else None,
-                unit="USD",
+                unit="kWh" if code is LineCode.ENERGY else "USD",
                 rate=None,
                 exact=Decimal(amount),
                 amount=Decimal(amount),
