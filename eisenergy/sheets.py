@@ -128,19 +128,25 @@ def _zipped(path: Path) -> Content:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-            damaged = archive.testzip()
     except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, ValueError):
         raise UnreadableFile(_damaged(path.name, "its archive is cut off or damaged")) from None
-    except Exception as error:  # zlib.error and whatever else a damaged archive makes the decompressor say
-        raise UnreadableFile(_damaged(path.name, str(error))) from error
-    if damaged is not None:
-        raise UnreadableFile(_damaged(path.name, f"its part {damaged} fails its checksum"))
     if not any(name.startswith(("xl/workbook", "content.xml")) for name in names):
         raise UnreadableFile(
             f"{path.name} is an archive without a workbook in it: expected a spreadsheet. "
             "If it is a .zip of downloads, unpack it and load the files in it."
         )
     return Content.XLSX
+
+
+def _check_parts(path: Path) -> None:
+    """Refuse an archive one of whose parts fails its checksum: half a sheet would otherwise pass for a whole one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except Exception as error:  # zlib.error and whatever else a damaged archive makes the decompressor say
+        raise UnreadableFile(_damaged(path.name, _first_line(error))) from error
+    if damaged is not None:
+        raise UnreadableFile(_damaged(path.name, f"its part {damaged} fails its checksum"))
 
 
 def _compound(path: Path) -> Content:
@@ -181,6 +187,8 @@ class Workbook:
                 f"{path.name} is text, not a workbook, whatever its name says: expected .xlsx or .xls. "
                 "If it is a table with separators, rename it to .csv and load it again."
             )
+        if kind is Content.XLSX:
+            _check_parts(path)
         self.path = path
         self.file = path.name
         self.kind = kind

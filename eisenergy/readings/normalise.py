@@ -359,7 +359,7 @@ def _without_repeats(
 
     :raises UnreadableFile: when so many disagree that the table holds two meters
     """
-    frame = frame.with_columns(order=pl.int_range(pl.len()), repeat=pl.int_range(pl.len()).over("start") > 0)
+    frame = frame.with_columns(order=pl.int_range(pl.len()), repeat=~pl.col("start").is_first_distinct())
     if not frame["repeat"].any():
         return frame.drop("order", "repeat"), clock.jump_findings(frame, table, meter, timezone)
     values = [name for name in NUMBERS if name in frame.columns]

@@ -11,18 +11,16 @@ from eisenergy.readings.model import Choice
 from eisenergy.sheets import UnreadableFile
 
 _GROUPED: Final = {",": r"^[+-]?[1-9]\d{0,2}(,\d{3})+$", ".": r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$"}
-_BLANK: Final = ["", "-", "--", "---", "n/a", "na", "null", "none", "nd", "n/d", "s/d"]
+_NOTHING: Final = ("", "-", "--", "---", "n/a", "na", "null", "none", "nd", "n/d", "s/d")
+_BLANK: Final = sorted({form for text in _NOTHING for form in (text, text.upper(), text.title())})
+_SAMPLE_ROWS: Final = 2000
 
 
 def clean(column: pl.Series) -> pl.Series:
     """Strip a text column; what stands for nothing (``-``, ``N/A``) becomes null."""
-    stripped = column.str.strip_chars(" \t\r\n\u00a0\u202f'")
-    return (
-        stripped.to_frame("x")
-        .select(pl.when(pl.col("x").str.to_lowercase().is_in(_BLANK)).then(None).otherwise(pl.col("x")))
-        .to_series()
-        .rename(column.name)
-    )
+    text = column.str.strip_chars(" \t\r\n\u00a0\u202f'")
+    blank = text.is_in(_BLANK)
+    return text.set(blank, None) if blank.any() else text
 
 
 def decimal_sign(columns: Sequence[pl.Series], separator: str | None, mapped: str | None, place: str) -> Choice:
@@ -34,6 +32,13 @@ def decimal_sign(columns: Sequence[pl.Series], separator: str | None, mapped: st
     :raises UnreadableFile: when every figure can be read in two ways and nothing decides
     """
     written = [column for column in columns if column.dtype == pl.String]
+    if any(len(column) > _SAMPLE_ROWS for column in written):  # a long file usually proves its sign at once
+        try:
+            choice = decimal_sign([column.head(_SAMPLE_ROWS) for column in written], separator, None, place)
+        except UnreadableFile:
+            choice = None
+        if choice is not None and "reading" in choice.why:
+            return choice
     text = (
         pl.concat([column.alias("x") for column in written]).drop_nulls() if written else pl.Series("x", [], pl.String)
     )
@@ -111,6 +116,4 @@ def parse(column: pl.Series, decimal: str) -> pl.Series:
         if decimal == ",":
             text = text.str.replace(",", ".", literal=True)
         figures = text.cast(pl.Float64, strict=False)
-    return (
-        figures.to_frame("x").select(pl.when(pl.col("x").is_finite()).then(pl.col("x"))).to_series().rename(column.name)
-    )
+    return figures if figures.is_finite().all() else figures.set(~figures.is_finite().fill_null(False), None)

@@ -38,6 +38,15 @@ _EXCEL_DAYS: Final = (20_000, 80_000)  # 1954 to 2119: what a number in a date c
 
 def split(text: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
     """Part stamps into date, time of day and offset from UTC; what is absent is null."""
+    different = text.drop_nulls().unique(maintain_order=True)
+    if len(different) <= len(text) // 4:  # a column of dates: each is parted once
+        parts = pl.DataFrame([different.alias("x"), *(part.alias(str(n)) for n, part in enumerate(_split(different)))])
+        whole = text.to_frame("x").join(parts, on="x", how="left", validate="m:1", maintain_order="left")
+        return whole["0"], whole["1"], whole["2"]
+    return _split(text)
+
+
+def _split(text: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
     groups = text.to_frame("x").select(
         pl.col("x").str.extract_groups(_COMBINED).struct.rename_fields(["date", "time", "offset"])
     )["x"]

@@ -162,7 +162,7 @@ def expected(rows: list[dict[str, Any]]) -> pl.DataFrame:
     return frame.select(pl.col(name).cast(READINGS[name]) for name in READINGS if name in frame.columns)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(dress=dresses(), seed=st.integers(0, 1000))
 def test_readings_do_not_depend_on_the_dress(dress: dict[str, Any], seed: int) -> None:
     rows = canonical(seed)
