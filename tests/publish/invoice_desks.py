@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import openpyxl
+import sample_desks
 
 from eisenergy.accounts import Sourced
 from eisenergy.billing.corrections import Correction
@@ -23,17 +21,6 @@ from eisenergy.period import Dated, Period
 from eisenergy.tariffs.model import BillingRules, RateKind, ScalarKind, Tariff
 from eisenergy.usage import EstimatedRange, Peak, SlotPrices, Usage, UsageCell
 
-
-def _neighbour(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"publish_{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-desks = _neighbour("sample_desks")
 RATES = {"VALLE": "0.098321", "RESTO": "0.109874", "PUNTA": "0.121456"}
 AMOUNTS = [
     "6,441.33",
@@ -49,14 +36,14 @@ AMOUNTS = [
     "12,989.48",
 ]
 """The workbook's B16:B26 as an invoice prints them."""
-MONTH = desks.MONTH
+MONTH = sample_desks.MONTH
 PERIOD = MONTH.period
 ZONE = "America/El_Salvador"
 
 
 @lru_cache(maxsize=1)
 def rows() -> tuple[tuple[Any, ...], ...]:
-    book = openpyxl.load_workbook(desks.WORKBOOK, data_only=True, read_only=True)
+    book = openpyxl.load_workbook(sample_desks.WORKBOOK, data_only=True, read_only=True)
     found = list(book["Nodo Ateos 5614086"].iter_rows(min_row=31, max_row=2910, max_col=17, values_only=True))
     book.close()
     return tuple(
@@ -176,7 +163,7 @@ def steel(
     contracted: str | None = "650",
 ) -> CustomerMonth:
     """The steel works' September 2021."""
-    base: CustomerMonth = desks.customer_month(locale=locale, kw=contracted)
+    base: CustomerMonth = sample_desks.customer_month(locale=locale, kw=contracted)
     contract = base.contract
     if name is not None:
         contract = dataclasses.replace(contract, customer=dataclasses.replace(contract.customer, name=name))

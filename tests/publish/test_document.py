@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 import re
 from datetime import date
 from decimal import Decimal
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
+import invoice_desks as desks
 import polars as pl
 import pytest
 
@@ -18,12 +17,6 @@ from eisenergy.publish.document import fence, invoice_bundle, invoice_document, 
 from eisenergy.publish.invoice_figures import axis
 from eisenergy.publish.texts import UnknownLocale
 from eisenergy.tariffs.model import BillingRules, DemandBasis, DeviationMode, LossBasis
-
-_spec = importlib.util.spec_from_file_location("invoice_desks_d", Path(__file__).with_name("invoice_desks.py"))
-assert _spec is not None
-assert _spec.loader is not None
-desks = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(desks)
 
 MINUS = "\N{MINUS SIGN}"
 NBSP = "\N{NO-BREAK SPACE}"

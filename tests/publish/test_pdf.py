@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 import re
 import shutil
@@ -9,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import invoice_desks as desks
 import nbformat
 import pypdf
 import pytest
@@ -18,12 +18,6 @@ from eisenergy.publish.document import InvoiceOutput, fence, invoice_document
 from eisenergy.publish.folders import REPORTS
 from eisenergy.publish.notebook_typst import markdown
 from eisenergy.publish.typst_pdf import PdfFailed, render, render_notebook
-
-_spec = importlib.util.spec_from_file_location("invoice_desks_p", Path(__file__).with_name("invoice_desks.py"))
-assert _spec is not None
-assert _spec.loader is not None
-desks = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(desks)
 
 TEMPLATES = REPORTS / "typst"
 
