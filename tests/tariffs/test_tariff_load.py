@@ -128,6 +128,9 @@ def test_the_version_changes_with_any_rate_date_or_rule_and_with_nothing_else(ed
     base = load.read_yaml(yaml(FULL)).version
     assert load.read_yaml(yaml(FULL.replace('"0.13"', '"0.130"').replace("by hand", "by law"))).version == base
     others = [("block_max", "period_max"), ("both", "shortfall"), ('"0.13"', '"0.14"'), ("[PUNTA, RESTO]", "[PUNTA]")]
+    others += [("loss_basis: energy", "demand_rate_block: PUNTA\n  loss_basis: energy"), ("loss_basis: energy", "")]
+    others += [("2021-07-01: null", "2021-07-02: null"), ("[PUNTA, RESTO]", "[RESTO, PUNTA, VALLE]")]
+    assert all(old in FULL for old, _ in others)
     assert base not in {load.read_yaml(yaml(FULL.replace(old, new))).version for old, new in others}
 
 
