@@ -138,12 +138,27 @@ def comma(wh: int) -> str:
     return f"{sign}{abs(wh) // 1000},{abs(wh) % 1000:03d}"
 
 
-def uncalculated(path: Path, masters: Path, cell: str = "C40") -> Path:
-    """The steel works' workbook with a formula for a reading, without the value it would have."""
-    book = openpyxl.load_workbook(masters / STEEL, data_only=True)
-    book.worksheets[0][cell] = "=D40/4"
+def analyst(path: Path, changes: dict[str, object], rows: int = 96) -> Path:
+    """A day or so in the analyst's shape, header in row 30, with some cells changed; a formula has no value beside it."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "Nodo Ateos 5614086"
+    sheet["A1"] = "EIS POWER - Procesamiento de descargas de medidores"
+    sheet["A3"], sheet["B3"] = "Medidor", "5614086"
+    for column, header in enumerate(("Date", "Time", "kWh", "kW", "Pronostico kWh"), start=1):
+        sheet.cell(30, column, header)
+    for row, start in enumerate(september(rows), start=31):
+        for column, value in enumerate((start.date(), start.time(), 2.5, 10.0, 2.6), start=1):
+            sheet.cell(row, column, value)
+    for place, value in changes.items():
+        sheet[place] = value
     book.save(path)
     return path
+
+
+def uncalculated(path: Path, cell: str = "C40") -> Path:
+    """The analyst's workbook with a formula for a reading, without the value it would have."""
+    return analyst(path, {cell: "=D40/4"})
 
 
 def edited(path: Path, original: Path, changes: dict[str, object]) -> Path:

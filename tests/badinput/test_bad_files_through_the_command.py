@@ -76,7 +76,7 @@ def taken(workspace: Path, command: Command, masters: Path, tmp_path_factory: py
     far = [*STARTS[:500], *(start.replace(year=2031) for start in STARTS[500:600]), *STARTS[600:]]
     bad.log(folder / "5741504.csv", far, meter="5741504")
     bad.table(folder / "5741506.csv", STARTS, lambda n: "-5.000" if n == 100 else "5.000")
-    bad.uncalculated(folder / "Nodo Ateos.xlsx", masters, "C40")
+    bad.uncalculated(folder / "Nodo Ateos.xlsx", "C40")
     # these two are readable, and wrong: the month's check parks their customers
     bad.log(folder / "5741503.csv", STARTS, lambda n: 5_000_000 + n % 7 * 100_000, meter="5741503")
     forward = [*STARTS[:500], *(start + timedelta(hours=5) for start in STARTS[500:-20])]

@@ -122,8 +122,9 @@ def test_two_meters_in_one_table(tmp_path: Path, masters: Path) -> None:
     says(refused(tmp_path / "5741444.csv"), "row 2883", "the stamps start again", "one meter per sheet or file")
 
 
-def test_two_meters_claimed_by_one_sheet(tmp_path: Path, masters: Path) -> None:
-    path = bad.edited(tmp_path / bad.STEEL, masters / bad.STEEL, {"B3": "5741444"})
+def test_two_meters_claimed_by_one_sheet(tmp_path: Path) -> None:
+    assert blocking(bad.analyst(tmp_path / bad.STEEL, {}), "5614086", 650) == {}
+    path = bad.analyst(tmp_path / bad.STEEL, {"B3": "5741444"})
     finding = blocking(path, "5614086", 650)["meter-disagrees"]
     says(finding.message, bad.STEEL, "sheet Nodo Ateos 5614086", "5614086", "5741444", "Correct the wrong one")
 
@@ -214,8 +215,8 @@ def test_a_thousand_times_too_small_is_noticed(good: Path) -> None:
     assert [one.code for one in found if one.severity is not Severity.INFO]
 
 
-def test_a_formula_that_was_never_calculated(tmp_path: Path, masters: Path) -> None:
-    path = bad.uncalculated(tmp_path / bad.STEEL, masters, "C40")
+def test_a_formula_that_was_never_calculated(tmp_path: Path) -> None:
+    path = bad.uncalculated(tmp_path / bad.STEEL, "C40")
     found = blocking(path, "5614086", 650)
     assert set(found) == {"formula-without-value"}
     says(
