@@ -54,6 +54,12 @@ def normalise(table: RawTable, *, client: str, timezone: str, mapping: Mapping |
     """
     setting = mapping or Mapping(name="")
     roles = columns.roles(table.headers, setting.columns)
+    if not columns.is_header(roles):
+        raise UnreadableFile(
+            f"{table.place}, row {table.header_row + 1}: only a mapping for other files knows these headers "
+            f"({', '.join(header for header in table.headers if header)}). Expected a date or timestamp column and an energy "
+            "column. Widen that mapping's match, or write one for this file."
+        )
     identity, findings = meters.identify(
         file=table.file,
         sheet=table.sheet,
