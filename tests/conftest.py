@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,23 @@ def require(program: str) -> None:
 def require_fixture() -> object:
     """The function :func:`require`; test files cannot import from here."""
     return require
+
+
+@pytest.fixture(scope="session")
+def tmp_path_factory(tmp_path_factory: pytest.TempPathFactory) -> pytest.TempPathFactory:
+    """Pytest's own, but root's folders may be entered: PostgreSQL runs as another account and would go elsewhere."""
+    if os.geteuid() == 0:
+        make = tmp_path_factory.mktemp
+
+        def mktemp(basename: str, numbered: bool = True) -> Path:
+            path = make(basename, numbered)
+            for part in (path, *path.parents):
+                if not part.stat().st_mode & stat.S_IXOTH:
+                    part.chmod(part.stat().st_mode | stat.S_IXOTH)
+            return path
+
+        tmp_path_factory.mktemp = mktemp  # type: ignore[method-assign]
+    return tmp_path_factory
 
 
 @pytest.fixture(scope="session")

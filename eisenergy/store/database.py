@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from eisenergy.accounts import Scope
 from eisenergy.config import BadSetting, Settings
 from eisenergy.store import server
-from eisenergy.store.migrate import NotMigrated, current, head, migrate
+from eisenergy.store.migrate import HEAD, NotMigrated, current, migrate
 from eisenergy.store.migrations.policies import APP
 
 OWNER: Final = "eisenergy_owner"
@@ -166,9 +166,9 @@ def _app_url(url: URL) -> str:
         if version < 160000:
             raise DatabaseUnusable(f"PostgreSQL {version // 10000} at {url.render_as_string()}: expected 16 or newer")
         if user == APP:
-            if current(connection) != head():
+            if current(connection) != HEAD:
                 raise NotMigrated(
-                    f"the database is at migration {current(connection)}, expected {head()}, and {APP} may not migrate. "
+                    f"the database is at migration {current(connection)}, expected {HEAD}, and {APP} may not migrate. "
                     "Run `eisenergy migrate` once with EISENERGY_DATABASE_URL of the database's owner."
                 )
             return url.render_as_string(hide_password=False)
@@ -195,7 +195,7 @@ def _app_url(url: URL) -> str:
 def _migrate_when_needed(owner: URL, app: URL) -> None:
     engine = create_engine(app, poolclass=NullPool)
     with engine.connect() as connection:
-        if current(connection) == head():
+        if current(connection) == HEAD:
             return
     migrate(create_engine(owner, poolclass=NullPool))
 

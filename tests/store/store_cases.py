@@ -9,12 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import polars as pl
-
 from eisenergy.accounts import Client, Contract, Customer, Meter, Scope, Site, Sourced
 from eisenergy.billing.model import Bill, BillLine, Indicators, LineCode
 from eisenergy.config import Settings
-from eisenergy.frames import READINGS
 from eisenergy.period import BillingMonth, Dated
 from eisenergy.store.books import Draft
 from eisenergy.tariffs.model import RateKind, ScalarKind, Tariff
@@ -122,28 +119,6 @@ def make_draft(contract: Contract, month: BillingMonth = SEPTEMBER, total: str =
         rules={"ftpms_blocks": ["PUNTA"]},
     )
     return Draft(bill=bill, input_hash=f"{contract.number} {month} {total}")
-
-
-def readings(
-    meter: str, values: dict[int, float | None], *, source: str = "a" * 64, client: str = "EIS", start: datetime = START
-) -> pl.DataFrame:
-    """One row per (number of the quarter hour, kWh)."""
-    rows = {
-        "client": [client] * len(values),
-        "meter": [meter] * len(values),
-        "start": [start + slot * QUARTER for slot in values],
-        "kwh_import": list(values.values()),
-        "quality": ["measured"] * len(values),
-        "source": [source] * len(values),
-        "source_row": list(range(1, len(values) + 1)),
-    }
-    known = {name: dtype for name, dtype in READINGS.items() if name in rows}
-    missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in READINGS.items() if name not in rows]
-    return pl.DataFrame(rows, schema=known).with_columns(missing).select(list(READINGS))
-
-
-def kwh(frame: pl.DataFrame) -> list[float | None]:
-    return frame["kwh_import"].to_list()
 
 
 def start_child(script: str, settings: Settings, *arguments: str) -> subprocess.Popen[str]:

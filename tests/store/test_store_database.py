@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from store_cases import AT, EIS, OTHER, SEPTEMBER, finish, make_client, make_contract, make_draft, start_child
@@ -16,7 +17,7 @@ from eisenergy.accounts import Role, Scope
 from eisenergy.config import BadSetting, Settings
 from eisenergy.store import books, masters, server, tables
 from eisenergy.store.database import Database, DatabaseUnusable
-from eisenergy.store.migrate import NotMigrated, head
+from eisenergy.store.migrate import HEAD, NotMigrated, config
 
 
 @contextmanager
@@ -77,6 +78,10 @@ def test_every_table_forces_row_level_security_and_every_key_names_the_client(da
     assert len(keys) >= len(names)
     for table, index, columns in keys:
         assert "client" in columns or table == "eisenergy.alembic_version", index
+
+
+def test_the_newest_migration_is_the_one_that_is_named() -> None:
+    assert ScriptDirectory.from_config(config()).get_heads() == [HEAD]
 
 
 def test_migrations_make_exactly_the_tables_of_the_code(settings: Settings) -> None:
@@ -209,7 +214,7 @@ def test_addresses_that_cannot_work_say_so(settings: Settings, postgres: server.
     with pytest.raises(DatabaseUnusable, match="cannot be reached") as caught:
         Database.open(replace(settings, database_url="postgresql://me:secret@127.0.0.1:1/c"))
     assert "secret" not in str(caught.value)
-    with pytest.raises(NotMigrated, match=f"at migration None, expected {head()}"):
+    with pytest.raises(NotMigrated, match=f"at migration None, expected {HEAD}"):
         Database.open(replace(settings, database_url=postgres.url("eisenergy_app", "postgres")))
 
 
@@ -221,4 +226,4 @@ def test_a_newer_database_is_left_alone(settings: Settings) -> None:
             Database.open(settings)
     finally:
         with raw(str(settings.database_url)) as connection:
-            connection.execute(text("UPDATE eisenergy.alembic_version SET version_num = :head"), {"head": head()})
+            connection.execute(text("UPDATE eisenergy.alembic_version SET version_num = :head"), {"head": HEAD})

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from store_cases import EIS, OTHER, QUARTER, START, finish, kwh, make_client, make_contract, readings, start_child
+from store_cases import EIS, OTHER, QUARTER, START, finish, make_client, make_contract, start_child
+from store_readings import kwh, readings
 
 from eisenergy.accounts import OutOfScope, Role, Scope
 from eisenergy.config import BadSetting, Settings
@@ -190,7 +191,8 @@ def test_a_customer_reads_its_own_meters_in_its_own_time(lake: Lake, database: D
 
 WRITER = """
 import sys
-from store_cases import *
+from store_cases import EIS
+from store_readings import readings
 from eisenergy.store.lake import Lake
 lake = Lake(sys.argv[1], lambda scope: ())
 mine = float(sys.argv[2])
