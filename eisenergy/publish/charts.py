@@ -137,7 +137,7 @@ def history_columns(history: Iterable[MonthTotals], blocks: list[str], words: Wo
             ),
             y=alt.Y("kwh:Q", title=words("axis.energy"), stack="zero"),
             color=alt.Color("block:N", scale=style.block_scale(blocks, labels), sort=labels),
-            opacity=alt.condition("datum.issued", alt.value(1), alt.value(0.45)),
+            opacity=alt.condition("datum.issued", alt.value(1), alt.value(0.5)),
             order=alt.Order("order:Q"),
             tooltip=tips(("month:N", words("axis.month")), ("block:N", words("block")), ("kwh:Q", "kWh")),
         )

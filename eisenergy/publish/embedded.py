@@ -6,12 +6,15 @@ import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from eisenergy.publish import typst_pdf
 from eisenergy.publish.captions import Words
 from eisenergy.publish.folders import TEMPLATES
 from eisenergy.publish.navigation import Link, Site, front_matter, read_notebook
+
+
+_STYLE: Final = re.compile(r"<style>.*?</style>", re.DOTALL)
 
 
 class NotRendered(RuntimeError):
@@ -57,7 +60,9 @@ def page(executed: Path, *, site: Site, links: Iterable[Link], here: str, locale
                 }
             },
         )
-    return re.sub(r"\n\s*\n+", "\n", str(html))
+    # The invoice brings its style for readers who see it alone; a page loads it as a file, so that a page's policy may
+    # forbid inline styles.
+    return re.sub(r"\n\s*\n+", "\n", _STYLE.sub("", str(html)))
 
 
 def document(executed: Path, out: Path) -> Path:

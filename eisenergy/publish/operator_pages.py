@@ -100,7 +100,7 @@ def _bars(
             "customer:N",
             sort=[_label(row) for row, _ in ordered],
             title=None,
-            axis=alt.Axis(domain=False, ticks=False, labelLimit=190),
+            axis=alt.Axis(domain=False, ticks=False, labelLimit=280),
         ),
         x=alt.X("value:Q", title=None, axis=None, scale=alt.Scale(domain=[0, end], nice=False)),
         tooltip=[
@@ -177,7 +177,7 @@ def health(desk: ClientMonth) -> Figure:
         alt.Chart(style.inline(values))
         .mark_bar(height=18)
         .encode(
-            y=alt.Y("customer:N", title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=190)),
+            y=alt.Y("customer:N", title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=280)),
             x=alt.X(
                 "slots:Q",
                 title=words("axis.slots"),
@@ -237,6 +237,7 @@ def customers(desk: ClientMonth) -> Panel:
         body=f'<table class="stacked"><thead><tr>{heading}</tr></thead><tbody>{lines}</tbody></table>',
         data=Data(columns=columns, rows=rows),
         plain="; ".join(f"{row[0]} {row[1]} {row[5]}" for row in rows),
+        numeric=frozenset({3, 4, 5}),
     )
 
 

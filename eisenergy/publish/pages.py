@@ -166,6 +166,7 @@ def invoice_list(desk: CustomerMonth) -> Panel:
         body=body,
         data=Data(columns=columns, rows=rows),
         plain="; ".join(f"{row[0]} {row[1]} {row[5]}" for row in rows) or words("no_invoices"),
+        numeric=frozenset({4, 5}),
     )
 
 

@@ -30,6 +30,7 @@ class Panel:
     :param data: the same as a table, for documents
     :param plain: the same as a line
     :param span: columns the card takes of a page's twelve
+    :param numeric: columns of ``data`` that are set flush right in print
     :param printed: the card in Typst, where a table of ``data`` is not what a document should show
     """
 
@@ -39,6 +40,7 @@ class Panel:
     data: Data
     plain: str
     span: int = 12
+    numeric: frozenset[int] = frozenset()
     printed: str | None = None
 
     def html(self) -> str:
@@ -50,10 +52,14 @@ class Panel:
         """Return the table in Typst, with a heading above it. Texts are passed as strings, so they need no escaping."""
         if self.printed is not None:
             return self.printed
+        if not self.data.rows:
+            return ""
         cells = ", ".join(typst_json(cell) for row in self.data.rows for cell in row)
         header = ", ".join(f"strong({typst_json(column)})" for column in self.data.columns)
-        columns = ", ".join(["1fr", *["auto"] * (len(self.data.columns) - 1)])
-        align = ", ".join(["left", *["right"] * (len(self.data.columns) - 1)])
+        texts = [max(len(row[n]) for row in self.data.rows) for n in range(len(self.data.columns))]
+        widest = texts.index(max(texts))
+        columns = ", ".join("1fr" if n == widest else "auto" for n in range(len(texts)))
+        align = ", ".join("right" if n in self.numeric else "left" for n in range(len(texts)))
         heading = f"#heading(level: 2, {typst_json(self.title)})\n" if self.title else ""
         return (
             f"{heading}#table(columns: ({columns},), align: ({align},), stroke: (x, y) => (bottom: 0.5pt + "
@@ -168,4 +174,5 @@ def table(
         else f'<p class="note">{html.escape(nothing)}</p>',
         data=Data(columns=columns, rows=tuple(rows)) if rows else Data(columns=(title,), rows=((nothing,),)),
         plain="; ".join(" ".join(row) for row in rows) or nothing,
+        numeric=frozenset(range(numeric_from, len(columns))) if rows else frozenset(),
     )

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 
+from eisenergy.publish import invoice_html
 from eisenergy.publish.folders import ASSETS, FONTS, REPORTS
 from eisenergy.publish.navigation import Link, Site, front_matter
 
@@ -108,6 +109,9 @@ def copy_assets(target: Path) -> None:
             if file.suffix in (".css", ".js", ".otf", ".txt", ".md"):
                 (folder / file.name).unlink(missing_ok=True)
                 shutil.copyfile(file, folder / file.name)
+    invoice = target / "page" / "invoice.css"
+    invoice.unlink(missing_ok=True)
+    invoice.write_text(invoice_html.style(), encoding="utf-8")
 
 
 def render(project: Path, *, timeout: float) -> Path:

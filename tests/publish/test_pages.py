@@ -91,6 +91,7 @@ def test_pages_load_nothing_from_elsewhere_and_run_nothing_inline(outlines: dict
         for address in outline.loads:
             assert not re.match(r"(?:[a-z]+:)?//|data:", address), f"{name} loads {address}"
         assert outline.inline_scripts == 0
+        assert "<style" not in text
         assert not outline.handlers
         assert not re.search(r"@import|url\(\s*['\"]?http", text)
 
