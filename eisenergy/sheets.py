@@ -11,6 +11,7 @@ import unicodedata
 import warnings
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -171,6 +172,20 @@ def _protected(name: str) -> str:
     )
 
 
+@contextmanager
+def _calamine(what: str) -> Iterator[None]:
+    """Turn whatever calamine says of a broken workbook into an error a person can read."""
+    try:
+        yield
+    except BaseException as error:
+        # A panic of the Rust library is no Exception: some cut .xls files make calamine slice beyond their end.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        if "password" in str(error).lower() or "encrypt" in str(error).lower():
+            raise UnreadableFile(_protected(what)) from error
+        raise UnreadableFile(_damaged(what, _first_line(error))) from error
+
+
 class Workbook:
     """A workbook opened for its values.
 
@@ -192,12 +207,8 @@ class Workbook:
         self.path = path
         self.file = path.name
         self.kind = kind
-        try:
+        with _calamine(path.name):
             self._reader = fastexcel.read_excel(str(path))
-        except Exception as error:
-            if "password" in str(error).lower() or "encrypt" in str(error).lower():
-                raise UnreadableFile(_protected(path.name)) from error
-            raise UnreadableFile(_damaged(path.name, _first_line(error))) from error
 
     @property
     def names(self) -> list[str]:
@@ -211,11 +222,9 @@ class Workbook:
         :param rows: load only so many rows
         :returns: the frame, and how many empty columns lie left of its first one
         """
-        try:
+        with _calamine(f"{self.file}, sheet {name},"):
             sheet = self._reader.load_sheet(name, header_row=None, skip_rows=0, n_rows=rows, dtypes=dtypes)
             frame = sheet.to_polars()
-        except Exception as error:
-            raise UnreadableFile(_damaged(f"{self.file}, sheet {name},", _first_line(error))) from error
         columns = sheet.available_columns()
         return frame, (columns[0].absolute_index if columns else 0)
 
@@ -325,7 +334,7 @@ def _typed(shown: str, number: float | None, truth: bool | None, is_moment: bool
     return shown
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
 
 
