@@ -13,7 +13,6 @@ from eisenergy.publish.captions import Words
 from eisenergy.publish.folders import TEMPLATES
 from eisenergy.publish.navigation import Link, Site, front_matter, read_notebook
 
-
 _STYLE: Final = re.compile(r"<style>.*?</style>", re.DOTALL)
 
 

@@ -31,7 +31,11 @@ def execute(name: str, shown: Any, out: Path) -> Path:
             if isinstance(last, ast.Expr):
                 value = eval(compile(ast.Expression(last.value), name, "eval"), space)
                 if hasattr(value, "_repr_mimebundle_"):
-                    cell.outputs = [nbformat.v4.new_output("display_data", data=value._repr_mimebundle_())]
+                    cell.outputs = [
+                        nbformat.v4.new_output(
+                            "execute_result", data=value._repr_mimebundle_(), execution_count=number + 1
+                        )
+                    ]
     out.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, out)
     return out
