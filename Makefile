@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MONTH ?= 2021-09
-export EISENERGY_HOME ?= data
+export EISENERGY_HOME ?= $(CURDIR)/data
 
 .PHONY: help demo test test-long bench serve lab lint lock clean
 

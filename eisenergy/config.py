@@ -40,7 +40,7 @@ class BadSetting(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment says, checked. Relative folders count from the project's root.
+    """What the environment says, checked.
 
     :param root: the project: ``notebooks/``, ``reports/`` and ``_quarto.yml`` lie in it
     :param home: the workspace
@@ -62,7 +62,7 @@ class Settings:
     def load(
         cls, environ: Mapping[str, str] | None = None, *, home: Path | None = None, client: str | None = None
     ) -> Settings:
-        """Read the settings.
+        """Read the settings. What is given counts from the working directory, what is not given from the project's root.
 
         :param environ: defaults to the process's environment
         :param home: overrides ``EISENERGY_HOME``
@@ -87,12 +87,17 @@ class Settings:
         if renderer not in ("auto", "embedded", "quarto"):
             raise BadSetting(f"{PREFIX}RENDERER={renderer!r}: expected auto, embedded or quarto")
         root = project_root(Path.cwd())
-        workspace = root / (home or Path(text("HOME", "data")))
+
+        def folder(name: str, default: str) -> Path:
+            given = env.get(PREFIX + name)
+            return Path(given).absolute() if given else root / default
+
+        workspace = folder("HOME", "data") if home is None else home.absolute()
         return cls(
             root=root,
             home=workspace,
-            params=root / text("PARAMS", "params"),
-            samples=root / text("SAMPLES", "data/samples"),
+            params=folder("PARAMS", "params"),
+            samples=folder("SAMPLES", "data/samples"),
             database_url=env.get(PREFIX + "DATABASE_URL") or None,
             lake=text("LAKE", str(workspace / "lake")),
             client=client or text("CLIENT", "EIS"),

@@ -67,7 +67,7 @@ def test_a_notebooks_folder_finds_the_projects_workspace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "notebooks")
     settings = Settings.load({"EISENERGY_SAMPLES": "there"})
     assert (settings.root, settings.home) == (tmp_path, tmp_path / "data")
-    assert settings.samples == tmp_path / "there"
+    assert settings.samples == tmp_path / "notebooks" / "there"
 
 
 def test_without_a_database_none_is_passed_on():
