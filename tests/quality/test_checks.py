@@ -165,7 +165,7 @@ def test_stuck_values_are_a_warning_from_six_hours_on() -> None:
         found = findings(rows)
         assert list(found) == expected
     assert found["stuck-values"].data["longest"] == 24
-    rows = without(change(sound(), range(300, 324), kwh_import=lambda _: 6.0), "kw", "register_kwh")
+    rows = without(change(sound(), range(300, 330), kwh_import=lambda _: 6.0), "kw", "register_kwh")
     del rows[310]  # a gap ends a stretch
     assert list(findings(rows)) == ["missing-slots"]
 

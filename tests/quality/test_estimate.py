@@ -117,6 +117,14 @@ def test_filling_twice_gives_the_same(log: pl.DataFrame) -> None:
     assert twice.ranges == once.ranges
 
 
+def test_earlier_estimates_are_made_anew_from_what_is_known_now() -> None:
+    gap = local(2021, 9, 15, 10)
+    once = fill_september(rows_of(month(1.0, without={gap}))).frame
+    corrected = once.with_columns(kwh_import=pl.when(pl.col("quality") == "measured").then(2.0).otherwise("kwh_import"))
+    again = fill_september(corrected).frame
+    assert again.filter(pl.col("start") == gap)["kwh_import"].item() == 2.0
+
+
 def month(kwh: object = 1.0, *, without: set[datetime] = frozenset(), **columns: object) -> dict:  # type: ignore[assignment]
     """September 2021 with the same energy in every interval, or ``kwh(local start)``."""
     first, _ = SEPTEMBER.utc(ZONE)
