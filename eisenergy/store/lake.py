@@ -14,7 +14,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -134,6 +134,9 @@ class Lake:
     def append(self, scope: Scope, frame: pl.DataFrame) -> Commit:
         """Load readings in one write: all of them or none.
 
+        A file is written once: rows whose ``source`` is in the table already are left out, so that a load repeated after a
+        kill changes nothing, even where a later file corrected its readings.
+
         :param frame: the columns of ``frames.READINGS``; of rows with one key the later counts as loaded later
         :returns: what changed; a load that changes nothing makes no version
         :raises OutOfScope: for rows of another client, of a meter outside the scope, or a role that only reads
@@ -153,7 +156,9 @@ class Lake:
             table = self._made()
             ordinal = table.transaction_version(application) or 0
             state = _newest(self._rows(table, scope, meters, first, last, closed=True))
-            fresh, commit = _differences(state, rows, ordinal, table.version())
+            known = self._known(table, scope, rows["source"].unique().to_list(), first, last)
+            fresh, commit = _differences(state, rows.filter(~pl.col("source").is_in(known)), ordinal, table.version())
+            commit = replace(commit, unchanged=rows.height - fresh.height)
             if fresh.is_empty():
                 return commit
             newest = int(fresh["loaded"].to_numpy().max())
@@ -188,6 +193,15 @@ class Lake:
             return False
         found = self._scan(table, scope).filter(pl.col("source") == sha256)
         return not found.select("source").head(1).collect().is_empty()
+
+    def _known(
+        self, table: DeltaTable, scope: Scope, sources: Collection[str], start: datetime, end: datetime
+    ) -> list[str]:
+        """Those of some files whose readings of these months were written before."""
+        rows = self._scan(table, scope, f"{start:%Y-%m}", f"{end:%Y-%m}").filter(
+            pl.col("source").is_in(sorted(sources))
+        )
+        return rows.select("source").unique().collect()["source"].to_list()
 
     def compact(self, scope: Scope) -> int:
         """Put a client's many small files together; no row and no earlier version is lost.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import uuid4
 
 import polars as pl
 from store_cases import QUARTER, START
@@ -11,9 +12,10 @@ from eisenergy.frames import READINGS
 
 
 def readings(
-    meter: str, values: dict[int, float | None], *, source: str = "a" * 64, client: str = "EIS", start: datetime = START
+    meter: str, values: dict[int, float | None], *, source: str = "", client: str = "EIS", start: datetime = START
 ) -> pl.DataFrame:
-    """One row per (number of the quarter hour, kWh)."""
+    """One row per (number of the quarter hour, kWh); from a file of its own unless one is named."""
+    source = source or uuid4().hex * 2
     rows = {
         "client": [client] * len(values),
         "meter": [meter] * len(values),

@@ -61,9 +61,22 @@ def test_the_same_file_twice_makes_no_version(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == files
 
 
+def test_a_file_that_was_corrected_since_is_not_written_again(tmp_path: Path) -> None:
+    lake = unlimited(tmp_path / "lake")
+    first, correction = readings("M1", {0: 1.0, 1: 2.0}, source=A), readings("M1", {1: 3.0}, source=B)
+    lake.append(EIS, first)
+    lake.append(EIS, correction)
+    for load in (first, correction, pl.concat([first, correction]), pl.concat([correction, first])):
+        assert lake.append(EIS, load) == Commit(version=2, added=0, superseded=0, unchanged=load.height)
+    assert kwh(read(lake, "M1")) == [1.0, 3.0]
+    third = lake.append(EIS, pl.concat([first, readings("M1", {0: 7.0})]))
+    assert (third.superseded, third.unchanged) == (1, 2)
+    assert kwh(read(lake, "M1")) == [7.0, 3.0]
+
+
 def test_a_correction_supersedes_and_the_earlier_state_stays(tmp_path: Path) -> None:
     lake = unlimited(tmp_path / "lake")
-    lake.append(EIS, readings("M1", {0: 1.0, 1: 2.0, 2: None}))
+    lake.append(EIS, readings("M1", {0: 1.0, 1: 2.0, 2: None}, source=A))
     second = lake.append(EIS, readings("M1", {1: 7.0, 2: 3.0, 0: 1.0, 3: 4.0}, source=B))
     assert second == Commit(version=2, added=1, superseded=2, unchanged=1)
     assert kwh(read(lake, "M1")) == [1.0, 7.0, 3.0, 4.0]
@@ -220,7 +233,7 @@ def test_another_layout_of_the_same_columns_is_the_same_reading(tmp_path: Path) 
     frame = readings("M1", {0: 1.0})
     lake.append(EIS, frame)
     assert lake.append(EIS, frame.select(sorted(frame.columns))).unchanged == 1
-    kept = frame.with_columns(extra=pl.lit('{"alarma": "1"}'))
+    kept = frame.with_columns(extra=pl.lit('{"alarma": "1"}'), source=pl.lit(B))
     assert lake.append(EIS, kept).superseded == 1  # what a file says beside the reading is kept
 
 
