@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -33,11 +33,11 @@ def tables(path: Path, mappings: Sequence[Mapping] = ()) -> list[RawTable]:
     lines = _first_lines(text, _SAMPLE_LINES)
     hint = next((one.separator for one in named if one.separator), None)
     aliases = {header: name for one in mappings for header, name in one.columns.items()}
-    separator, header_row, rows = _layout(lines, hint, aliases, path.name)
-    width = max(len(row) for row in rows[header_row:])
-    body = _body(text, separator, header_row + 1, width, path.name)
-    headers = [header.strip() or None for header in rows[header_row]]
-    frame, numbers = _numbered(body, text, separator, header_row + 1)
+    separator, lines_above, rows, header = _layout(lines, hint, aliases, path.name)
+    width = max(len(row) for row in rows[header:])
+    body = _body(text, separator, lines_above + 1, width, path.name)
+    headers = [cell.strip() or None for cell in rows[header]]
+    frame, numbers = _numbered(body, text, separator, lines_above + 1, path.name)
     _refuse_longer(frame, numbers, len(headers), separator, path.name)
 
     def as_text(column: int) -> pl.Series:
@@ -47,11 +47,11 @@ def tables(path: Path, mappings: Sequence[Mapping] = ()) -> list[RawTable]:
         RawTable(
             file=path.name,
             sheet=None,
-            header_row=header_row,
+            header_row=lines_above,
             headers=tuple(headers + [None] * (width - len(headers))),
             frame=frame,
             rows=numbers,
-            above=[list(row) for row in rows[:header_row]],
+            above=[list(row) for row in rows[:header]],
             text=as_text,
             hidden=lambda _: [],
             encoding=encoding,
@@ -80,28 +80,50 @@ def encoding_of(data: bytes) -> str:
 
 def _decoded(data: bytes, encoding: str, name: str) -> str:
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
     except (UnicodeDecodeError, LookupError) as error:
         raise UnreadableFile(
-            f"{name} is not text in {encoding}: {error}. Expected the encoding that the mapping names; correct it there."
+            f"{name} is not text in {encoding}: {error}. Expected text in the encoding that its first bytes, or its mapping, "
+            "name. Download the file again, or correct the mapping."
+        ) from error
+    # Python's csv refuses a lone carriage return, and Polars takes it for a letter: all three line ends become one.
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _parted(text: str, separator: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Part a text into rows of fields, each with the line it ends in."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise UnreadableFile(
+            f"{name}, row {reader.line_num}: its fields cannot be parted ({error}). Expected a table with separators; an "
+            "opening quote may lack its closing one. Export it again."
         ) from error
 
 
 def _first_lines(text: str, count: int) -> list[str]:
-    return text[: 400 * count].splitlines()[:count]
+    return text[: 400 * count].removesuffix("\n").split("\n")[:count]
 
 
-def _layout(lines: list[str], hint: str | None, aliases: dict[str, str], name: str) -> tuple[str, int, list[list[str]]]:
-    """Find separator and header row: the separator under which a row becomes a header of readings with most columns."""
-    best: tuple[int, str, int, list[list[str]]] | None = None
+def _layout(
+    lines: list[str], hint: str | None, aliases: dict[str, str], name: str
+) -> tuple[str, int, list[list[str]], int]:
+    """Find separator and header: the separator under which a row becomes a header of readings with most columns.
+
+    :returns: the separator, the lines above the header's last one, the rows, and which of them is the header
+    """
+    best: tuple[int, str, int, list[list[str]], int] | None = None
     for separator in (hint,) if hint else _SEPARATORS:
-        rows = list(csv.reader(lines, delimiter=separator))
+        parted = list(_parted("\n".join(lines), separator, name))
+        rows = [row for _, row in parted]
         header = columns.find_header(rows, aliases)
-        if header is None or len(rows) != len(lines):
+        if header is None:
             continue
         known = sum(role is not None for role in columns.roles(rows[header], aliases))
         if best is None or known > best[0]:
-            best = (known, separator, header, rows)
+            best = (known, separator, parted[header][0] - 1, rows, header)
     if best is None:
         shown = next((line for line in lines if line.strip()), "")[:120]
         raise UnreadableFile(
@@ -125,10 +147,10 @@ def _body(text: str, separator: str, skip: int, width: int, name: str) -> pl.Dat
     except pl.exceptions.NoDataError:
         return pl.DataFrame(schema={str(index): pl.String for index in range(width)})
     except pl.exceptions.PolarsError as error:
-        reader = csv.reader(io.StringIO(text), delimiter=separator)
-        for row in reader:
-            if reader.line_num > skip and len(row) > width:
-                raise UnreadableFile(_longer(name, reader.line_num, separator.join(row), width)) from error
+        _refuse_long_rows(text, separator, skip, name)
+        for line, row in _parted(text, separator, name):
+            if line > skip and len(row) > width:
+                raise UnreadableFile(_longer(name, line, separator.join(row), width)) from error
         raise UnreadableFile(f"{name}: its table cannot be parted into columns: {error}. Export it again.") from error
 
 
@@ -151,17 +173,25 @@ def _longer(name: str, row: int, shown: str, width: int) -> str:
     )
 
 
-def _numbered(body: pl.DataFrame, text: str, separator: str, skip: int) -> tuple[pl.DataFrame, pl.Series]:
-    """Number the rows as an editor does, and drop those that hold nothing."""
-    numbers = pl.Series("row", range(skip + 1, skip + 1 + body.height), dtype=pl.Int32)
+def _refuse_long_rows(text: str, separator: str, skip: int, name: str) -> None:
+    last = skip
+    for line, row in _parted(text, separator, name):
+        if line > skip and line - last > 1:
+            raise UnreadableFile(
+                f"{name}, row {last + 1}: a quote opens there and is not closed before row {line} "
+                f"({separator.join(row)[:60]!r}). Expected one line per reading. Remove the quote, and load the file again."
+            )
+        last = max(line, skip)
+
+
+def _numbered(body: pl.DataFrame, text: str, separator: str, skip: int, name: str) -> tuple[pl.DataFrame, pl.Series]:
+    """Number the rows as an editor does, and drop those that hold nothing.
+
+    :raises UnreadableFile: for a row of several lines: a quote that is never closed would swallow readings
+    """
     if '"' in text and text.count("\n") + (not text.endswith("\n")) != skip + body.height:
-        reader = csv.reader(io.StringIO(text), delimiter=separator)
-        last, starts = 0, []
-        for _ in reader:
-            starts.append(last + 1)
-            last = reader.line_num
-        if len(starts) - skip == body.height:
-            numbers = pl.Series("row", starts[skip:], dtype=pl.Int32)
+        _refuse_long_rows(text, separator, skip, name)
+    numbers = pl.Series("row", range(skip + 1, skip + 1 + body.height), dtype=pl.Int32)
     filled = (
         body.select(pl.any_horizontal(pl.all().is_not_null()).alias("x"))["x"]
         if body.height

@@ -369,3 +369,20 @@ def test_preview_never_refuses_what_can_be_opened(files: Any, day: list[str]) ->
     nothing = preview(files.text(["a;b", "1;2"]))
     assert nothing.rows.is_empty()
     assert "no header row found" in nothing.findings[0].message
+
+
+def test_a_quote_that_is_never_closed(files: Any, day: list[str]) -> None:
+    rows = [f"{row};OK" for row in day]
+    rows[10] = rows[10].replace("OK", '"OK')
+    message = refused(files.text(["Fecha;Hora;kWh;Estado", *rows]))
+    assert "row 12: a quote opens there" in message
+    rows[20] = rows[20].replace("OK", 'OK"')
+    message = refused(files.text(["Fecha;Hora;kWh;Estado", *rows]))
+    assert "row 12: a quote opens there and is not closed before row 22" in message
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends(files: Any, day: list[str], end: str) -> None:
+    result = read(files.text(HEAD + day, end=end), client="EIS")
+    assert result.frame["kwh_import"].sum() == 4608.0
+    assert result.frame["source_row"].to_list() == list(range(2, 98))
