@@ -5,10 +5,14 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from eisenergy.publish import theme
 from eisenergy.publish.document import typst_json
 from eisenergy.publish.figure import Data
+
+WHOLE: Final = 16
+"""A cell up to this long, a contract's number for example, is not broken into lines."""
 
 _COLOURS = {
     "ink": theme.INK,
@@ -153,14 +157,16 @@ def table(
     :param numeric_from: columns from this one are set flush right
     """
 
-    def kind(n: int) -> str:
-        return " class=n" if n >= numeric_from else ""
+    def kind(n: int, cell: str = "") -> str:
+        if n >= numeric_from:
+            return " class=n"
+        return " class=whole" if 0 < len(cell) <= WHOLE else ""
 
     heading = "".join(f"<th{kind(n)}>{html.escape(text)}</th>" for n, text in enumerate(columns))
     lines = "".join(
         "<tr>"
         + "".join(
-            f'<td data-label="{html.escape(column)}"{kind(n)}>{html.escape(cell)}</td>'
+            f'<td data-label="{html.escape(column)}"{kind(n, cell)}>{html.escape(cell)}</td>'
             for n, (column, cell) in enumerate(zip(columns, row, strict=True))
         )
         + "</tr>"
