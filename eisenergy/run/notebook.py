@@ -111,6 +111,7 @@ def execute(job: Job) -> RunRecord:
                 kernel_manager_class=_manager_class(),
                 config=_config(Path(folder)),
             )
+            _forget_paths(partial, job)
             os.replace(partial, job.output)
         except PapermillExecutionError as failure:
             error = f"{job.notebook.name}, cell {failure.cell_index}: {failure.ename}: {failure.evalue}. {_alone(job)}"
@@ -119,6 +120,15 @@ def execute(job: Job) -> RunRecord:
         finally:
             partial.unlink(missing_ok=True)
     return RunRecord(job=job, error=error, seconds=time.monotonic() - started)
+
+
+def _forget_paths(executed: Path, job: Job) -> None:
+    """Papermill notes where it read and wrote; in a document for a customer that is this machine's business only."""
+    import nbformat
+
+    book = nbformat.read(executed, as_version=4)
+    book.metadata["papermill"] |= {"input_path": job.notebook.name, "output_path": job.output.name}
+    nbformat.write(book, executed)
 
 
 def _alone(job: Job) -> str:
