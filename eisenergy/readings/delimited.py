@@ -151,6 +151,12 @@ def _body(text: str, separator: str, skip: int, width: int, name: str) -> pl.Dat
         for line, row in _parted(text, separator, name):
             if line > skip and len(row) > width:
                 raise UnreadableFile(_longer(name, line, separator.join(row), width)) from error
+        odd = next((n for n, line in enumerate(text.split("\n"), start=1) if line.count('"') % 2), None)
+        if odd is not None:
+            raise UnreadableFile(
+                f"{name}, row {odd}: found a quote without its pair, so that its fields cannot be told apart. Expected quotes in "
+                "pairs around a field. Remove the quote, and load the file again."
+            ) from error
         raise UnreadableFile(f"{name}: its table cannot be parted into columns: {error}. Export it again.") from error
 
 

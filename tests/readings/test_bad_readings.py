@@ -386,3 +386,8 @@ def test_line_ends(files: Any, day: list[str], end: str) -> None:
     result = read(files.text(HEAD + day, end=end), client="EIS")
     assert result.frame["kwh_import"].sum() == 4608.0
     assert result.frame["source_row"].to_list() == list(range(2, 98))
+
+
+def test_a_quote_inside_a_field(files: Any, day: list[str]) -> None:
+    rows = [*day[:10], day[10].replace(":", '":'), *day[11:]]
+    assert "row 12: found a quote without its pair" in refused(files.text(HEAD + rows))
