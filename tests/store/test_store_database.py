@@ -118,6 +118,8 @@ def test_a_session_leaves_no_scope_behind(database: Database) -> None:
         assert connection.execute(text("SELECT count(*) FROM eisenergy.invoices")).scalar() == 2
     for _ in range(5):
         with engine.begin() as connection:
+            for name in ("client", "role", "customers"):
+                assert not connection.execute(text(f"SELECT current_setting('eisenergy.{name}', true)")).scalar()
             assert connection.execute(text("SELECT count(*) FROM eisenergy.invoices")).scalar() == 0
 
 
