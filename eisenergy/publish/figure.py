@@ -90,7 +90,7 @@ class Figure:
         notes = "".join(f'<p class="note">{html.escape(note)}</p>' for note in self.notes)
         return (
             f'<figure class="chart span-{self.span}" id="{self.name}" data-vega="{self.name}">'
-            f"<figcaption><strong>{html.escape(self.title)}</strong><span>{html.escape(self.summary)}</span></figcaption>"
+            f"<figcaption><strong>{html.escape(self.title)}</strong><br><span>{html.escape(self.summary)}</span></figcaption>"
             f'<div class="drawing" role="img" aria-label="{label}">{self._page_drawing()}</div>'
             f'<script type="application/json" class="vega-lite">{spec}</script>{notes}'
             f'<details><summary>{html.escape(self.data_label)}</summary><div class="scroll">{self.data.html()}</div>'

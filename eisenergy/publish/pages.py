@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from eisenergy.analytics.savings import Saving
 from eisenergy.desk import CustomerMonth
+from eisenergy.money import total
 from eisenergy.publish import texts
 from eisenergy.publish.captions import Words, money, number
 from eisenergy.publish.charts import energy_change, signed
@@ -47,7 +48,7 @@ def key_figures(desk: CustomerMonth) -> Panel:
             unit=bill.currency,
             remark=words("pay_before", day=words.day(desk.invoice.due_on)) if desk.invoice else words("draft"),
         ),
-        KeyFigure(name=words("energy"), value=number(bill.kwh), unit="kWh", remark=_against_last_year(desk, words)),
+        KeyFigure(name=words("energy"), value=number(bill.kwh), unit="kWh", remark=_energy_remark(desk, words)),
         KeyFigure(
             name=words("max_demand"),
             value=number(max(block.max_kw for block in bill.blocks), 1),
@@ -71,6 +72,12 @@ def _against_last_year(desk: CustomerMonth, words: Words) -> str:
     before = next((row for row in desk.history if row.month == last), None)
     change = None if now is None or before is None else energy_change(now, before)
     return "" if change is None else words("change_year", change=signed(change), month=words.short_month(last))
+
+
+def _energy_remark(desk: CustomerMonth, words: Words) -> str:
+    fed_in = total(block.kwh_export for block in desk.bill.blocks)
+    shown = words("fed_in", kwh=number(fed_in)) if fed_in else ""
+    return " · ".join(filter(None, (_against_last_year(desk, words), shown)))
 
 
 def _indicator(name: str, value: Decimal | None) -> str:

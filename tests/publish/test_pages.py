@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -135,6 +136,16 @@ def test_key_figures_are_the_bill_s(desk: CustomerMonth) -> None:
     for figure in ("12,989.48", "57,883", "510.5", "0.2244", "412.50", "Pagar antes del 16/10/2021"):
         assert figure in text
     assert "provisional" not in text
+
+
+def test_energy_fed_in_is_named_where_there_is_any(desk: CustomerMonth) -> None:
+    assert "entregados a la red" not in pages.key_figures(desk)._repr_mimebundle_()["text/html"]
+    first, *others = desk.bill.blocks
+    solar = dataclasses.replace(
+        desk,
+        bill=dataclasses.replace(desk.bill, blocks=(dataclasses.replace(first, kwh_export=Decimal(1234)), *others)),
+    )
+    assert "1,234 kWh entregados a la red" in pages.key_figures(solar)._repr_mimebundle_()["text/html"]
 
 
 def test_a_draft_says_that_it_is_one() -> None:
