@@ -94,6 +94,15 @@ def normalise(table: RawTable, *, client: str, timezone: str, mapping: Mapping |
         findings += more
     frame, more = _signs(frame, table, identity.meter, chosen, setting)
     findings += more
+    if "kwh_import" not in frame.columns:
+        findings.append(
+            warning(
+                "no-energy-taken",
+                identity.meter,
+                f"{table.place}: no column holds energy taken, only energy fed in. Expected both from a meter that is billed. "
+                "Ask whether the other channel was left out of the download.",
+            )
+        )
     frame = frame.with_columns(
         client=pl.lit(client),
         meter=pl.lit(identity.meter),

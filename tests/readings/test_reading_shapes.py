@@ -295,3 +295,20 @@ def test_unknown_columns_are_kept(files: Any, slots: Slots) -> None:
     result = read(files.text(["Fecha;Hora;kWh;Código;Observación;", *(row + "" for row in rows)]), client="EIS")
     assert result.frame["extra"][2] == '{"Código":"002","Observación":"nota","column F":2.25}'
     assert result.meta.tables[0].unknown == ("Código", "Observación", "column F")
+
+
+@pytest.mark.parametrize(("form", "order"), [("%d/%m/%Y", "dmy"), ("%m/%d/%Y", "mdy")])
+def test_days_that_follow_each_other_prove_their_order(files: Any, slots: Slots, form: str, order: str) -> None:
+    days = slots(192, first="2021-09-01 00:00")
+    rows = [f"{slot.strftime(form)};{slot:%H:%M};1,5" for slot in days]
+    result = read(files.text(["Fecha;Hora;kWh", *rows]), client="EIS")
+    assert result.frame["start"].to_list() == as_utc(days)
+    assert result.meta.tables[0].date_order.value == order
+
+
+def test_a_file_of_energy_fed_in_alone(files: Any, slots: Slots) -> None:
+    rows = [f"{slot:%d/%m/%Y;%H:%M};1,5" for slot in slots(96)]
+    result = read(files.text(["Fecha;Hora;kWh exportado", *rows]), client="EIS")
+    assert result.frame["kwh_export"].sum() == 144.0
+    assert result.frame["kwh_import"].null_count() == 96
+    assert [one.code for one in result.findings] == ["no-energy-taken"]
