@@ -20,7 +20,6 @@ from eisenergy.billing.codec import input_hash
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable, bill, in_force
 from eisenergy.billing.model import Bill, Provenance
-from eisenergy.billing.rates import AmbiguousDemandRate
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Finding, blocked, blocking
 from eisenergy.frames import MEASURED, READINGS
@@ -29,7 +28,7 @@ from eisenergy.quality.checks import check
 from eisenergy.quality.estimate import fill
 from eisenergy.store import files, masters
 from eisenergy.tariffs.model import Tariff
-from eisenergy.timeofuse import DayCalendar, compile_runs
+from eisenergy.timeofuse import DayCalendar, OffGrid, compile_runs
 from eisenergy.usage import EstimatedRange, measure
 
 NEIGHBOURS: Final = timedelta(days=42)
@@ -171,7 +170,7 @@ def draft(known: Facts, month: BillingMonth, corrections: Sequence[Correction] =
     if not blocked(filled.findings):
         try:
             made, digest = _billed(known, period, inside, filled.frame, filled.ranges, findings, corrections)
-        except (NotInForce, NotBillable, AmbiguousDemandRate) as problem:
+        except (NotInForce, NotBillable, OffGrid) as problem:
             findings.append(blocking("cannot-bill", contract.number, str(problem)))
     return Drafted(
         bill=made,

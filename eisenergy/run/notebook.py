@@ -126,9 +126,9 @@ def _forget_paths(executed: Path, job: Job) -> None:
     """Papermill notes where it read and wrote; in a document for a customer that is this machine's business only."""
     import nbformat
 
-    book = nbformat.read(executed, as_version=4)
+    book = nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]
     book.metadata["papermill"] |= {"input_path": job.notebook.name, "output_path": job.output.name}
-    nbformat.write(book, executed)
+    nbformat.write(book, executed)  # type: ignore[no-untyped-call]
 
 
 def _alone(job: Job) -> str:
