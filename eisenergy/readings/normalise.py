@@ -10,29 +10,13 @@ import polars as pl
 
 from eisenergy.findings import Finding, blocking, info, warning
 from eisenergy.frames import MEASURED
-from eisenergy.readings import clock, columns, fields, meters, numbers, registers, times
+from eisenergy.readings import cells, clock, columns, fields, meters, numbers, registers, times
 from eisenergy.readings.columns import NUMBERS, Role
 from eisenergy.readings.mapping import Mapping
 from eisenergy.readings.model import Choice, RawTable, TableMeta
-from eisenergy.sheets import UnreadableFile, uncalculated
+from eisenergy.sheets import UnreadableFile
 
 _ENERGY: Final = ("kwh_import", "kwh_export")
-_ALARM_FREE: Final = [
-    "ok",
-    "normal",
-    "bueno",
-    "good",
-    "valid",
-    "valido",
-    "válido",
-    "0",
-    "0.0",
-    "a",
-    "no",
-    "none",
-    "-",
-    "",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +105,7 @@ def normalise(table: RawTable, *, client: str, timezone: str, mapping: Mapping |
         columns={name: table.label(column) for name, column in used.items()},
         reasons={table.label(column): why for column, why in {**stamped.reasons, **chosen.reasons}.items()},
         unknown=tuple(
-            table.label(column) for column in unknown if table.headers[column] or not _is_empty(table, column)
+            table.label(column) for column in unknown if table.headers[column] or not cells.is_empty(table, column)
         ),
         encoding=table.encoding,
         separator=table.separator,
@@ -139,11 +123,6 @@ def normalise(table: RawTable, *, client: str, timezone: str, mapping: Mapping |
     return Normal(frame=frame, meta=meta, findings=tuple(findings))
 
 
-def _is_empty(table: RawTable, column: int) -> bool:
-    name = str(column)
-    return name not in table.frame.columns or table.frame[name].null_count() == table.frame.height
-
-
 def _used(
     table: RawTable, roles: Sequence[Role | None], blocks: Sequence[Sequence[int]], used: dict[str, int]
 ) -> set[int]:
@@ -159,7 +138,7 @@ def _used(
 def _serials(table: RawTable, roles: Sequence[Role | None]) -> list[str]:
     found: list[str] = []
     for column, role in enumerate(roles):
-        if role is not None and role.field == "meter" and not _is_empty(table, column):
+        if role is not None and role.field == "meter" and not cells.is_empty(table, column):
             values = numbers.clean(table.frame[str(column)].cast(pl.String)).drop_nulls().unique(maintain_order=True)
             found += [value.removesuffix(".0") for value in values]
     return list(dict.fromkeys(found))
@@ -178,25 +157,6 @@ def _decimal(table: RawTable, roles: Sequence[Role | None], setting: Mapping) ->
     return numbers.decimal_sign(written, table.separator, setting.decimal, table.place)
 
 
-def figures_of(table: RawTable, column: int, decimal: str) -> tuple[pl.Series, pl.Series]:
-    """Read a column's figures.
-
-    :returns: the figures, and whether a cell holds something that is no figure
-    """
-    series = table.frame[str(column)]
-    if series.dtype == pl.String:
-        text = numbers.clean(series)
-        values = numbers.parse(text, decimal)
-        return values, text.is_not_null() & values.is_null()
-    values = numbers.parse(series, decimal)
-    if values.null_count():
-        text = numbers.clean(table.text(column))
-        written = numbers.parse(text.set(values.is_not_null(), None), decimal)
-        values = pl.select(pl.coalesce(values, written)).to_series()
-        return values, text.is_not_null() & values.is_null()
-    return values, pl.repeat(False, len(values), eager=True)
-
-
 def _part(
     table: RawTable,
     roles: Sequence[Role | None],
@@ -210,7 +170,7 @@ def _part(
     keep = stamps["index"]
     order = stamps["stamp"].arg_sort()
     read = {
-        column: figures_of(table, column, decimal)
+        column: cells.figures_of(table, column, decimal)
         for column in block
         if (role := roles[column]) is not None and role.field in NUMBERS and str(column) in table.frame.columns
     }
@@ -227,7 +187,7 @@ def _part(
     data: dict[str, pl.Series] = {}
     for name, column in chosen.columns.items():
         data[name] = figures[column]
-        findings += _cells(table, column, name, keep, figures[column], read[column][1].gather(keep), meter)
+        findings += cells.check(table, column, name, keep, figures[column], read[column][1].gather(keep), meter)
     part = stamps.with_columns(series.alias(name) for name, series in data.items())
     used = set(chosen.columns.values()) | {
         column
@@ -240,13 +200,13 @@ def _part(
         part = part.with_columns(blocks.alias("block_in_file"))
         used.add(by_role["block"])
     if "status" in by_role:
-        findings += _alarms(table, by_role["status"], keep, meter)
+        findings += cells.alarms(table, by_role["status"], keep, meter)
     hours = [
         c
         for c in block
         if c not in times.used(table, roles, block).values() and (r := roles[c]) and r.field in columns.TIMES
     ]
-    extra = _extra(table, [column for column in block if column not in used or column in hours], keep, decimal)
+    extra = cells.extra(table, [column for column in block if column not in used or column in hours], keep, decimal)
     if extra is not None:
         part = part.with_columns(extra.alias("extra"))
     measured = [name for name in ("kwh_import", "kwh_export", "register_kwh", "kw") if name in part.columns]
@@ -268,89 +228,6 @@ def _part(
         )
         part = part.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in measured))
     return part, chosen, findings
-
-
-def _cells(
-    table: RawTable, column: int, name: str, keep: pl.Series, values: pl.Series, bad: pl.Series, meter: str
-) -> list[Finding]:
-    """Report cells that hold something else than a figure, and formulas that were never calculated."""
-    found: list[Finding] = []
-    wrong = keep.filter(bad)
-    if len(wrong):
-        first = int(wrong[0])
-        found.append(
-            blocking(
-                "not-a-number",
-                meter,
-                f"{table.where(first, column)}: found {table.text(column)[first]!r}, expected a figure for {name} "
-                f"({len(wrong)} such cell(s) in the column). Correct the cell, and load the file again.",
-                count=len(wrong),
-                first_row=int(table.rows[first]),
-                column=table.label(column),
-            )
-        )
-    empty = keep.filter(values.is_null() & ~bad)
-    if len(empty) and table.sheet is not None:
-        hidden = table.hidden([(int(table.rows[int(index)]) - 1, column) for index in empty])
-        if hidden:
-            row, _, held = hidden[0]
-            place = table.where(int((table.rows == row + 1).arg_max() or 0), column)
-            text = (
-                uncalculated(place)
-                if held.startswith("=")
-                else f"{place}: found {held!r}, expected a figure for {name}. Correct the cell, and load the file again."
-            )
-            code = "formula-without-value" if held.startswith("=") else "not-a-number"
-            found.append(
-                blocking(
-                    code,
-                    meter,
-                    f"{text} ({len(hidden)} such cell(s) in the column.)",
-                    count=len(hidden),
-                    first_row=row + 1,
-                    column=table.label(column),
-                )
-            )
-    return found
-
-
-def _alarms(table: RawTable, column: int, keep: pl.Series, meter: str) -> list[Finding]:
-    status = table.frame[str(column)].cast(pl.String).gather(keep)
-    frame = pl.DataFrame({"index": keep, "status": status}).with_columns(pl.col("status").str.strip_chars())
-    raised = frame.filter(pl.col("status").is_not_null() & ~pl.col("status").str.to_lowercase().is_in(_ALARM_FREE))
-    if raised.is_empty():
-        return []
-    shown = raised["status"].unique(maintain_order=True).to_list()[:5]
-    return [
-        warning(
-            "meter-alarm",
-            meter,
-            f"{table.where(int(raised['index'][0]), column)}: the meter reports {', '.join(map(repr, shown))} in {raised.height} row(s). "
-            "The readings were used as they are. Ask for the meter's event log.",
-            count=raised.height,
-            rows=[int(table.rows[int(index)]) for index in raised["index"].head(100)],
-            values=shown,
-        )
-    ]
-
-
-def _extra(table: RawTable, left: Sequence[int], keep: pl.Series, decimal: str) -> pl.Series | None:
-    """Keep the cells of columns that no field goes by, as one JSON object per row."""
-    kept: dict[str, pl.Series] = {}
-    for column in left:
-        if _is_empty(table, column):
-            continue
-        series = table.frame[str(column)]
-        if series.dtype == pl.String:
-            text = numbers.clean(series)
-            whole = numbers.parse(text, decimal)
-            plain = not text.str.contains(r"^[+-]?0\d").any() and not text.str.contains(r"[A-Za-z ]").any()
-            series = whole if plain and whole.null_count() == text.null_count() else series.str.strip_chars()
-        label = table.label(column)
-        kept[label if label not in kept else f"{label} ({column + 1})"] = series.gather(keep)
-    if not kept:
-        return None
-    return pl.DataFrame(kept).select(pl.struct(pl.all()).struct.json_encode().alias("extra"))["extra"]
 
 
 def _derive(frame: pl.DataFrame, setting: Mapping, minutes: int) -> pl.DataFrame:
