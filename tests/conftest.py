@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,14 @@ def require(program: str) -> None:
 def require_fixture() -> object:
     """The function :func:`require`; test files cannot import from here."""
     return require
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Root's tests get a folder of their own: another run of pytest would close the common one to all accounts again."""
+    if os.geteuid() == 0 and config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix="eisenergy-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")

@@ -253,6 +253,7 @@ class Lake:
                 mode="ignore",
                 partition_by=["client", "month"],
                 configuration=dict(_CONFIGURATION),
+                commit_properties=CommitProperties(max_commit_retries=0),  # a second try would be a second first commit
             )
         except DeltaError:
             table = self._table()  # another process made it at the same moment

@@ -226,6 +226,12 @@ def _answers(socket: Path) -> bool:
 
 def _start(folder: Path, data: Path, socket: Path) -> None:
     """Start the server and wait until it answers. Called under the lock."""
+    account = _account()
+    if account is not None and not _enterable(data, account):
+        raise ServerFailed(
+            f"the database lies in {data}, and the account {account.pw_name!r} may not enter that folder or one above it "
+            "any more. Give it back the right to pass (chmod o+x), or set EISENERGY_DATABASE_URL."
+        )
     deadline = time.monotonic() + START_SECONDS
     while (pid := _pid(data / "postmaster.pid")) is not None and _serves(pid, data):
         if time.monotonic() > deadline:

@@ -256,3 +256,31 @@ def test_settings_name_the_lake(settings: Settings, database: Database, tmp_path
     elsewhere = replace(settings, lake=str(tmp_path / "elsewhere"))
     Lake.open(elsewhere, database).append(EIS, readings("M1", {0: 1.0}))
     assert (tmp_path / "elsewhere" / "_delta_log").is_dir()
+
+
+MAKER = """
+import sys
+from store_cases import EIS
+from store_readings import readings
+from eisenergy.store.lake import Lake
+frame = readings("M1", {int(sys.argv[2]): 1.0})
+print("ready", flush=True)
+sys.stdin.readline()
+Lake(sys.argv[1], lambda scope: ()).append(EIS, frame)
+"""
+
+
+def test_a_table_that_several_make_at_once_is_made_once(tmp_path: Path, settings: Settings) -> None:
+    children = [start_child(MAKER, settings, str(tmp_path / "lake"), str(slot)) for slot in range(4)]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("\n")
+        child.stdin.flush()
+    for child in children:
+        finish(child)
+    lake = unlimited(tmp_path / "lake")
+    assert lake.version() == 4
+    assert kwh(read(lake, "M1")) == [1.0] * 4

@@ -190,6 +190,9 @@ def test_below_a_private_folder_of_root_the_data_lies_elsewhere(
         assert masters.client(database, EIS) == make_client()
     assert stat.S_IMODE(private.stat().st_mode) == 0o700  # it is not opened to everybody for the server's sake
     (data,) = (tmp_path / "lib").glob("cluster-*")
+    (tmp_path / "lib").chmod(0o700)
+    with pytest.raises(ServerFailed, match=r"may not enter that folder.*chmod o\+x"):
+        Database.open(workspace(home))
     assert (home / "pg" / "current").read_text(encoding="utf-8").strip() == str(data)
 
 
