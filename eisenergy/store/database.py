@@ -169,7 +169,7 @@ def _app_url(url: URL) -> str:
             if current(connection) != HEAD:
                 raise NotMigrated(
                     f"the database is at migration {current(connection)}, expected {HEAD}, and {APP} may not migrate. "
-                    "Run `eisenergy migrate` once with EISENERGY_DATABASE_URL of the database's owner."
+                    "Run any command once with EISENERGY_DATABASE_URL of the owner of the database: opening it migrates it."
                 )
             return url.render_as_string(hide_password=False)
         try:
