@@ -11,7 +11,7 @@ import unicodedata
 import warnings
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -263,23 +263,20 @@ class Workbook:
 
         wanted = set(cells)
         top, bottom = min(row for row, _ in wanted), max(row for row, _ in wanted)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                book = openpyxl.load_workbook(self.path, read_only=True, data_only=False)
-        except Exception:  # openpyxl fails on some valid files that calamine reads: then nothing more can be said
-            return
-        try:
-            for line in book[name].iter_rows(min_row=top + 1, max_row=bottom + 1):
-                for found in line:
-                    value = getattr(found, "value", None)
-                    if value is None:
-                        continue
-                    place = (found.row - 1, found.column - 1)
-                    if place in wanted:
-                        yield (*place, str(getattr(value, "text", value)))
-        finally:
-            book.close()
+        held: list[tuple[int, int, str]] = []
+        # openpyxl fails on some files that calamine reads, at once or in the middle: then nothing more can be said
+        with suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with closing(openpyxl.load_workbook(self.path, read_only=True, data_only=False)) as book:
+                for line in book[name].iter_rows(min_row=top + 1, max_row=bottom + 1):
+                    for found in line:
+                        value = getattr(found, "value", None)
+                        if value is None:
+                            continue
+                        place = (found.row - 1, found.column - 1)
+                        if place in wanted:
+                            held.append((*place, str(getattr(value, "text", value))))
+        yield from held
 
 
 def open_sheets(path: Path) -> list[Sheet]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from eisenergy.cli.context import Json, guarded, settings_of, workspace_of
 from eisenergy.cli.output import EPILOG, Exit, emit, fail, progress, say, show_findings, table
@@ -58,13 +59,13 @@ def preview(context: typer.Context, file: File, json: Json = False) -> None:
             }
         )
     else:
-        say(f"[bold]{seen.file}[/]: {seen.format.value}")
+        say(f"[bold]{escape(seen.file)}[/]: {seen.format.value}")
         for entry in () if seen.meta is None else seen.meta.tables:
             where = "" if entry.sheet is None else f"sheet {entry.sheet}, "
-            say(f"  {where}header in row {entry.header_row}, meter {entry.meter} ({entry.meter_from})")
+            say(escape(f"  {where}header in row {entry.header_row}, meter {entry.meter} ({entry.meter_from})"))
             for what in ("decimal", "date_order", "stamp", "interval", "timezone"):
                 choice = getattr(entry, what)
-                say(f"  {what.replace('_', ' ')}: {choice.value} ({choice.why})")
+                say(escape(f"  {what.replace('_', ' ')}: {choice.value} ({choice.why})"))
         table(
             "Columns",
             ["column", "header", "taken for", "why"],

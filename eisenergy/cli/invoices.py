@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from eisenergy.cli.context import Json, guarded, month_of, workspace_of
 from eisenergy.cli.output import emit, out, say, table
@@ -55,7 +56,7 @@ def invoices_show(context: typer.Context, number: str, json: Json = False) -> No
         )
         return
     say(
-        f"[bold]{invoice.number}[/]  {invoice.bill.contract.customer.name}  {invoice.month}  input {invoice.input_hash[:12]}"
+        f"[bold]{invoice.number}[/]  {escape(invoice.bill.contract.customer.name)}  {invoice.month}  input {invoice.input_hash[:12]}"
     )
     table(
         f"issued {invoice.issued_on}, due {invoice.due_on}",

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
+from rich.markup import escape
 
 from eisenergy.accounts import Scope
 from eisenergy.cli import documents
@@ -228,7 +229,7 @@ def _names(workspace: Workspace, scope: Scope) -> dict[str, str]:
 
 def _show_parked(parked: Iterable[books.Parked], names: dict[str, str]) -> None:
     for entry in parked:
-        say(f"[bold red]parked[/] {entry.contract} {names.get(entry.contract, '')}")
+        say(f"[bold red]parked[/] {escape(entry.contract)} {escape(names.get(entry.contract, ''))}")
         show_findings([finding for finding in entry.findings if finding.severity is Severity.BLOCKING])
 
 

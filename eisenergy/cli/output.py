@@ -14,8 +14,10 @@ from typing import Any, NoReturn, Protocol
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from eisenergy.findings import Finding, Severity
 
@@ -57,7 +59,7 @@ def progress(title: str, total: int) -> Iterator[Step]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("[dim]{task.fields[what]}"),
+        TextColumn("{task.fields[what]}", style="dim", markup=False),
         console=err,
         transient=True,
         disable=not err.is_terminal,
@@ -71,12 +73,15 @@ def progress(title: str, total: int) -> Iterator[Step]:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """Print a table; columns named in ``right`` are set flush right. Piped, rows keep one line each."""
-    grid = Table(title=title, title_justify="left", header_style="bold")
+    """Print a table; columns named in ``right`` are set flush right. Piped, rows keep one line each.
+
+    Cells are texts from files and masters: a header such as ``Energía [kWh]`` is shown as it is, not taken for markup.
+    """
+    grid = Table(title=escape(title), title_justify="left", header_style="bold")
     for column in columns:
         grid.add_column(column, justify="right" if column in right else "left", no_wrap=column in right)
     for row in rows:
-        grid.add_row(*("" if value is None else str(value) for value in row))
+        grid.add_row(*(Text("" if value is None else str(value)) for value in row))
     if out.is_terminal:
         out.print(grid)
     else:
@@ -84,7 +89,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
 
 
 def say(text: str) -> None:
-    """Print a line for people."""
+    """Print a line for people. What comes from outside goes through ``rich.markup.escape`` first."""
     out.print(text, highlight=False, soft_wrap=True)
 
 

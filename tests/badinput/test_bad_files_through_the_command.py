@@ -270,3 +270,15 @@ def test_two_files_that_contradict_each_other_at_once(
     start, end = datetime(2021, 8, 1, tzinfo=UTC), datetime(2021, 9, 10, tzinfo=UTC)
     frame = lake.read(SCOPE, ["5741502"], start, end)
     assert frame["kwh_import"].to_list() == [7.0] * 10 + [5.0] * 2870
+
+
+def test_brackets_in_names_and_headers_are_shown_as_they_are(workspace: Path, command: Command, tmp_path: Path) -> None:
+    # rich would take [kWh] for a style and [/x] for the end of one
+    path = tmp_path / "5741502 [bold] [copia].csv"
+    bad.table(path, STARTS[: 4 * 24], header="Timestamp,Energía [kWh]")
+    result = command("preview", path)
+    says(result.stdout, "[bold] [copia].csv", "Energía [kWh]")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([f"{lines[0]},Nota [/x]", *(f"{line},[/]" for line in lines[1:])]), encoding="utf-8")
+    says(command("preview", path).stdout, "Nota [/x]")
+    says(command("ingest", path).stdout, "[bold] [copia].csv", "loaded")
