@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -164,3 +165,14 @@ def test_hours_that_do_not_make_a_day(
     with pytest.raises((CalendarError, UnreadableFile)) as caught:
         calendars.read_spreadsheet(path, "eis")
     says(str(caught.value), bad.BLOCKS, *words)
+
+
+def test_a_sheet_broken_after_its_cells_is_read_up_to_there(tmp_path: Path, masters: Path) -> None:
+    members = bad.member_bytes(masters / bad.CUSTOMERS)
+    sheet = next(name for name in members if "worksheets/sheet1" in name)
+    members[sheet] = members[sheet].replace(b"</sheetData>", b"</sheetData><mergeCells &&", 1)
+    path = tmp_path / bad.CUSTOMERS
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    assert len(customers.read(path).contracts) == 8
