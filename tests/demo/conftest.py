@@ -1,0 +1,42 @@
+"""The demonstration, run once for all tests of this folder, in a workspace of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A workspace after ``eisenergy demo``, and what the command said."""
+
+    home: Path
+    report: dict[str, Any]
+    run: Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    home = tmp_path_factory.mktemp("demo")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("EISENERGY_")}
+    environment |= {"EISENERGY_HOME": str(home), "PYTHONWARNINGS": "default"}
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        program = str(Path(sys.executable).parent / "eisenergy")
+        return subprocess.run(
+            [program, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False
+        )
+
+    ended = run("demo", "--json")
+    assert ended.returncode == 0, ended.stderr + ended.stdout
+    return Demo(home=home, report=json.loads(ended.stdout), run=run)
