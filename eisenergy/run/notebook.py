@@ -116,7 +116,9 @@ def execute(job: Job) -> RunRecord:
         except PapermillExecutionError as failure:
             error = f"{job.notebook.name}, cell {failure.cell_index}: {failure.ename}: {failure.evalue}. {_alone(job)}"
         except Exception as failure:  # a dead kernel or a timeout is this customer's failure, not the run's
-            error = f"{job.notebook.name}: {type(failure).__name__}: {failure}. {_alone(job)}"
+            error = (
+                f"{job.notebook.name}: {type(failure).__name__}: {failure}. {_last_words(Path(folder))}{_alone(job)}"
+            )
         finally:
             partial.unlink(missing_ok=True)
     return RunRecord(job=job, error=error, seconds=time.monotonic() - started)
@@ -131,6 +133,13 @@ def _forget_paths(executed: Path, job: Job) -> None:
     nbformat.write(book, executed)  # type: ignore[no-untyped-call]
 
 
+def _last_words(folder: Path) -> str:
+    """The end of what a kernel that died said."""
+    log = folder / "kernel.log"
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    return f"The kernel said: {' / '.join(lines[-3:])}. " if lines else ""
+
+
 def _alone(job: Job) -> str:
     """How a person runs the job by hand."""
     given = " ".join(f"-p {name} {value}" for name, value in job.parameters.items())
@@ -140,7 +149,14 @@ def _alone(job: Job) -> str:
 def _manager_class() -> type[Any]:
     from jupyter_client.manager import AsyncKernelManager
 
-    return AsyncKernelManager
+    class JobKernelManager(AsyncKernelManager):
+        """A kernel whose own chatter goes to a file: on a terminal it would stand between the progress and the report."""
+
+        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+            with Path(self.connection_file).with_name("kernel.log").open("ab") as log:
+                await super().start_kernel(stderr=log, **options)
+
+    return JobKernelManager
 
 
 def _config(folder: Path) -> Any:

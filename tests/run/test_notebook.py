@@ -109,6 +109,15 @@ def test_a_hung_cell_ends_at_its_time(tmp_path: Path) -> None:
     assert record.seconds < 40
 
 
+def test_a_dead_kernel_is_a_record_and_says_its_last_words(tmp_path: Path) -> None:
+    book = notebook(tmp_path / "a.ipynb", "import os, sys; sys.__stderr__.write('out of luck\\n'); os._exit(9)")
+    record = execute(job(book, tmp_path / "out.ipynb", client="EIS", customer="x"))
+    assert record.error is not None
+    assert "DeadKernelError" in record.error
+    assert "out of luck" in record.error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ipynb"]
+
+
 def die(_: int) -> None:
     os._exit(9)
 
