@@ -20,10 +20,10 @@ demo: $(VENV)/.ready ## the shipped September 2021 of EIS Power: readings in, ei
 	$(BIN)/eisenergy demo
 
 test: $(VENV)/.ready lint ## lint, types, import contracts and every test (under 10 minutes on 2 cores)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 test-long: $(VENV)/.ready ## the long checks: a million random bills, fifty kills of a run
-	$(BIN)/python -m pytest -m long --no-cov
+	$(BIN)/python -m pytest -m long
 
 lint: $(VENV)/.ready ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

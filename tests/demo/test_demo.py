@@ -1,15 +1,34 @@
-"""The demonstration: eight invoices, the workbook's total on paper, and nothing new when it runs again."""
+"""The demonstration, its README and its notebooks: what a newcomer sees first. One file, so that one process runs it once."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
+import subprocess
+import sys
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from pypdf import PdfReader
 
 if TYPE_CHECKING:
     from conftest import Demo
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+LINES = [
+    line.split("  #")[0].strip()
+    for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
+    for line in block.splitlines()
+    if line.strip()
+]
+COMMANDS = [line for line in LINES if line.startswith("eisenergy ")]
+TARGETS = [line for line in LINES if line.startswith("make ")]
+
 
 CUSTOMERS = [f"EIS-000{n}" for n in range(1, 9)]
 
@@ -91,3 +110,54 @@ def test_piped_output_has_no_colours(demo: Demo) -> None:
     ended = demo.run("invoices", "list")
     assert "12,989.48" in ended.stdout
     assert "\x1b[" not in ended.stdout + ended.stderr
+
+
+def test_the_readme_has_nothing_but_commands_that_are_run_here() -> None:
+    assert sorted([*COMMANDS, *TARGETS]) == sorted(LINES)
+    assert len(COMMANDS) >= 15
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_command(line: str, demo: Demo) -> None:
+    ended = demo.run(*shlex.split(line)[1:])
+    assert ended.returncode == 0, f"{line}\n{ended.stdout}{ended.stderr}"
+    assert ended.stdout.strip()
+
+
+def test_after_all_of_them_the_invoices_are_the_same(demo: Demo) -> None:
+    ended = demo.run("invoices", "list", "--json")
+    for invoice in demo.report["invoices"]:
+        assert f'"{invoice["number"]}"' in ended.stdout
+        assert invoice["input_hash"] in ended.stdout
+
+
+@pytest.mark.parametrize("line", [*TARGETS, *(f"make {name}" for name in re.findall(r"`make ([a-z-]+)`", TEXT))])
+def test_target_exists(line: str) -> None:
+    ended = subprocess.run(
+        ["make", "-n", *shlex.split(line)[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_the_files_it_names_exist() -> None:
+    named = re.findall(r"\]\(([^)#]+)\)|`((?:params|notebooks|data/samples|reports)/[^`]*)`", TEXT)
+    paths = [first or second for first, second in named]
+    assert [path for path in paths if not path.startswith("http") and not (ROOT / path).exists()] == []
+
+
+def test_notebooks_run(demo: Demo) -> None:
+    notebooks = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "notebooks").glob("*.ipynb"))
+    assert len(notebooks) == 5
+    environment = {**os.environ, "EISENERGY_HOME": str(demo.home)}
+    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "-o", "filterwarnings=default", "--nbval-lax"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *notebooks],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-2000:]
+    assert " passed" in ended.stdout
