@@ -20,6 +20,9 @@ from eisenergy.billing.engine import bill
 from eisenergy.period import Period
 from eisenergy.tariffs.model import BillingRules
 
+pytestmark = pytest.mark.no_cover
+"""Ten thousand bills under a tracer take minutes, and prove nothing more; the rules' own tests take every branch."""
+
 
 def test_small_bills() -> None:
     assert check(0, 9_000) == []
@@ -47,7 +50,7 @@ def test_larger_bills_and_bills_through_the_kernel(size: str, first: int, count:
 @pytest.mark.long
 def test_a_million_bills() -> None:
     chunk = 2_000
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
+    with multiprocessing.get_context("spawn").Pool() as pool:
         for found in pool.imap_unordered(partial(check, count=chunk), range(1_000_000, 2_000_000, chunk)):
             assert found == []
 

@@ -48,7 +48,9 @@ def test_the_steel_works_owe_what_the_workbook_says(demo: Demo) -> None:
 def test_the_kwh_are_those_of_the_files(demo: Demo) -> None:
     """The manifest of the samples says what was written, meter by meter; gaps are billed on top of it."""
     manifest = json.loads((demo.home / "demo-files" / "manifest.json").read_text(encoding="utf-8"))
-    written = {entry["meter"]: Decimal(entry["kwh"]) for entry in manifest["readings"] if entry["month"] == "2021-09"}
+    written = {
+        entry["meter"]: Decimal(entry["kwh_import"]) for entry in manifest["readings"] if entry["month"] == "2021-09"
+    }
     billed = {"574150" + str(n - 2): Decimal(demo.report["invoices"][n - 1]["kwh"]) for n in range(3, 9)}
     for meter, kwh in billed.items():
         assert written[meter] <= kwh <= written[meter] * Decimal("1.01")
