@@ -85,6 +85,8 @@ def make(task: Task) -> Made:
     if not task.force and done is not None and done.stamp == wanted and all(path.is_file() for path in done.paths):
         return Made(task=task, error=None, fresh=False, paths=done.paths, seconds=time.monotonic() - started)
     stamp.unlink(missing_ok=True)
+    for left in folder.glob(".*.ipynb"):  # a killed run's
+        left.unlink(missing_ok=True)
     executed: dict[str, Path] = {}
     given = {"client": task.client, "month": task.month}
     for name in (OPERATOR,) if task.customer is None else NOTEBOOKS:

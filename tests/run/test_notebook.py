@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
@@ -127,3 +131,23 @@ def test_a_dead_worker_is_an_error_of_its_tasks(tmp_path: Path) -> None:
         results = [result for _, result in pool.each(executor, die, [1, 2])]
     assert len(results) == 2
     assert all("run the same command again" in str(result) for result in results)
+
+
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import os, signal, time\nfrom eisenergy.run import pool\n"
+        "if __name__ == '__main__':\n"
+        "    with pool.local(2, {}) as executor:\n"
+        "        print(*{executor.submit(os.getpid).result() for _ in range(8)}, flush=True)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n",
+        encoding="utf-8",
+    )
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == -signal.SIGKILL
+    workers = [int(word) for word in ended.stdout.split()]
+    assert workers
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert [worker for worker in workers if Path(f"/proc/{worker}").exists()] == []
