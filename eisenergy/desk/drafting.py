@@ -29,7 +29,7 @@ from eisenergy.quality.estimate import fill
 from eisenergy.store import files, masters
 from eisenergy.tariffs.model import Tariff
 from eisenergy.timeofuse import DayCalendar, OffGrid, compile_runs
-from eisenergy.usage import EstimatedRange, measure
+from eisenergy.usage import EstimatedRange
 
 NEIGHBOURS: Final = timedelta(days=42)
 """How far before and after a month readings are looked at, for estimates and comparisons."""
@@ -51,6 +51,25 @@ class Facts:
     readings: pl.DataFrame
     lake_version: int
     names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A month's readings, checked and with its gaps filled.
+
+    :param arrived: the month's rows as they arrived, ``frames.READINGS``
+    :param filled: the same with estimates in the gaps; as they arrived where a blocking finding stands against them
+    :param ranges: the estimated stretches
+    :param period: the days billed; ``None`` when the contract is not in force in the month
+    :param expected: intervals that the clock expects in the period
+    """
+
+    findings: tuple[Finding, ...]
+    arrived: pl.DataFrame
+    filled: pl.DataFrame
+    ranges: tuple[EstimatedRange, ...]
+    period: Period | None
+    expected: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +132,10 @@ def file_names(workspace: Workspace, scope: Scope) -> dict[str, str]:
     return {file.sha256: file.name for file in files.sources(workspace.database, scope)}
 
 
-def draft(known: Facts, month: BillingMonth, corrections: Sequence[Correction] = ()) -> Drafted:
-    """Check a month's readings, fill its gaps, measure it and bill it.
+def prepare(known: Facts, month: BillingMonth) -> Prepared:
+    """Check a month's readings and fill its gaps.
 
-    Whatever stands against a bill becomes a blocking finding of the result; nothing is raised for bad data.
-
-    :param corrections: differences of earlier periods that this bill carries
+    Nothing is raised for bad data: what stands against a bill is a blocking finding of the result.
     """
     contract, timezone = known.contract, known.client.timezone
     meter = contract.meter.serial
@@ -131,30 +148,25 @@ def draft(known: Facts, month: BillingMonth, corrections: Sequence[Correction] =
             + (f" and ends before {contract.end}" if contract.end else "")
             + ". Correct the customer list, or bill another month.",
         )
-        return Drafted(
-            bill=None, input_hash="", findings=(finding,), filled=pl.DataFrame(schema=READINGS), period=None, expected=0
-        )
+        nothing = pl.DataFrame(schema=READINGS)
+        return Prepared(findings=(finding,), arrived=nothing, filled=nothing, ranges=(), period=None, expected=0)
     start, end = period.utc(timezone)
     mine = known.readings.filter(
         (pl.col("start") >= start - NEIGHBOURS) & (pl.col("start") < end + NEIGHBOURS) & (pl.col("meter") == meter)
     )
     inside = mine.filter((pl.col("start") >= start) & (pl.col("start") < end))
-    findings = list(
-        check(
-            inside,
-            meter=meter,
-            period=period,
-            timezone=timezone,
-            contracted_kw=None if contract.contracted_kw is None else float(contract.contracted_kw.value),
-            history=mine,
-            calendar=known.calendar,
-        )
+    findings = check(
+        inside,
+        meter=meter,
+        period=period,
+        timezone=timezone,
+        contracted_kw=None if contract.contracted_kw is None else float(contract.contracted_kw.value),
+        history=mine,
+        calendar=known.calendar,
     )
     expected = period.slots(timezone)
     if blocked(findings):
-        return Drafted(
-            bill=None, input_hash="", findings=tuple(findings), filled=inside, period=period, expected=expected
-        )
+        return Prepared(findings=findings, arrived=inside, filled=inside, ranges=(), period=period, expected=expected)
     filled = fill(
         inside,
         mine,
@@ -164,21 +176,41 @@ def draft(known: Facts, month: BillingMonth, corrections: Sequence[Correction] =
         max_missing_share=known.client.max_missing_share,
         holidays=known.calendar.holidays,
     )
-    findings += filled.findings
+    return Prepared(
+        findings=(*findings, *filled.findings),
+        arrived=inside,
+        filled=filled.frame,
+        ranges=filled.ranges,
+        period=period,
+        expected=expected,
+    )
+
+
+def draft(known: Facts, month: BillingMonth, corrections: Sequence[Correction] = ()) -> Drafted:
+    """Check a month's readings, fill its gaps, measure it and bill it.
+
+    Whatever stands against a bill becomes a blocking finding of the result; nothing is raised for bad data.
+
+    :param corrections: differences of earlier periods that this bill carries
+    """
+    ready = prepare(known, month)
+    findings = list(ready.findings)
     made: Bill | None = None
     digest = ""
-    if not blocked(filled.findings):
+    if ready.period is not None and not blocked(findings):
         try:
-            made, digest = _billed(known, period, inside, filled.frame, filled.ranges, findings, corrections)
+            made, digest = _billed(
+                known, ready.period, ready.arrived, ready.filled, ready.ranges, findings, corrections
+            )
         except (NotInForce, NotBillable, OffGrid) as problem:
-            findings.append(blocking("cannot-bill", contract.number, str(problem)))
+            findings.append(blocking("cannot-bill", known.contract.number, str(problem)))
     return Drafted(
         bill=made,
         input_hash=digest,
         findings=tuple(findings),
-        filled=filled.frame,
-        period=period,
-        expected=expected,
+        filled=ready.filled,
+        period=ready.period,
+        expected=ready.expected,
     )
 
 
@@ -191,6 +223,8 @@ def _billed(
     findings: Sequence[Finding],
     corrections: Sequence[Correction],
 ) -> tuple[Bill, str]:
+    from eisenergy.usage import measure  # loads the compiled kernels: a page of issued months does without
+
     contract, timezone = known.contract, known.client.timezone
     runs = compile_runs(known.calendar, known.tariff.segments(period), timezone)
     usage = measure(contract.meter.serial, filled, runs, period=period, timezone=timezone)

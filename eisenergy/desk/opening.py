@@ -13,7 +13,8 @@ from eisenergy.analytics.savings import MonthCost, savings
 from eisenergy.billing.model import Bill
 from eisenergy.billing.slots import price_slots
 from eisenergy.config import Settings
-from eisenergy.desk.drafting import Drafted, Facts, draft, facts, file_names
+from eisenergy.desk.drafting import Facts, draft, facts, file_names, prepare
+from eisenergy.desk.history import HISTORY, estimated, max_kw, months
 from eisenergy.desk.model import ClientMonth, CustomerMonth, InvoiceHeadline, MonthTotals, OperatorRow
 from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.findings import Finding, Severity
@@ -22,9 +23,6 @@ from eisenergy.ledger.invoices import Invoice
 from eisenergy.money import total
 from eisenergy.period import BillingMonth, Period
 from eisenergy.store import books, files, masters
-
-HISTORY = 13
-"""Months a dashboard looks at: the same month last year is the first of them."""
 
 
 class NotBilled(LookupError):
@@ -55,24 +53,18 @@ def open_customer(client: str, customer: str, month: str, *, settings: Settings 
         invoice = by_month.get(chosen)
         if invoice is not None:
             known = as_billed(workspace, scope, known, invoice)
-        drafted = draft(known, chosen)
-        bill = invoice.bill if invoice is not None else drafted.bill
-        if bill is None:
-            reasons = "; ".join(
-                finding.message for finding in drafted.findings if finding.severity is Severity.BLOCKING
-            )
-            raise NotBilled(f"customer {customer}, {chosen}: {reasons}")
-        kept = books.draft(workspace.database, scope, contract.number, chosen)
-        if invoice is None and kept is not None:
-            bill = kept.bill
-        past = _history(known, chosen, by_month, {chosen: bill})
+        if invoice is not None:
+            bill, filled = invoice.bill, prepare(known, chosen).filled
+        else:
+            bill, filled = _draft(workspace, scope, known, chosen)
+        past = months(workspace, scope, known, chosen, issued=by_month, bills={chosen: bill})
         return CustomerMonth(
             client=known.client if invoice is None else invoice.issuer,
             contract=bill.contract,
             month=chosen,
             bill=bill,
             invoice=invoice,
-            slots=_slots(known, drafted, bill.period),
+            slots=_slots(known, filled, bill.period),
             history=past,
             savings=savings(_costs(past)),
             invoices=tuple(_headline(entry) for entry in issued),
@@ -95,17 +87,17 @@ def open_client(client: str, month: str, *, settings: Settings | None = None) ->
         }
         names = file_names(workspace, scope)
         rows = operator_rows(workspace, scope, who, chosen)
-        months: dict[BillingMonth, list[MonthTotals]] = {chosen.plus(n): [] for n in range(1 - HISTORY, 1)}
+        together: dict[BillingMonth, list[MonthTotals]] = {chosen.plus(n): [] for n in range(1 - HISTORY, 1)}
         for contract in contracts:
             mine = {at: invoice for (number, at), invoice in issued.items() if number == contract.number}
             try:
                 known = facts(workspace, scope, contract, chosen.plus(1 - HISTORY), chosen, names=names)
             except masters.NotStored:
                 continue  # its row says so
-            for entry in _history(known, chosen, mine, {}):
-                months[entry.month].append(entry)
+            for entry in months(workspace, scope, known, chosen, issued=mine, bills={}):
+                together[entry.month].append(entry)
         return ClientMonth(
-            client=who, month=chosen, rows=rows, history=tuple(_together(at, all_) for at, all_ in months.items())
+            client=who, month=chosen, rows=rows, history=tuple(_together(at, all_) for at, all_ in together.items())
         )
 
 
@@ -129,9 +121,9 @@ def operator_rows(workspace: Workspace, scope: Scope, client: Client, month: Bil
                 contract=contract,
                 number=None if invoice is None else invoice.number,
                 kwh=None if bill is None else bill.kwh,
-                max_kw=None if bill is None else _max_kw(bill),
+                max_kw=None if bill is None else max_kw(bill),
                 total=None if bill is None else bill.total,
-                estimated=0 if bill is None else _estimated(bill),
+                estimated=0 if bill is None else estimated(bill),
                 missing=month.period.slots(client.timezone) if bill is None else bill.slots_missing,
                 parked=None if waits is None else _reason(waits.findings),
                 distributor_kwh=reported.get(contract.meter.serial),
@@ -170,47 +162,6 @@ def _contract(workspace: Workspace, scope: Scope, customer: str) -> Contract:
     return found[0]
 
 
-def _history(
-    known: Facts, last: BillingMonth, issued: dict[BillingMonth, Invoice], bills: dict[BillingMonth, Bill]
-) -> tuple[MonthTotals, ...]:
-    result = []
-    for month in (last.plus(n) for n in range(1 - HISTORY, 1)):
-        invoice = issued.get(month)
-        bill = invoice.bill if invoice is not None else bills.get(month)
-        missing = 0
-        if bill is None:
-            drafted = draft(known, month)
-            bill, missing = drafted.bill, drafted.expected - len(drafted.filled)
-        if bill is None:
-            empty: dict[str, Decimal] = {}
-            result.append(
-                MonthTotals(
-                    month=month,
-                    kwh=empty,
-                    max_kw=None,
-                    total=None,
-                    issued=False,
-                    slots=0,
-                    estimated=0,
-                    missing=max(missing, 0),
-                )
-            )
-            continue
-        result.append(
-            MonthTotals(
-                month=month,
-                kwh={block.block: block.kwh for block in bill.blocks},
-                max_kw=_max_kw(bill),
-                total=bill.total,
-                issued=invoice is not None,
-                slots=sum(block.slots for block in bill.blocks),
-                estimated=_estimated(bill),
-                missing=bill.slots_missing,
-            )
-        )
-    return tuple(result)
-
-
 def _together(month: BillingMonth, entries: list[MonthTotals]) -> MonthTotals:
     """The month of all contracts: energy and money add up, maxima of different meters do not."""
     blocks = list(dict.fromkeys(block for entry in entries for block in entry.kwh))
@@ -235,16 +186,27 @@ def _costs(history: Iterable[MonthTotals]) -> list[MonthCost]:
     ]
 
 
-def _slots(known: Facts, drafted: Drafted, period: Period) -> pl.DataFrame:
+def _draft(workspace: Workspace, scope: Scope, known: Facts, month: BillingMonth) -> tuple[Bill, pl.DataFrame]:
+    """The draft that is kept, or one made now; with the readings it is of."""
+    drafted = draft(known, month)
+    kept = books.draft(workspace.database, scope, known.contract.number, month)
+    bill = drafted.bill if kept is None else kept.bill
+    if bill is None:
+        reasons = "; ".join(finding.message for finding in drafted.findings if finding.severity is Severity.BLOCKING)
+        raise NotBilled(f"customer {known.contract.customer.code}, {month}: {reasons}")
+    return bill, drafted.filled
+
+
+def _slots(known: Facts, filled: pl.DataFrame, period: Period) -> pl.DataFrame:
     priced = price_slots(
-        drafted.filled,
+        filled,
         known.contract,
         known.tariff,
         known.calendar,
         period=period,
         timezone=known.client.timezone,
     )
-    beside = drafted.filled.select(
+    beside = filled.select(
         "start",
         pl.col("kwh_export").fill_null(0.0),
         pl.coalesce("kw", pl.col("kwh_import") * 60 / SLOT_MINUTES).alias("kw"),
@@ -264,14 +226,6 @@ def _headline(invoice: Invoice) -> InvoiceHeadline:
         kwh=invoice.bill.kwh,
         total=invoice.bill.total,
     )
-
-
-def _max_kw(bill: Bill) -> Decimal | None:
-    return max((block.max_kw for block in bill.blocks if block.slots), default=None)
-
-
-def _estimated(bill: Bill) -> int:
-    return sum(block.estimated for block in bill.blocks)
 
 
 def _reason(findings: tuple[Finding, ...]) -> str:

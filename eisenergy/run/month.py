@@ -12,6 +12,7 @@ from eisenergy.accounts import Contract, Scope
 from eisenergy.billing.corrections import Correction, correction
 from eisenergy.billing.model import LineCode
 from eisenergy.desk.drafting import Drafted, draft, facts, file_names, readings_hash
+from eisenergy.desk.history import facts_of_history, remember
 from eisenergy.desk.opening import as_billed
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Finding, blocking
@@ -103,6 +104,7 @@ def bill_month(
             result = draft_contract(workspace, scope, contract, month, mine, names)
             if result.bill is not None:
                 drafts.append(books.Draft(bill=result.bill, input_hash=result.input_hash))
+                remember(workspace, scope, facts_of_history(workspace, scope, contract, month, names), month)
             elif any(finding.code == "not-in-force" for finding in result.findings):
                 idle.append(number)
             else:

@@ -213,3 +213,14 @@ runs: Final = Table(
     Column("status", Text, nullable=False),
     Column("report", JSONB, nullable=False),
 )
+
+history: Final = Table(  # derived; a key that differs says that it is stale
+    "history",
+    metadata,
+    _client(),
+    Column("contract", Text, primary_key=True),
+    Column("month", Text, primary_key=True),
+    Column("customer", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    _document(),
+)

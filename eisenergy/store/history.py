@@ -1,0 +1,76 @@
+"""What months came to, kept under a key of everything it was derived from.
+
+Derived data: whoever reads it compares the key, and derives anew where it differs. Nothing is billed from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from eisenergy.accounts import Scope
+from eisenergy.store import tables
+from eisenergy.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One month of a contract.
+
+    :param month: for example ``2021-09``
+    :param key: hash of everything the document was derived from
+    :param document: JSON types
+    """
+
+    contract: str
+    customer: str
+    month: str
+    key: str
+    document: Mapping[str, Any]
+
+
+def save(database: Database, scope: Scope, entries: Iterable[Entry]) -> None:
+    """Keep entries, each in place of the contract's earlier one for the month.
+
+    :raises OutOfScope: for a customer outside the scope, or a role that only reads
+    """
+    scope.check_writes()
+    rows = []
+    for entry in entries:
+        scope.check(entry.customer)
+        rows.append(
+            {
+                "client": scope.client,
+                "contract": entry.contract,
+                "month": entry.month,
+                "customer": entry.customer,
+                "key": entry.key,
+                "document": dict(entry.document),
+            }
+        )
+    if not rows:
+        return
+    statement = upsert(tables.history)
+    new = statement.excluded
+    changes = {name: new[name] for name in ("customer", "key", "document")}
+    statement = statement.on_conflict_do_update(index_elements=["client", "contract", "month"], set_=changes)
+    with database.session(scope) as connection:
+        connection.execute(statement, rows)
+
+
+def load(database: Database, scope: Scope, contract: str) -> dict[str, Entry]:
+    """Return month -> entry of a contract that the scope may see."""
+    columns = tables.history.c
+    query = select(tables.history).where(columns.client == scope.client, columns.contract == contract)
+    with database.session(scope) as connection:
+        rows = connection.execute(query).all()
+    return {
+        row.month: Entry(
+            contract=row.contract, customer=row.customer, month=row.month, key=row.key, document=row.document
+        )
+        for row in rows
+    }

@@ -1,0 +1,95 @@
+"""What earlier months came to is kept when a month is billed, used while it is true, and derived anew when it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from eisenergy.accounts import Scope
+from eisenergy.desk import history, open_customer
+from eisenergy.desk.model import CustomerMonth, MonthTotals
+from eisenergy.desk.workspace import Workspace
+from eisenergy.period import BillingMonth
+from eisenergy.run import intake, month
+from eisenergy.store import history as kept
+
+SEPTEMBER, OCTOBER = BillingMonth(2021, 9), BillingMonth(2021, 10)
+RESTAURANT = "EIS-0002"
+
+
+def opened(workspace: Workspace) -> CustomerMonth:
+    return open_customer("EIS", RESTAURANT, "2021-10", settings=workspace.settings)
+
+
+@pytest.fixture
+def derived(monkeypatch: pytest.MonkeyPatch) -> list[BillingMonth]:
+    """The months that are billed for comparison while a test runs."""
+    seen: list[BillingMonth] = []
+    real = history.compared
+
+    def noted(known: history.Facts, at: BillingMonth) -> MonthTotals:
+        seen.append(at)
+        return real(known, at)
+
+    monkeypatch.setattr(history, "compared", noted)
+    return seen
+
+
+@pytest.fixture(scope="module")
+def readings(workspace: Workspace, scope: Scope, september: intake.IngestReport) -> pl.DataFrame:
+    """The restaurant's October is its September, 30 days later."""
+    start, end = SEPTEMBER.period.utc("America/El_Salvador")
+    rows = workspace.lake.read(scope, ["5741444"], start, end)
+    later = rows.with_columns(
+        pl.col("start") + pl.duration(days=30), source=pl.lit("0" * 64), register_kwh=pl.lit(None)
+    )
+    workspace.lake.append(scope, later.with_columns(pl.col("register_kwh").cast(pl.Float64)))
+    return rows
+
+
+def test_before_billing_every_month_is_derived(
+    workspace: Workspace, readings: pl.DataFrame, derived: list[BillingMonth]
+) -> None:
+    shown = opened(workspace).history
+    assert len(derived) == 12
+    assert [entry.month for entry in shown] == [OCTOBER.plus(n) for n in range(-12, 1)]
+    assert float(sum(shown[-2].kwh.values())) == pytest.approx(20958.991, abs=1e-9)
+
+
+def test_billing_keeps_them_and_the_page_shows_the_same(
+    workspace: Workspace, scope: Scope, readings: pl.DataFrame, derived: list[BillingMonth]
+) -> None:
+    before = opened(workspace).history
+    derived.clear()
+    month.bill_month(workspace, scope, OCTOBER, customers=[RESTAURANT])
+    assert derived == [OCTOBER.plus(n) for n in range(-12, 0)]
+    derived.clear()
+    assert opened(workspace).history == before
+    assert derived == []
+
+
+def test_a_corrected_reading_makes_the_months_around_it_stale(
+    workspace: Workspace, scope: Scope, readings: pl.DataFrame, derived: list[BillingMonth], tmp_path: Path
+) -> None:
+    before = opened(workspace).history
+    derived.clear()
+    changed = readings.filter(pl.col("source_row") == 1000).with_columns(
+        pl.col("kwh_import") + 1, source=pl.lit("1" * 64)
+    )
+    assert workspace.lake.append(scope, changed).superseded == 1
+    after = opened(workspace).history
+    assert SEPTEMBER in derived
+    assert float(sum(after[-2].kwh.values()) - sum(before[-2].kwh.values())) == pytest.approx(1, abs=1e-9)
+
+
+def test_a_customer_reads_its_own_and_writes_none(workspace: Workspace, scope: Scope) -> None:
+    own, other = Scope.customer("EIS", RESTAURANT), Scope.customer("EIS", "EIS-0001")
+    assert len(kept.load(workspace.database, own, RESTAURANT)) == 12
+    assert kept.load(workspace.database, other, RESTAURANT) == {}
+    entry = next(iter(kept.load(workspace.database, scope, RESTAURANT).values()))
+    with pytest.raises(PermissionError, match="reads only"):
+        kept.save(workspace.database, own, [entry])
+    with pytest.raises(PermissionError, match="outside the scope"):
+        kept.save(workspace.database, Scope(client="EIS", role=scope.role, customers=frozenset({"EIS-0001"})), [entry])
