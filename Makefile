@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MONTH ?= 2021-09
 export EISENERGY_HOME ?= $(CURDIR)/data
 
-.PHONY: help demo test test-long bench serve lab lint lock clean
+.PHONY: help demo test test-long bench serve lab lint notebooks lock clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -39,6 +39,10 @@ serve: $(VENV)/.ready ## look at the published sites on this machine only
 
 lab: $(VENV)/.ready ## JupyterLab with the notebooks
 	$(BIN)/jupyter lab --notebook-dir=. notebooks/tour.ipynb
+
+notebooks: $(VENV)/.ready ## execute the notebooks in place on the demonstration's data, to commit what they show
+	$(BIN)/eisenergy demo
+	$(BIN)/python -m eisenergy.run.refresh
 
 lock: ## pin every dependency with its hashes (names no index)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras -q pyproject.toml -o requirements.lock

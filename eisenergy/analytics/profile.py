@@ -3,6 +3,8 @@
 Every function takes the frame of slots of ``desk.CustomerMonth``: one row per interval of 15 minutes with ``local`` (local time
 without zone), ``day``, ``hour`` (0 to 23), ``weekday`` (1 is Monday), ``block``, ``kwh`` and ``kw``. Intervals without a reading
 may be absent or null; they are in no mean.
+
+Sums and means are rounded to six places: Polars adds a group in the order of its threads, and pages must come out the same twice.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ def daily_by_block(slots: pl.DataFrame) -> pl.DataFrame:
         has a row per block, zero where it took nothing, so that areas stack without holes.
     """
     blocks = slots.select("block").unique(maintain_order=True).with_row_index("rank")
-    sums = slots.group_by("day", "block").agg(pl.col("kwh").sum())
+    sums = slots.group_by("day", "block").agg(pl.col("kwh").sum().round(6))
     return (
         slots.select("day")
         .unique()
@@ -38,7 +40,7 @@ def heat_map(slots: pl.DataFrame) -> pl.DataFrame:
     return (
         slots.drop_nulls("kw")
         .group_by("weekday", "hour")
-        .agg(pl.col("kw").mean(), pl.len().cast(pl.Int64).alias("slots"))
+        .agg(pl.col("kw").mean().round(6), pl.len().cast(pl.Int64).alias("slots"))
         .sort("weekday", "hour")
     )
 
@@ -53,7 +55,7 @@ def load_profile(slots: pl.DataFrame) -> pl.DataFrame:
     return (
         slots.drop_nulls("kw")
         .group_by(days, "hour")
-        .agg(kw.mean().alias("mean_kw"), kw.min().alias("min_kw"), kw.max().alias("max_kw"))
+        .agg(kw.mean().round(6).alias("mean_kw"), kw.min().alias("min_kw"), kw.max().alias("max_kw"))
         .sort("days", "hour")
     )
 

@@ -131,7 +131,8 @@ def stamp_of(settings: Settings, task: Task) -> str:
 
 def _sources(root: Path) -> Iterable[Path]:
     kinds = ("_quarto.yml", "notebooks/*.ipynb", "reports/**/*", "eisenergy/publish/*.py", "eisenergy/desk/*.py")
-    return sorted(path for kind in kinds for path in root.glob(kind) if path.is_file())
+    found = {path for kind in kinds for path in root.glob(kind) if path.is_file()}
+    return sorted(path for path in found if path.parent.name != "pictures")
 
 
 def _read(stamp: Path) -> Stamp | None:

@@ -49,7 +49,7 @@ def daily_energy(desk: CustomerMonth) -> Figure:
     highest = max(days, key=lambda day: by_day[day])
     chart = (
         alt.Chart(style.inline(values))
-        .mark_area(interpolate="monotone", line=False, opacity=0.92)
+        .mark_area(interpolate="linear", line=False, opacity=0.92)
         .encode(
             x=alt.X("day:Q", title=words("axis.day"), scale=alt.Scale(nice=False, domain=[1, len(days)])),
             y=alt.Y("kwh:Q", title=words("axis.energy"), stack="zero"),
@@ -137,7 +137,7 @@ def history_columns(history: Iterable[MonthTotals], blocks: list[str], words: Wo
             ),
             y=alt.Y("kwh:Q", title=words("axis.energy"), stack="zero"),
             color=alt.Color("block:N", scale=style.block_scale(blocks, labels), sort=labels),
-            opacity=alt.condition("datum.issued", alt.value(1), alt.value(0.5)),
+            opacity=alt.condition("datum.issued", alt.value(1), alt.value(0.7)),
             order=alt.Order("order:Q"),
             tooltip=tips(("month:N", words("axis.month")), ("block:N", words("block")), ("kwh:Q", "kWh")),
         )

@@ -96,7 +96,7 @@ def profile(month: CustomerMonth, locale: str) -> Figure | None:
         return None
     means = (
         slots.group_by((pl.col("weekday") >= 6).alias("weekend"), pl.col("hour").cast(pl.Int64))
-        .agg(pl.col("kwh").mean() * SLOTS_PER_HOUR)
+        .agg((pl.col("kwh").mean() * SLOTS_PER_HOUR).round(6))
         .rows()
     )
     found = {(weekend, hour): max(0.0, float(kw)) for weekend, hour, kw in means}
@@ -132,7 +132,7 @@ def daily(month: CustomerMonth, locale: str) -> Figure | None:
         return None
     blocks = [summary.block for summary in month.bill.blocks]
     by_day: dict[Any, list[float]] = {day: [0.0] * len(blocks) for day in month.bill.period}
-    sums = slots.group_by("day", "block").agg(pl.col("kwh").sum()).rows()
+    sums = slots.group_by("day", "block").agg(pl.col("kwh").sum().round(6)).rows()
     for day, block, kwh in sums:
         if day in by_day and block in blocks:
             by_day[day][blocks.index(block)] += max(0.0, float(kwh))

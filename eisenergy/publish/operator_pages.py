@@ -297,14 +297,15 @@ def findings(desk: ClientMonth) -> Panel:
 
 
 def distributor(desk: ClientMonth) -> Panel:
-    """Return the distributor's kWh beside ours."""
+    """Return the distributor's kWh beside ours, and by how much ours are more."""
     words = Words(desk.client.locale)
     rows = []
     for row in desk.rows:
         if row.distributor_kwh is None or row.kwh is None:
             continue
-        more = difference(row.distributor_kwh, row.kwh)
-        percent = MISSING if not row.kwh else signed(product(quotient(more, row.kwh), _HUNDRED), 2)
+        more = difference(row.kwh, row.distributor_kwh)
+        theirs = row.distributor_kwh
+        percent = signed(product(quotient(more, theirs), _HUNDRED), 2) if theirs else MISSING
         rows.append(
             (
                 row.contract.customer.name,

@@ -83,6 +83,7 @@ def adapt(data: Mapping[str, Any], *, links: Iterable[Link], pages: Sequence[str
         "resources": ["assets/**"],
     }
     adapted["lang"] = language
+    adapted["website"]["navbar"].pop("logo-href", None)  # a customer's site has an index.html
     # A page that is rendered now is named by its notebook, one of an earlier month by its address.
     adapted["website"]["navbar"]["left"] = [
         {

@@ -108,8 +108,8 @@ def execute(job: Job) -> RunRecord:
                 progress_bar=False,
                 request_save_on_cell_execute=False,
                 execution_timeout=job.timeout,
-                kernel_manager_class=_manager_class(),
-                config=_config(Path(folder)),
+                kernel_manager_class=manager_class(),
+                config=kernel_config(Path(folder)),
             )
             _forget_paths(partial, job)
             os.replace(partial, job.output)
@@ -146,7 +146,8 @@ def _alone(job: Job) -> str:
     return f"Run it alone: papermill {job.notebook} out.ipynb {given}"
 
 
-def _manager_class() -> type[Any]:
+def manager_class() -> type[Any]:
+    """Return the kernel manager that jobs use."""
     from jupyter_client.manager import AsyncKernelManager
 
     class JobKernelManager(AsyncKernelManager):
@@ -159,7 +160,7 @@ def _manager_class() -> type[Any]:
     return JobKernelManager
 
 
-def _config(folder: Path) -> Any:
+def kernel_config(folder: Path) -> Any:
     """Traitlets configuration that gives a kernel its own connection file and, where there are any, Unix sockets."""
     from traitlets.config import Config
 

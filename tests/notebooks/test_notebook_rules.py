@@ -126,3 +126,20 @@ def test_stored_outputs_hold_no_error_and_no_path_of_a_machine(path: Path) -> No
             text = str(output)
             assert "/home/" not in text
             assert "/tmp/" not in text
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
+def test_it_is_committed_with_what_it_shows(path: Path) -> None:
+    """Quarto renders what is stored: without outputs its pages would be empty."""
+    book = nbformat.read(path, as_version=4)
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert len(outputs) >= 2
+    assert {output.output_type for output in outputs} <= {"execute_result", "display_data", "stream"}
+    text = path.read_text(encoding="utf-8")
+    assert "12,989.48" in text
+    assert [place for place in ("/tmp/", "/home/", "/root/", "/work/") if place in text] == []
+    assert len(text) < 1_500_000

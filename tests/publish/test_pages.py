@@ -189,7 +189,7 @@ def test_operator_s_panels_show_all_customers_the_parked_and_the_distributor(ove
     findings = operator_pages.findings(overview)
     assert [row[0] for row in findings.data.rows] == ["Bloqueante", "Atención"]
     difference = operator_pages.distributor(overview).data.rows
-    assert difference[0] == ("Aceros de Ateos, S.A. de C.V.", "57,883.07", "57,924.57", "+41.50", "+0.07")
+    assert difference[0] == ("Aceros de Ateos, S.A. de C.V.", "57,883.07", "57,924.57", "−41.50", "−0.07")
     assert len(difference) == 3
 
 
