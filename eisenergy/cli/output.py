@@ -118,7 +118,9 @@ def show_findings(findings: Sequence[Finding], *, least: Severity = Severity.INF
     for finding in sorted(shown, key=lambda finding: order.index(finding.severity)):
         style = STYLE[finding.severity]
         out.print(f"[{style}]{finding.severity.value:>8}[/] ", end="")
-        out.print(f"{finding.subject}: {finding.message}", markup=False, highlight=False, soft_wrap=True)
+        said = finding.message.startswith(finding.subject)
+        text = finding.message if said else f"{finding.subject}: {finding.message}"
+        out.print(text, markup=False, highlight=False, soft_wrap=True)
     if hidden := len(findings) - len(shown):
         say(f"[dim]{hidden} more of lesser weight; --verbose shows them[/]")
 

@@ -109,6 +109,11 @@ def _energy(
         elif interval and registers.grows(figures[column]):
             cumulative.append(column)
             proofs[column] = f"it stands beside {table.label(interval[0])!r} and only grows: a register"
+        elif interval and registers.stands_high(figures[column], figures[interval[0]]):
+            cumulative.append(column)
+            proofs[column] = (
+                f"it stands high above {table.label(interval[0])!r} and nearly always grows: a register, disturbed"
+            )
         else:
             interval.append(column)
     if len(interval) > 1 and not all(figures[interval[0]].equals(figures[other]) for other in interval[1:]):

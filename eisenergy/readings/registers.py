@@ -13,6 +13,19 @@ from eisenergy.readings.model import RawTable
 _LONG: Final = 96  # rows: over a whole day nobody's interval energy only grows
 
 
+def stands_high(values: pl.Series, beside: pl.Series) -> bool:
+    """Say whether figures are a register that was disturbed: far above the energies beside them, and nearly always growing.
+
+    :param values: the figures in question
+    :param beside: energies of intervals
+    """
+    known, energies = values.drop_nulls(), beside.drop_nulls()
+    if known.len() < 3 or not energies.len():
+        return False
+    steps = known.diff().drop_nulls()
+    return float((steps >= 0).mean() or 0.0) >= 0.9 and float(known.median() or 0.0) > 10 * float(energies.max() or 0.0)  # type: ignore[arg-type]
+
+
 def grows(values: pl.Series) -> bool:
     """Say whether a column, in the order of time, never goes down and does go up."""
     steps = values.drop_nulls().diff().drop_nulls()
@@ -146,5 +159,5 @@ def _gaps(pairs: pl.DataFrame, table: RawTable, meter: str) -> list[Finding]:
         )
         for gap in gaps.head(50).iter_rows(named=True)
         if (slots := int((gap["start"] - gap["start_before"]).total_seconds() // (SLOT_MINUTES * 60)) - 1) > 0
-        and (kwh := round(gap["step"] - gap["kwh_import"], 6)) is not None
+        and (kwh := round(gap["step"] - gap["kwh_import"], 6) + 0.0) is not None
     ]

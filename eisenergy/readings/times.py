@@ -217,6 +217,10 @@ def _unread(
     filled = table.frame.select(pl.any_horizontal(pl.col(name).is_not_null() for name in names).alias("x"))["x"]
     bad = bad.filter(filled.gather(bad["index"]))
     date_column = columns.get("timestamp", columns.get("date", 0))
+    if none and not table.frame.height:
+        raise UnreadableFile(
+            f"{table.place}: there are no rows below the header in row {table.header_row + 1}. Expected readings: export the file again."
+        )
     if none:
         shown = next((row["written"] for row in bad.iter_rows(named=True) if row["written"]), None)
         first = int(bad["index"][0]) if bad.height else 0

@@ -18,7 +18,7 @@ from eisenergy.accounts import Client, Scope
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Finding, blocked, blocking
 from eisenergy.frames import SLOT_MINUTES
-from eisenergy.masters import codec
+from eisenergy.masters import calendars, codec, customers
 from eisenergy.readings import (
     BadMapping,
     DistributorReport,
@@ -33,11 +33,13 @@ from eisenergy.readings import (
 from eisenergy.sheets import UnreadableFile
 from eisenergy.store import files, masters
 from eisenergy.store.files import ReportRow, SourceFile
+from eisenergy.tariffs import load as tariffs
+from eisenergy.timeofuse import CalendarError
 
 BATCH_ROWS: Final = 2_000_000
 """Readings written at once; 500 MB of memory at the most."""
 
-SUFFIXES: Final = {".csv", ".txt", ".xls", ".xlsx", ".xlsm"}
+SUFFIXES: Final = {".csv", ".tsv", ".txt", ".xls", ".xlsx", ".xlsm"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +195,8 @@ def _read_one(
             return _report(workspace, scope, path, sha256, read_report(path))
         result = read(path, client=client.code, timezone=client.timezone, mapping=mappings)
     except (UnreadableFile, BadMapping) as problem:
-        return _refused(workspace, scope, path, sha256, kind, (blocking("unreadable-file", path.name, str(problem)),))
+        text = _master(path) or str(problem)
+        return _refused(workspace, scope, path, sha256, kind, (blocking("unreadable-file", path.name, text),))
     findings = [
         *result.findings,
         *(
@@ -210,6 +213,24 @@ def _read_one(
     if blocked(findings):
         return _refused(workspace, scope, path, sha256, kind, tuple(findings), result.meta.meters)
     return result
+
+
+def _master(path: Path) -> str | None:
+    """Say what a file is that holds no readings but master data, and which command imports it."""
+    if path.suffix.lower() in (".csv", ".tsv", ".txt"):
+        return None
+    readers: tuple[tuple[str, str, Callable[[], object]], ...] = (
+        ("a customer list", "customers import", lambda: customers.read(path)),
+        ("a price sheet", "tariffs import", lambda: tariffs.read_spreadsheet(path)),
+        ("a calendar of blocks", "calendar import", lambda: calendars.read_spreadsheet(path, "calendar")),
+    )
+    for what, command, attempt in readers:
+        try:
+            attempt()
+        except (UnreadableFile, CalendarError):
+            continue
+        return f"{path.name} is {what}, not a meter's readings. Import it with `eisenergy {command} FILE`."
+    return None
 
 
 def _report(workspace: Workspace, scope: Scope, path: Path, sha256: str, report: DistributorReport) -> FileOutcome:

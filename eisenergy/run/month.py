@@ -58,7 +58,12 @@ class IssueReport:
 
 
 def chosen_contracts(workspace: Workspace, scope: Scope, customers: Collection[str] | None) -> tuple[Contract, ...]:
-    """Return the contracts of some customers, or of all. :raises UnknownCustomer: naming those there are not."""
+    """Return the contracts of some customers, or of all.
+
+    :raises UnknownCustomer: naming those there are not
+    :raises NotStored: when the client was never imported
+    """
+    masters.client(workspace.database, scope)  # an unknown client is another mistake than one without contracts
     contracts = masters.contracts(workspace.database, scope)
     if not contracts:
         raise UnknownCustomer(

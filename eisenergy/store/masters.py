@@ -74,7 +74,14 @@ def client(database: Database, scope: Scope) -> Client:
     """Return the scope's client. :raises NotStored: when it was never saved."""
     with database.session(scope) as connection:
         query = select(tables.clients.c.document).where(tables.clients.c.client == scope.client)
-        return codec.load(Client, _one(connection.execute(query).scalar(), f"client {scope.client}", "import it"))
+        return codec.load(
+            Client,
+            _one(
+                connection.execute(query).scalar(),
+                f"client {scope.client}",
+                "import it with `eisenergy client import FILE`",
+            ),
+        )
 
 
 def clients(database: Database, scope: Scope) -> tuple[Client, ...]:

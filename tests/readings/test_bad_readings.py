@@ -98,7 +98,7 @@ def test_no_readable_time(files: Any, day: list[str]) -> None:
     message = refused(files.text([*HEAD, *["ayer;temprano;1,5"] * 4]))
     assert "5741444.csv, row 2, column Fecha" in message
     assert "'ayer'" in message
-    assert "no row has a readable time" in refused(files.text(HEAD))
+    assert "there are no rows below the header" in refused(files.text(HEAD))
 
 
 def test_one_unreadable_time_is_named(files: Any, day: list[str]) -> None:

@@ -217,3 +217,39 @@ def test_a_draft_that_is_no_longer_true_is_held_back(
     month.bill_month(workspace, scope, november, customers=[RESTAURANT])
     posted = month.issue_month(workspace, scope, november, issued_on=ISSUED_ON, at=AT)
     assert [invoice.bill.kwh for invoice in posted.issued] == [Decimal("7.3") * 96 * 30]
+
+
+def test_an_unknown_client_is_named(workspace: Workspace) -> None:
+    with pytest.raises(masters.NotStored, match="client NADA"):
+        month.bill_month(workspace, Scope.operator("NADA"), SEPTEMBER)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        (
+            "Datos de clientes para facturación.xlsx",
+            "a customer list, not a meter's readings. Import it with `eisenergy customers import",
+        ),
+        ("Tarifas EIS-TOU.xlsx", "a price sheet, not a meter's readings. Import it with `eisenergy tariffs import"),
+        (
+            "Bloques horarios.xlsx",
+            "a calendar of blocks, not a meter's readings. Import it with `eisenergy calendar import",
+        ),
+    ],
+)
+def test_master_data_among_the_readings_is_recognised(
+    workspace: Workspace, scope: Scope, september: intake.IngestReport, name: str, what: str
+) -> None:
+    report = intake.ingest(workspace, scope, [workspace.settings.samples / name])
+    assert report.files[0].status == "refused"
+    assert what in report.files[0].findings[0].message
+
+
+def test_a_folder_is_walked_for_every_kind_of_table(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.TSV", "c/d.xls", ".hidden.csv", "manifest.json", "~$open.xlsx"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.name for path in intake.gather([tmp_path])] == ["a.csv", "b.TSV", "d.xls"]
+    with pytest.raises(intake.NothingToIngest, match="no such file or folder"):
+        intake.gather([tmp_path / "nowhere"])
