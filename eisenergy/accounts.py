@@ -145,9 +145,9 @@ class Contract:
     :param tariff: name of the tariff, for example ``EIS-TOU``
     :param contracted_kw: contracted power [kW]
     :param loss_factor: price or factor for losses, see ``BillingRules.loss_basis``; ``None``: the tariff's
-    :param municipal_fee: a third party's money, per month [currency]
-    :param retention_rate: share of the subtotal the customer retains, 0.01 for 1 %
-    :param discount_rate: share of the charges, 0.02 for 2 %
+    :param municipal_fee: a third party's money, per month [currency]; ``None``: the tariff's, else none
+    :param retention_rate: share of the subtotal the customer retains, 0.01 for 1 %; ``None``: the tariff's, else none
+    :param discount_rate: share of the charges, 0.02 for 2 %; ``None``: the tariff's, else none
     :param start: first local day of supply
     :param end: first local day without supply; ``None`` while it runs
     :param notes: the master's remarks and its unknown columns
@@ -159,9 +159,9 @@ class Contract:
     tariff: str
     contracted_kw: Sourced | None
     loss_factor: Sourced | None
-    municipal_fee: Sourced
-    retention_rate: Sourced
-    discount_rate: Sourced
+    municipal_fee: Sourced | None
+    retention_rate: Sourced | None
+    discount_rate: Sourced | None
     start: date
     end: date | None = None
     notes: dict[str, str] = field(default_factory=dict)

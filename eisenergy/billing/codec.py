@@ -54,10 +54,10 @@ def input_hash(
     facts = {
         "contract": contract.number,
         "meter": contract.meter.serial,
-        "loss_factor": None if contract.loss_factor is None else _plain(contract.loss_factor),
-        "municipal_fee": _plain(contract.municipal_fee),
-        "retention_rate": _plain(contract.retention_rate),
-        "discount_rate": _plain(contract.discount_rate),
+        "loss_factor": _own(contract.loss_factor),
+        "municipal_fee": _own(contract.municipal_fee),
+        "retention_rate": _own(contract.retention_rate),
+        "discount_rate": _own(contract.discount_rate),
         "period": [period.start.isoformat(), period.end.isoformat()],
         "timezone": timezone,
         "calendar": calendar_version,
@@ -88,6 +88,10 @@ def _at(dated: Dated[Sourced], segment: Period) -> str | None:
         return _plain(dated.at(segment.start))
     except NotInForce:
         return None
+
+
+def _own(entry: Sourced | None) -> str | None:
+    return None if entry is None else _plain(entry)
 
 
 def _plain(entry: Sourced) -> str:

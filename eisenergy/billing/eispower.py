@@ -13,7 +13,7 @@ from eisenergy.billing.corrections import Correction
 from eisenergy.billing.model import BillLine, LineCode
 from eisenergy.money import total
 from eisenergy.period import Period
-from eisenergy.tariffs.model import Tariff
+from eisenergy.tariffs.model import ScalarKind, Tariff
 from eisenergy.usage import Usage
 
 
@@ -36,10 +36,10 @@ def lines(
     discount = charges.share(
         LineCode.DISCOUNT,
         total(item.amount for item in charged),
-        rates.of_contract(contract.discount_rate),
+        rates.of_contract_or_tariff(contract.discount_rate, tariff, ScalarKind.DISCOUNT_RATE, period),
         currency,
         "discount",
-        "Energy, demand, losses, FTPMS and deviation, as printed, times the contract's discount.",
+        "Energy, demand, losses, FTPMS and deviation, as printed, times the discount.",
         sign=-1,
     )
     correction = corrections.line(earlier, currency)
@@ -57,7 +57,7 @@ def lines(
     retention = charges.share(
         LineCode.RETENTION,
         subtotal.amount,
-        rates.of_contract(contract.retention_rate),
+        rates.of_contract_or_tariff(contract.retention_rate, tariff, ScalarKind.RETENTION_RATE, period),
         currency,
         "retention",
         "Subtotal times the share of it that the customer retains for the tax office.",
@@ -65,7 +65,7 @@ def lines(
     )
     fee = charges.fixed(
         LineCode.MUNICIPAL_FEE,
-        rates.of_contract(contract.municipal_fee),
+        rates.of_contract_or_tariff(contract.municipal_fee, tariff, ScalarKind.MUNICIPAL_FEE, period),
         currency,
         "municipal fee",
         "The municipality's fee, collected for it: outside the seller's subtotal and outside VAT.",

@@ -50,6 +50,19 @@ def of_contract(entry: Sourced) -> Price:
     return Price(entry.value, entry.origin, None)
 
 
+def of_contract_or_tariff(own: Sourced | None, tariff: Tariff, kind: ScalarKind, period: Period) -> Price:
+    """Return the contract's own value, else the tariff's on the last day of the period, else zero.
+
+    :raises NotInForce: when the contract has none and the tariff carries one, but none on that day
+    """
+    if own is not None:
+        return of_contract(own)
+    entry = tariff.scalar(kind, last_day(period))
+    if entry is None:
+        return Price(Decimal(0), f"none in the customer master, none in tariff {tariff.name}", None)
+    return Price(entry[1].value, entry[1].origin, entry[0])
+
+
 def of_block(tariff: Tariff, kind: RateKind, block: str, day: date) -> Price:
     """Return the tariff's price for a block on a local date. :raises NotInForce: when there is none."""
     since, rate = tariff.rate(kind, block, day)

@@ -81,7 +81,7 @@ def read(
     """Read a customer master such as ``Datos de clientes para facturación.xlsx``.
 
     ``Retención %`` and ``Descuento %`` hold percent: 1.5 is the share 0.015. A last day of supply (``Fecha fin``) is inclusive. An
-    empty fee, retention or discount is zero.
+    empty fee, retention or discount is the tariff's, or none where the tariff has none; 0 is zero.
 
     :param tariff: the tariff where the file names none
     :param start: the first day of supply where the file names none
@@ -137,7 +137,7 @@ class _Row:
                 )
             )
         contracted, losses = self.amount("contracted_kw"), self.amount("loss_factor")
-        fee = self.amount("municipal_fee") or self.zero("municipal_fee")
+        fee = self.amount("municipal_fee")
         retention, discount = self.share("retention"), self.share("discount")
         address, municipality = self.text("address"), self.text("municipality")
         customer = Customer(
@@ -207,11 +207,11 @@ class _Row:
             return None
         return None if number is None else Sourced(number, self.table.origin(self.row, field))
 
-    def share(self, field: str) -> Sourced:
-        """A share from a column of percent."""
+    def share(self, field: str) -> Sourced | None:
+        """A share from a column of percent, ``None`` where the cell is empty."""
         amount = self.amount(field)
         if amount is None:
-            return self.zero(field)
+            return None
         if amount.value > _HUNDRED:
             self.fault(
                 BadCell(
@@ -221,10 +221,6 @@ class _Row:
                 )
             )
         return Sourced(quotient(amount.value, _HUNDRED), amount.origin)
-
-    def zero(self, field: str) -> Sourced:
-        where = self.table.origin(self.row, field) if self.table.has(field) else self.table.sheet.file
-        return Sourced(Decimal(0), f"{where} (empty: none)")
 
     def first_day(self) -> date | None:
         before = len(self.faults)

@@ -97,7 +97,7 @@ def savings(desk: CustomerMonth) -> Figure:
         sort=kinds,
         legend=alt.Legend(columns=1, direction="vertical"),
     )
-    y = alt.Y("amount:Q", title=words("axis.money"))
+    y = alt.Y("amount:Q", title=words("axis.money", currency=desk.bill.currency))
     shown = tips(("month:N", words("axis.month")), ("kind:N", words("quantity")), ("amount:Q", desk.bill.currency))
     base = alt.Chart().encode(x=x, y=y, color=colour, tooltip=shown)
     chart = alt.layer(

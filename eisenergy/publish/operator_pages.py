@@ -70,7 +70,7 @@ def money_by_customer(desk: ClientMonth) -> Figure:
     return _bars(
         desk,
         "customers-money",
-        words("customers.money"),
+        words("customers.money", currency=desk.client.currency),
         rows,
         lambda value: money(value, desk.client.currency),
         lambda value: number(value, 2),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -131,6 +133,8 @@ def render(project: Path, *, timeout: float) -> Path:
         done = subprocess.run(
             [found, "render", str(project), "--no-execute"],
             cwd=project,
+            # The project's post-render step runs under the Python that runs this program.
+            env={**os.environ, "QUARTO_PYTHON": sys.executable},
             capture_output=True,
             text=True,
             errors="replace",

@@ -28,6 +28,7 @@ class ScalarKind(StrEnum):
     RETENTION_RATE = "retention_rate"
     LOSS_FACTOR = "loss_factor"
     DISCOUNT_RATE = "discount_rate"
+    MUNICIPAL_FEE = "municipal_fee"
 
 
 UNITS: dict[str, str] = {
@@ -40,6 +41,7 @@ UNITS: dict[str, str] = {
     ScalarKind.RETENTION_RATE: "1",
     ScalarKind.LOSS_FACTOR: "USD/kWh",
     ScalarKind.DISCOUNT_RATE: "1",
+    ScalarKind.MUNICIPAL_FEE: "USD",
 }
 
 

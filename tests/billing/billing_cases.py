@@ -70,6 +70,8 @@ def make_case(seed: int, size: str = "small") -> Case:
         demand = [(block, day, value) for block in blocks for _, day, value in one]
     losses = dice.choice(("nobody", "contract", "tariff", "both"))
     price = lambda: dice.number(0, 1, 3) / (1 if tie else 10)  # noqa: E731
+    share = lambda: Fraction(dice.choice((0, 10, 20, 50, 15, 25, 333)), 1000)  # noqa: E731
+    fee = lambda: dice.number(0, 30, dice.choice((0, 2, 3)))  # noqa: E731
     tariff_loss = dated(dice, start, end, price) if losses in ("tariff", "both") else []
     kinds: dict[str, Table] = {
         kind: table(dice, blocks, start, end, price) if dice.often(0.7) else [] for kind in ("ftpms", "pos", "neg")
@@ -95,9 +97,12 @@ def make_case(seed: int, size: str = "small") -> Case:
         vat=dated(dice, start, end, lambda: dice.choice((Fraction(13, 100), Fraction(15, 100), Fraction(125, 1000)))),
         tariff_loss=tariff_loss,
         contract_loss=price() if losses in ("contract", "both") else None,
-        discount=Fraction(dice.choice((0, 20, 50, 15, 25, 333)), 1000),
-        retention=Fraction(dice.choice((0, 10, 20)), 1000),
-        municipal=dice.number(0, 30, dice.choice((0, 2, 3))),
+        discount=share() if dice.often(0.6) else None,
+        retention=share() if dice.often(0.6) else None,
+        municipal=fee() if dice.often(0.6) else None,
+        tariff_discount=dated(dice, start, end, share) if dice.often(0.5) else [],
+        tariff_retention=dated(dice, start, end, share) if dice.often(0.5) else [],
+        tariff_municipal=dated(dice, start, end, fee) if dice.often(0.5) else [],
         demand_basis=dice.choice(("period_max", "block_max")),
         demand_rate_block=None if same and dice.often(0.7) else dice.choice(blocks),
         loss_basis=dice.choice(("charge_per_kwh", "energy")),
@@ -198,7 +203,13 @@ def tariff_of(case: Case) -> Tariff:
         RateKind.COST_POS: case.cost_pos,
         RateKind.COST_NEG: case.cost_neg,
     }
-    scalars = {ScalarKind.VAT_RATE: case.vat, ScalarKind.LOSS_FACTOR: case.tariff_loss}
+    scalars = {
+        ScalarKind.VAT_RATE: case.vat,
+        ScalarKind.LOSS_FACTOR: case.tariff_loss,
+        ScalarKind.DISCOUNT_RATE: case.tariff_discount,
+        ScalarKind.RETENTION_RATE: case.tariff_retention,
+        ScalarKind.MUNICIPAL_FEE: case.tariff_municipal,
+    }
     return Tariff(
         name="CASE",
         currency="USD",
@@ -222,12 +233,16 @@ def contract_of(case: Case) -> Contract:
         meter=BASE.meter,
         tariff="CASE",
         contracted_kw=None,
-        loss_factor=None if case.contract_loss is None else Sourced(dec(case.contract_loss), "case"),
-        municipal_fee=Sourced(dec(case.municipal), "case"),
-        retention_rate=Sourced(dec(case.retention), "case"),
-        discount_rate=Sourced(dec(case.discount), "case"),
+        loss_factor=own(case.contract_loss),
+        municipal_fee=own(case.municipal),
+        retention_rate=own(case.retention),
+        discount_rate=own(case.discount),
         start=BASE.start,
     )
+
+
+def own(value: Fraction | None) -> Sourced | None:
+    return None if value is None else Sourced(dec(value), "case")
 
 
 def blocks_of(case: Case) -> tuple[str, ...]:

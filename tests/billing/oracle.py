@@ -39,9 +39,12 @@ class Case:
     vat: Values
     tariff_loss: Values
     contract_loss: Fraction | None
-    discount: Fraction
-    retention: Fraction
-    municipal: Fraction
+    discount: Fraction | None
+    retention: Fraction | None
+    municipal: Fraction | None
+    tariff_discount: Values
+    tariff_retention: Values
+    tariff_municipal: Values
     demand_basis: str
     demand_rate_block: str | None
     loss_basis: str
@@ -63,6 +66,13 @@ def newest(values: Values, day: date) -> Fraction:
     if best[1] is None:
         raise LookupError(day)
     return best[1]
+
+
+def own_or_tariffs(own: Fraction | None, values: Values, day: date) -> Fraction:
+    """The contract's value, else the tariff's, else nothing is charged."""
+    if own is not None:
+        return own
+    return newest(values, day) if values else Fraction(0)
 
 
 def rate(table: Table, block: str, day: date) -> Fraction:
@@ -138,13 +148,14 @@ def settle(case: Case) -> dict[str, Fraction]:
         "ftpms": excel_cents(ftpms),
         "deviation": excel_cents(deviation),
     }
-    bill["discount"] = -excel_cents(sum(bill.values(), nothing) * case.discount)
+    discount = own_or_tariffs(case.discount, case.tariff_discount, days[-1])
+    bill["discount"] = -excel_cents(sum(bill.values(), nothing) * discount)
     if case.corrections:
         bill["correction"] = excel_cents(sum(case.corrections, nothing))
     subtotal = sum(bill.values(), nothing)
     bill["subtotal"] = subtotal
     bill["vat"] = excel_cents(subtotal * newest(case.vat, days[-1]))
-    bill["retention"] = -excel_cents(subtotal * case.retention)
-    bill["municipal_fee"] = excel_cents(case.municipal)
+    bill["retention"] = -excel_cents(subtotal * own_or_tariffs(case.retention, case.tariff_retention, days[-1]))
+    bill["municipal_fee"] = excel_cents(own_or_tariffs(case.municipal, case.tariff_municipal, days[-1]))
     bill["total"] = subtotal + bill["vat"] + bill["retention"] + bill["municipal_fee"]
     return bill

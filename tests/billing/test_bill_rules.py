@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
@@ -260,6 +260,35 @@ def test_sums_add_rounded_lines_and_the_fee_is_outside_vat() -> None:
     }
     assert made.total == D("4.93")
     assert made.kwh == D("0.05")
+
+
+def test_what_the_contract_does_not_say_is_the_tariff_s_on_the_last_day() -> None:
+    scalars = {
+        **SCALARS,
+        ScalarKind.DISCOUNT_RATE: {LONG_AGO: "0.05", CHANGE: "0.1"},
+        ScalarKind.RETENTION_RATE: {LONG_AGO: "0.02"},
+        ScalarKind.MUNICIPAL_FEE: {LONG_AGO: "3", CHANGE: "4.5"},
+    }
+    silent = make_contract(municipal_fee=None, discount_rate=None, retention_rate=None)
+    made = make(tariff(scalars=scalars), contract=silent)
+    charged = sum(item.amount for item in made.lines[:5])
+    assert made.line(LineCode.DISCOUNT).amount == -(charged * D("0.1")).quantize(D("0.01"), ROUND_HALF_UP)
+    assert made.line(LineCode.DISCOUNT).parts[0].rate_from == CHANGE
+    assert made.line(LineCode.RETENTION).amount == -(made.line(LineCode.SUBTOTAL).amount * D("0.02")).quantize(
+        D("0.01"), ROUND_HALF_UP
+    )
+    assert made.line(LineCode.MUNICIPAL_FEE).amount == D("4.50")
+    # The contract's own word is the more specific one, also where it is zero.
+    stated = make(tariff(scalars=scalars), contract=make_contract(discount_rate=sourced(0)))
+    assert str(stated.line(LineCode.DISCOUNT).amount) == "0.00"
+    assert stated.line(LineCode.MUNICIPAL_FEE).amount == D("12.50")
+    # Neither says anything: nothing is charged, and the line says why.
+    nothing = make(tariff(), contract=silent)
+    assert {str(nothing.line(LineCode(code)).amount) for code in ("discount", "retention", "municipal_fee")} == {"0.00"}
+    assert nothing.line(LineCode.RETENTION).parts[0].origin == "none in the customer master, none in tariff EIS-TOU"
+    later = {**SCALARS, ScalarKind.RETENTION_RATE: {FOUR_DAYS.end: "0.02"}}
+    with pytest.raises(NotInForce, match="retention_rate"):
+        make(tariff(scalars=later), contract=silent)
 
 
 def test_no_discount_prints_zero_without_a_sign() -> None:

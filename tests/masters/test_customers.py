@@ -231,17 +231,20 @@ def test_defaults_and_empty_cells(workbook):
     (one,) = result.contracts
     assert (one.number, one.meter.serial, one.tariff, one.start) == ("17", "5614086", "EIS-TOU", date(2021, 1, 1))
     assert (one.contracted_kw, one.loss_factor) == (None, None)
-    zeros = (one.municipal_fee, one.retention_rate, one.discount_rate)
-    assert {(zero.value, zero.origin) for zero in zeros} == {(Decimal(0), "Libro.xlsx (empty: none)")}
+    assert (one.municipal_fee, one.retention_rate, one.discount_rate) == (None, None, None)
     with pytest.raises(BadTable, match=r"Libro.xlsx, sheet A, row 1: no column 'Tarifa', 'Fecha inicio' in the header"):
         customers.read(path)
 
 
 def test_an_empty_cell_under_a_default(edited):
-    result = customers.read(edited({"J6": None, "R6": None, "O6": None}), tariff="X", start=date(2021, 1, 1))
+    result = customers.read(
+        edited({"J6": None, "R6": None, "O6": None, "P6": None, "Q6": 0}), tariff="X", start=date(2021, 1, 1)
+    )
     assert result.findings == ()
     assert (result.contracts[1].tariff, result.contracts[1].start) == ("X", date(2021, 1, 1))
-    assert result.contracts[1].municipal_fee.origin == "Clientes.xlsx, Clientes!O6 (empty: none)"
+    # An empty cell leaves the tariff's value in force, a zero does not.
+    assert (result.contracts[1].municipal_fee, result.contracts[1].retention_rate) == (None, None)
+    assert result.contracts[1].discount_rate.value == 0
     assert result.contracts[0].tariff == "EIS-TOU"
 
 

@@ -206,6 +206,42 @@ def test_what_quarto_made_is_put_into_place_with_the_earlier_months(
     assert (published.folder / "2021-08/invoice.pdf").read_bytes()[:5] == b"%PDF-"
 
 
+REMOTE = """<html><head>
+<script src="https://cdn.jsdelivr.net/npm/requirejs@2.3.6/require.min.js" integrity="sha384-x" crossorigin="anonymous"></script>
+<script src="https://cdn.jsdelivr.net/npm/jquery@3.5.1/dist/jquery.min.js" data-relocate-top="true"></script>
+<script type="application/javascript">define('jquery', [],function() {return window.jQuery;})</script>
+<link rel="stylesheet" href="https://fonts.example/css?family=X">
+<link rel="stylesheet" href="assets/page/house.css">
+<script defer src="assets/page/vega.js"></script>
+<script>window.here = "define jquery";</script>
+</head><body><a href="https://eispower.example/">EIS</a></body></html>
+"""
+"""What Quarto 1.9.38 writes for a notebook with HTML outputs, beside what is ours."""
+
+LOADS = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=["'](?:https?:)?//""", re.IGNORECASE)
+
+
+def test_pages_load_nothing_from_another_host(
+    stub: Callable[[str], None], settings: Settings, executed: dict[str, Path], tmp_path: Path
+) -> None:
+    # The stand-in does what Quarto does: writes the pages, then runs the project's post-render step.
+    (tmp_path / "page.html").write_text(REMOTE, encoding="utf-8")
+    files = "index.html 2021-09/dashboard.html 2021-09/dashboard.pdf 2021-09/invoice.html 2021-09/invoice.pdf"
+    stub(
+        f"mkdir -p _site/2021-09 && for f in {files}; do cp {tmp_path}/page.html _site/$f; done\n"
+        'step=$(sed -n "s/ *post-render: //p" _quarto.yml)\n'
+        'QUARTO_PROJECT_OUTPUT_DIR="$PWD/_site" exec "$QUARTO_PYTHON" "$step"'
+    )
+    published = site.publish_customer(settings, executed, "EIS", "EIS-0001", sample_desks.MONTH, "quarto")
+    for page in ("index.html", "2021-09/invoice.html"):
+        text = (published.folder / page).read_text(encoding="utf-8")
+        assert LOADS.search(REMOTE)
+        assert not LOADS.search(text)
+        assert "define(" not in text
+        for kept in ("house.css", "vega.js", "window.here", 'href="https://eispower.example/"'):
+            assert kept in text
+
+
 def test_real_quarto_renders_a_site(
     require: Callable[[str], None], settings: Settings, executed: dict[str, Path]
 ) -> None:
@@ -215,6 +251,7 @@ def test_real_quarto_renders_a_site(
     assert 'data-vega="daily-energy"' in text
     assert "12,989.48" in text
     assert "open_customer" not in text
+    assert not LOADS.search(text)
 
 
 def test_a_missing_or_wrong_description_is_an_error(tmp_path: Path) -> None:
