@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import polars as pl
 
-from eisenergy.findings import Finding, blocking, info, warning
+from eisenergy.findings import Finding, blocking, warning
 from eisenergy.frames import MEASURED
-from eisenergy.readings import cells, clock, columns, fields, meters, numbers, registers, times
+from eisenergy.readings import cells, clock, columns, fields, meters, numbers, registers, repeats, times
 from eisenergy.readings.columns import NUMBERS, Role
 from eisenergy.readings.mapping import Mapping
 from eisenergy.readings.model import Choice, RawTable, TableMeta
@@ -68,7 +68,7 @@ def normalise(table: RawTable, *, client: str, timezone: str, mapping: Mapping |
     frame = clock.to_utc(frame, stamped.convention.value, minutes, zone)
     findings += clock.grid_findings(frame, table, identity.meter, zone)
     frame = _derive(frame.filter(pl.col("start").is_not_null()), setting, minutes)
-    frame, more = _without_repeats(frame, table, identity.meter, zone)
+    frame, more = repeats.dropped(frame, table, identity.meter, zone)
     findings += more
     frame, more = clock.to_slots(frame, minutes, setting.split, table, identity.meter)
     findings += more
@@ -242,61 +242,6 @@ def _derive(frame: pl.DataFrame, setting: Mapping, minutes: int) -> pl.DataFrame
             pl.col("kwh_import").is_not_null()
         )
     return frame
-
-
-def _without_repeats(
-    frame: pl.DataFrame, table: RawTable, meter: str, timezone: str
-) -> tuple[pl.DataFrame, list[Finding]]:
-    """Make rows that agree one, and report those that do not.
-
-    :raises UnreadableFile: when so many disagree that the table holds two meters
-    """
-    frame = frame.with_columns(order=pl.int_range(pl.len()), repeat=~pl.col("start").is_first_distinct())
-    if not frame["repeat"].any():
-        return frame.drop("order", "repeat"), clock.jump_findings(frame, table, meter, timezone)
-    values = [name for name in NUMBERS if name in frame.columns]
-    firsts = frame.filter(~pl.col("repeat"))
-    pairs = frame.filter("repeat").join(
-        firsts.select("start", *values, first_row="row"), on="start", how="left", validate="m:1", suffix="_first"
-    )
-    agree = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_first")) for name in values)
-    agreeing, differing = pairs.filter(agree), pairs.filter(~agree)
-    findings = clock.jump_findings(
-        frame.with_columns(repeat=pl.col("order").is_in(agreeing["order"].implode())), table, meter, timezone
-    )
-    if differing.height >= 8 and differing.height >= 0.2 * firsts.height:
-        first = differing.row(0, named=True)
-        raise UnreadableFile(
-            f"{table.where(first['index'])}: the stamps start again, and {differing.height} of them bring other figures than before. "
-            "Expected one meter per sheet or file; this looks like two. Part them and load them again."
-        )
-    if agreeing.height:
-        findings.append(
-            info(
-                "repeated-rows",
-                meter,
-                f"{table.place}: {agreeing.height} row(s) repeat an earlier one with the same figures and were dropped, the first in "
-                f"row {int(agreeing['row'][0])}.",
-                count=agreeing.height,
-                rows=agreeing["row"].head(100).to_list(),
-            )
-        )
-    for pair in differing.head(20).iter_rows(named=True):
-        name = next(name for name in values if pair[name] != pair[f"{name}_first"])
-        findings.append(
-            blocking(
-                "rows-disagree",
-                meter,
-                f"{table.where(pair['index'])}: the same interval stands in row {pair['first_row']} with other figures: {name} is "
-                f"{pair[f'{name}_first']} there and {pair[name]} here. Expected one reading per interval. "
-                "Remove the wrong row, and load the file again.",
-                rows=[pair["first_row"], pair["row"]],
-                values=[pair[f"{name}_first"], pair[name]],
-                field=name,
-                count=differing.height,
-            )
-        )
-    return firsts.drop("order", "repeat"), findings
 
 
 def _signs(

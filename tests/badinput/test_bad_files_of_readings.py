@@ -149,7 +149,7 @@ def test_a_clock_that_goes_back(good: Path) -> None:
     says(
         blocking(good)["rows-disagree"].message,
         "5741444.csv, row 503",
-        "stands in row 491",
+        "stand in rows 491 to 502",
         "kwh_import is 5.5 there and 5.3 here",
         "Remove the wrong row",
     )
