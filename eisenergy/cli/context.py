@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
 from eisenergy.accounts import OutOfScope, Scope
-from eisenergy.cli.output import err, fail
+from eisenergy.cli.output import emit, err, fail
 from eisenergy.config import BadSetting, Settings
 from eisenergy.desk.opening import NoSuchCustomer, NotBilled
 from eisenergy.desk.workspace import Workspace, opened
@@ -66,14 +66,24 @@ Customers = Annotated[
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn errors that explain themselves into a message on standard error and an exit code."""
+    """Turn errors that explain themselves into a message on standard error, with ``--json`` also a report, and an exit code."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        def refused(message: str) -> NoReturn:
+            if kwargs.get("json"):
+                emit({"error": message})
+            fail(message)
+
         try:
             return command(*args, **kwargs)
         except KNOWN as problem:
-            fail(str(problem))
+            refused(str(problem))
+        except OSError as problem:
+            if problem.strerror is None:
+                raise
+            where = f"{problem.filename}: " if problem.filename else ""
+            refused(f"{where}{problem.strerror}. Mend that, and run the same command again: what is done is kept.")
         except KeyboardInterrupt:
             err.print("interrupted; run the same command again to do what is left")
             raise typer.Exit(130) from None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from eisenergy.config import Settings
+from eisenergy.config import BadSetting, Settings
 from eisenergy.store.database import Database
 from eisenergy.store.lake import Lake
 
@@ -29,7 +29,15 @@ class Workspace:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Workspace]:
-    """Open the database (starting the embedded server where no address is set) and the lake, and close them at the end."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    """Open the database (starting the embedded server where no address is set) and the lake, and close them at the end.
+
+    :raises BadSetting: when the workspace's folder cannot be made
+    """
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise BadSetting(
+            f"EISENERGY_HOME={str(settings.home)!r}: the folder cannot be made ({problem.strerror}). Name one that may be written to."
+        ) from problem
     with Database.open(settings) as database:
         yield Workspace(settings=settings, database=database, lake=Lake.open(settings, database))

@@ -257,6 +257,21 @@ def test_a_broken_master_stores_nothing(workspace: Path, command: Command, maste
     assert command("customers", "list", "--json").stdout == before
 
 
+def test_a_refusal_is_a_report_too(workspace: Path, command: Command) -> None:
+    result = command("bill", "2021-13", "--json")
+    assert result.exit_code == 3
+    assert json.loads(result.stdout) == {"error": "month 13: expected 1 to 12"}
+    assert "error: month 13" in result.stderr
+
+
+def test_a_workspace_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    home = str(tmp_path / "file" / "home")
+    result = CliRunner().invoke(app, ["invoices", "list"], env={"EISENERGY_HOME": home})
+    assert result.exit_code == 3
+    says(" ".join(result.stderr.split()), "EISENERGY_HOME", "cannot be made", "Name one that may be written to")
+
+
 def test_two_files_that_contradict_each_other_at_once(
     workspace: Path, command: Command, lake: Lake, tmp_path: Path
 ) -> None:
