@@ -342,10 +342,6 @@ def _differences(state: pl.DataFrame, rows: pl.DataFrame, ordinal: int, version:
     compared = both.with_columns(first.alias("first"), (same & ~first).alias("same")).filter(pl.col("loaded") > ordinal)
     fresh = compared.filter(~pl.col("same"))
     added = fresh.filter("first").height
-    counts = Commit(
-        version=version,
-        added=added,
-        superseded=fresh.height - added,
-        unchanged=compared.height - fresh.height,
-    )
+    superseded, unchanged = fresh.height - added, compared.height - fresh.height
+    counts = Commit(version=version, added=added, superseded=superseded, unchanged=unchanged)
     return fresh.select(list(_LAYOUT)), counts
