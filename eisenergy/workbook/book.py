@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import warnings
 import zipfile
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,9 @@ from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
 from eisenergy.sheets import UnreadableFile
 from eisenergy.workbook.model import Value
+
+Key = tuple[str, int, int]
+"""A cell: sheet, row and column, both from 1."""
 
 ERRORS: Final = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#SPILL!", "#CALC!"))
 
@@ -43,7 +47,8 @@ class Book:
     """A workbook.
 
     :param grids: its sheets by name, in their order
-    :param names: defined names -> what they refer to, for example ``{"Tasa": "Hoja1!$B$5"}``
+    :param names: defined names -> what they refer to, for example ``{"Tasa": "Hoja1!$B$5"}``; a name of one sheet only stands
+        with its sheet, ``{"Hoja1!Tasa": ...}``
     """
 
     path: Path
@@ -55,6 +60,25 @@ class Book:
     def file(self) -> str:
         """The file's name."""
         return self.path.name
+
+    def formulas(self) -> Iterator[tuple[Key, str]]:
+        """Yield every formula, in order of sheet, row and column."""
+        for grid in self.grids.values():
+            for (row, column), formula in sorted(grid.formulas.items()):
+                yield (grid.name, row, column), formula
+
+    def value(self, key: Key) -> Value:
+        """Return a cell's value; ``None`` for an empty one, a formula nobody calculated, and a sheet that is not there."""
+        grid = self.grids.get(key[0])
+        return None if grid is None else grid.values.get(key[1:])
+
+    def filled(self, values: Mapping[Key, Value]) -> Book:
+        """Return the book with values for the formulas that have none; a cached value that is there stays."""
+        grids = {}
+        for name, grid in self.grids.items():
+            own = {place: values.get((name, *place)) for place in grid.formulas if grid.values.get(place) is None}
+            grids[name] = replace(grid, values=grid.values | own) if own else grid
+        return replace(self, grids=grids)
 
     @property
     def calculated(self) -> bool:
@@ -92,6 +116,8 @@ def open_book(path: Path) -> Book:
         ) from problem
     grids = {sheet.title: _grid(sheet, values[sheet.title]) for sheet in formulas.worksheets}
     names = {name: str(defined.attr_text) for name, defined in formulas.defined_names.items()}
+    for sheet in formulas.worksheets:
+        names |= {f"{sheet.title}!{name}": str(defined.attr_text) for name, defined in sheet.defined_names.items()}
     return Book(path=path, sha256=hashlib.sha256(content).hexdigest(), grids=grids, names=names)
 
 
@@ -113,6 +139,9 @@ def _grid(formulas: Any, values: Any) -> Grid:
     for place in texts:
         cached = values._cells.get(place)
         found[place] = None if cached is None else cached.value
+        # a formula that gave an empty text is kept without a value, and only its type tells it from one nobody calculated
+        if cached is not None and cached.value is None and cached.data_type == "str":
+            found[place] = ""
     dimensions = formulas.row_dimensions
     return Grid(
         name=formulas.title,

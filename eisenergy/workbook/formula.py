@@ -51,6 +51,33 @@ class Token:
     reference: Reference | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function called in a formula.
+
+    :param name: in capitals, without ``_xlfn.``
+    :param arguments: the tokens of each argument, those of nested calls included
+    :param depth: 0 for a function that is in no other's arguments
+    """
+
+    name: str
+    arguments: tuple[tuple[Token, ...], ...]
+    depth: int
+
+    def direct(self, number: int) -> tuple[Token, ...]:
+        """Return an argument's tokens that are not inside another function's brackets; empty where it is not given."""
+        found: list[Token] = []
+        inside = 0
+        for one in self.arguments[number] if number < len(self.arguments) else ():
+            if one.kind == "Func Open":
+                inside += 1
+            elif one.kind == "Func Close":
+                inside -= 1
+            elif not inside:
+                found.append(one)
+        return tuple(found)
+
+
 def column_number(letters: str) -> int:
     """Return the number of a column: ``column_number("AB") == 28``."""
     number = 0
@@ -71,14 +98,12 @@ def tokens(formula: str, sheet: str) -> tuple[Token, ...]:
         found = list(formualizer.Tokenizer(formula))
     except Exception as problem:  # the tokenizer's own error type
         raise ValueError(f"{formula}: {problem}") from problem
-    return tuple(
-        Token(
-            one.value,
-            f"{one.token_type} {one.subtype}".strip(),
-            reference(one.value, sheet) if str(one.subtype) == "Range" else None,
-        )
-        for one in found
-    )
+    return tuple(_token(one.value, str(one.token_type), str(one.subtype), sheet) for one in found)
+
+
+@lru_cache(maxsize=1 << 16)  # most tokens of a filled column are the same ones again
+def _token(text: str, kind: str, subtype: str, sheet: str) -> Token:
+    return Token(text, f"{kind} {subtype}".strip(), reference(text, sheet) if subtype == "Range" else None)
 
 
 def reference(text: str, sheet: str) -> Reference | None:
@@ -111,6 +136,33 @@ def references(formula: str, sheet: str) -> tuple[Reference, ...]:
     return tuple(token.reference for token in tokens(formula, sheet) if token.reference is not None)
 
 
+def calls(formula: str, sheet: str) -> tuple[Call, ...]:
+    """Return the functions a formula calls, the outer before the inner. :raises ValueError: when it is no formula"""
+    found: list[tuple[int, str, list[list[Token]], int]] = []
+    open_: list[tuple[int, str, list[list[Token]]] | None] = []  # None for a bracket that is no call's
+    for number, one in enumerate(tokens(formula, sheet)):
+        closes = one.kind.endswith("Close")
+        if closes and open_:
+            done = open_.pop()
+            if done is not None:
+                found.append((*done, sum(call is not None for call in open_)))
+        for call in open_:
+            if call is None:
+                continue
+            if one.kind == "Sep Arg" and call is open_[-1]:
+                call[2].append([])
+            else:
+                call[2][-1].append(one)
+        if one.kind.endswith("Open"):
+            name = one.text.rstrip("(").upper().removeprefix("_XLFN.").removeprefix("_XLWS.")
+            open_.append((number, name, [[]]) if one.kind.startswith("Func") else None)
+    return tuple(
+        Call(name, tuple(tuple(argument) for argument in arguments), depth)
+        for _, name, arguments, depth in sorted(found, key=lambda call: call[0])
+    )
+
+
+@lru_cache(maxsize=1 << 16)
 def pattern(formula: str, sheet: str, row: int, column: int) -> str:
     """Return the formula with every relative reference written as an offset: equal for a formula that was filled down.
 
