@@ -7,7 +7,7 @@ from typing import Final
 
 from eisenergy.workbook import office
 from eisenergy.workbook.book import ERRORS, Book, Key
-from eisenergy.workbook.engine import CIRCULAR, UNKNOWN
+from eisenergy.workbook.engine import BY_TEXT, CIRCULAR, UNKNOWN, Translator
 from eisenergy.workbook.evaluators import Evaluated, absence, library
 from eisenergy.workbook.formula import pattern, references
 from eisenergy.workbook.model import Value
@@ -87,9 +87,15 @@ class _Dispute:
 
     def _third(self, unsettled: Mapping[Key, Value]) -> None:
         third: Mapping[Key, Value] = {}
-        if office.program():
+        translator = Translator(self.book, prefixes=True)
+        asked = {
+            key: translator.write(self.book.grids[key[0]].formulas[key[1:]], key[0])
+            for key in unsettled
+            if not BY_TEXT.search(self.written[key])
+        }
+        if asked and office.program():
             try:
-                third = office.compute(self.book, {key: self.written[key] for key in unsettled})
+                third = office.compute(self.book, asked)
                 self.by.append(office.version())
             except (office.OfficeFailed, ValueError):
                 third = {}

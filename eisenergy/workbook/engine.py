@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -32,13 +32,20 @@ UNKNOWN: Final = "#UNKNOWN!"
 """Not a spreadsheet's error: the engine cannot compute the formula."""
 
 _PREFIX: Final = re.compile(r"_xl(?:fn|ws|udf)\.(?:_xlws\.)?", re.IGNORECASE)
+BY_TEXT: Final = re.compile(r"(?<![\w.])INDIRECT\(", re.IGNORECASE)
+"""Formulas that can only be computed in their own cell: an address in a text means the sheet it stands on."""
+
 _PLAIN_NAME: Final = re.compile(r"[^\W\d][\w.\\?]*")
 
 
 class Translator:
-    """Writes a book's formulas so that an engine without its defined names can compute them, wherever they stand."""
+    """Writes a book's formulas so that an engine without its defined names can compute them, wherever they stand.
 
-    def __init__(self, book: Book) -> None:
+    :param prefixes: keep the ``_xlfn.`` that files put before newer functions; the engine does not know it
+    """
+
+    def __init__(self, book: Book, *, prefixes: bool = False) -> None:
+        self._prefixes = prefixes
         self._sheets = {name.casefold(): name for name in book.grids}
         self._names = {name.casefold(): text.removeprefix("=") for name, text in book.names.items()}
 
@@ -69,7 +76,7 @@ class Translator:
             return f"{quoted(owner)}!{local}" if owner else one.text
         if one.kind == "Operand Range":
             return self._name(one.text, sheet, depth)
-        if one.kind.startswith("Func"):
+        if one.kind.startswith("Func") and not self._prefixes:
             return _PREFIX.sub("", one.text)
         return one.text
 
@@ -149,25 +156,28 @@ class Engine:
     def _fill(self, grid: Grid, inputs_only: bool) -> None:
         left = grid.formulas if inputs_only else {}
         values = {place: value for place, value in grid.values.items() if value is not None and place not in left}
-        if not values:
-            return
-        rows, columns = max(row for row, _ in values), max(column for _, column in values)
-        if rows * columns > 20 * len(values) + 10_000:  # a lone value far out would make a matrix of nothing
-            for (row, column), value in values.items():
-                self._engine.set_value(grid.name, row, column, _literal(value))
-            return
-        matrix: list[list[object]] = [[None] * columns for _ in range(rows)]
-        for (row, column), value in values.items():
-            matrix[row - 1][column - 1] = _literal(value)
-        self._engine.set_values_batch(grid.name, 1, 1, matrix)
+        # only what holds a value is written: a formula set later where an empty cell was written keeps showing that
+        for (row, column), length in _runs(values):
+            self._engine.set_values_batch(
+                grid.name, row, column, [[_literal(values[at, column])] for at in range(row, row + length)]
+            )
 
     def put(self, formulas: Iterable[tuple[Key, str]], *, apart: bool) -> None:
-        """Set formulas, as :class:`Translator` wrote them.
+        """Set formulas, as :class:`Translator` wrote them, in cells that are empty.
 
         :param apart: not in their own cells but at the same addresses of a sheet beside theirs, where nothing reads them
         """
+        sheets: dict[str, dict[tuple[int, int], str]] = {}
         for (sheet, row, column), formula in formulas:
-            self._engine.set_formula(self._beside[sheet] if apart else sheet, row, column, formula)
+            sheets.setdefault(sheet, {})[row, column] = formula
+        for sheet, written in sheets.items():
+            for (row, column), length in _runs(written):
+                self._engine.set_formulas_batch(
+                    self._beside[sheet] if apart else sheet,
+                    row,
+                    column,
+                    [[written[at, column]] for at in range(row, row + length)],
+                )
 
     def put_value(self, key: Key, value: Value) -> None:
         """Set a value in place of whatever the cell holds."""
@@ -212,7 +222,23 @@ def beside(book: Book) -> Mapping[str, str]:
     return found
 
 
+def _runs(places: Iterable[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], int]]:
+    """Yield the cells in runs down a column: the first, and how many."""
+    first, last = (0, 0), (0, 0)
+    for place in sorted(places, key=lambda place: (place[1], place[0])):
+        if place[1] == last[1] and place[0] == last[0] + 1:
+            last = place
+            continue
+        if last[1]:
+            yield first, last[0] - first[0] + 1
+        first = last = place
+    if last[1]:
+        yield first, last[0] - first[0] + 1
+
+
 def _literal(value: Value) -> object:
+    if isinstance(value, int | float):
+        return value
     if isinstance(value, str):
         if value in _ERRORS:
             return formualizer.LiteralValue.error(_ERRORS[value], None)

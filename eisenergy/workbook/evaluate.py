@@ -12,7 +12,7 @@ from typing import Final
 from eisenergy.workbook import office
 from eisenergy.workbook.book import Book, Key
 from eisenergy.workbook.dispute import settle
-from eisenergy.workbook.engine import UNKNOWN, Translator, loaded
+from eisenergy.workbook.engine import BY_TEXT, UNKNOWN, Translator, loaded
 from eisenergy.workbook.evaluators import Evaluated, absence, evaluators
 from eisenergy.workbook.formula import references
 from eisenergy.workbook.recalculation import recalculate
@@ -21,7 +21,6 @@ from eisenergy.workbook.values import same
 __all__ = ["Evaluated", "Key", "afresh", "calculated", "evaluators", "locally", "same"]
 
 _VOLATILE: Final = re.compile(r"(?<![\w.])(NOW|TODAY|RAND|RANDBETWEEN|RANDARRAY)\(", re.IGNORECASE)
-_BY_TEXT: Final = re.compile(r"(?<![\w.])INDIRECT\(", re.IGNORECASE)
 
 
 def locally(book: Book) -> Evaluated:
@@ -33,15 +32,14 @@ def locally(book: Book) -> Evaluated:
     if not _complete(book):
         book = book.filled(afresh(book, Evaluated(values={})).values)
     written, absent = _written(book)
-    for key in list(written):
-        if any(area.sheet == key[0] and key[1:] in area for area in references(written[key], key[0])):
+    for key, formula in book.formulas():
+        if key in written and any(area.sheet == key[0] and key[1:] in area for area in references(formula, key[0])):
             absent[key] = absence(key, "it refers to itself")
             del written[key]
-    by_text = {key: written[key] for key in written if _BY_TEXT.search(written[key])}
+    by_text = {key: written[key] for key in written if BY_TEXT.search(written[key])}
     rest = {key: formula for key, formula in written.items() if key not in by_text}
     engine, refused = loaded(book, rest, apart=True)
     first = {key: UNKNOWN if key in refused else engine.read(key, apart=True) for key in rest}
-    # an address in a text means the sheet the formula stands on, so these are computed in place
     first |= {key: engine.once(key, formula) for key, formula in by_text.items()}
     return settle(book, written, first, absent)
 
@@ -52,8 +50,7 @@ def afresh(book: Book, local: Evaluated | None = None) -> Evaluated:
     :param local: what :func:`locally` gave for the same book, where it is at hand: it tells which formulas the engine computes
         wrongly
     """
-    distrusted = (locally(book) if local is None else local).distrusted
-    return recalculate(book, *_written(book), distrusted)
+    return recalculate(book, *_written(book), locally(book) if local is None else local)
 
 
 def calculated(book: Book) -> Book:

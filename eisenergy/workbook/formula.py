@@ -98,7 +98,8 @@ def tokens(formula: str, sheet: str) -> tuple[Token, ...]:
         found = list(formualizer.Tokenizer(formula))
     except Exception as problem:  # the tokenizer's own error type
         raise ValueError(f"{formula}: {problem}") from problem
-    return tuple(_token(one.value, str(one.token_type), str(one.subtype), sheet) for one in found)
+    # its own type declarations say that an iteration may give nothing
+    return tuple(_token(one.value, str(one.token_type), str(one.subtype), sheet) for one in found if one is not None)
 
 
 @lru_cache(maxsize=1 << 16)  # most tokens of a filled column are the same ones again
@@ -169,7 +170,8 @@ def pattern(formula: str, sheet: str, row: int, column: int) -> str:
     ``=C31*$B$7`` in K31 is ``=R[0]C[-8]*R7C2``.
     """
     return "".join(
-        token.text if token.reference is None else _relative(token.text, row, column) for token in tokens(formula, sheet)
+        token.text if token.reference is None else _relative(token.text, row, column)
+        for token in tokens(formula, sheet)
     )
 
 

@@ -95,7 +95,9 @@ def _convert(source: Path, folder: Path) -> Path:
     if found is None:
         raise OfficeFailed("found no LibreOffice (soffice) on the PATH. Install it, or calculate the workbook by hand.")
     target = folder / "out"
-    profile = (folder / "profile").as_uri()  # an own profile: a LibreOffice that is open would take the job and not do it
+    profile = (
+        folder / "profile"
+    ).as_uri()  # an own profile: a LibreOffice that is open would take the job and not do it
     command = [found, f"-env:UserInstallation={profile}", "--headless", "--norestore", "--convert-to", "xlsx"]
     process = subprocess.Popen(
         [*command, "--outdir", str(target), str(source)],

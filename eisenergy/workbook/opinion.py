@@ -65,7 +65,10 @@ class Opinion:
         compiled, order = self._compiled[key]
         arrays = [self._array(one.sheet, *area) for one, area in zip(ranges, areas, strict=True)]
         if any(array.size > 1 and any(map(_numeric_text, array.flat)) for array in arrays):
-            return False, None  # the library counts a text that reads as a number in a range as one; a spreadsheet does not
+            return (
+                False,
+                None,
+            )  # the library counts a text that reads as a number in a range as one; a spreadsheet does not
         found = compiled(*(arrays[number] for number in order))
         return _value(found)
 

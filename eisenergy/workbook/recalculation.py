@@ -29,14 +29,12 @@ _CRITERIA: Final = {
 """Function -> where its first criterion is among its arguments, and how far the next is from it."""
 
 
-def recalculate(
-    book: Book, written: Mapping[Key, str], absent: Mapping[Key, str], distrusted: frozenset[tuple[str, str]]
-) -> Evaluated:
+def recalculate(book: Book, written: Mapping[Key, str], absent: Mapping[Key, str], local: Evaluated) -> Evaluated:
     """Compute formulas from the cells that hold none.
 
     :param written: cell -> formula as the translator wrote it
     :param absent: cell -> why it is not computed; its cached value is an input to the rest
-    :param distrusted: (sheet, pattern) of formulas the engine was seen to compute wrongly
+    :param local: what the formulas give on cached inputs, as far as that is known
     """
     engine, refused = loaded(book, written, apart=False, inputs_only=True)
     for key in absent:
@@ -44,12 +42,14 @@ def recalculate(
     if absent:
         engine.run()
     doubtful = set(refused)
+    groups: dict[tuple[str, str], bool] = {}
     for key, formula in written.items():
-        if (key[0], pattern(book.grids[key[0]].formulas[key[1:]], *key)) in distrusted or criteria_of_many(
-            formula, key[0]
-        ):
+        group = (key[0], pattern(book.grids[key[0]].formulas[key[1:]], *key))
+        if group not in groups:
+            groups[group] = group in local.distrusted or criteria_of_many(formula, key[0])
+        if groups[group]:
             doubtful.add(key)
-    corrected = _correct(book, engine, written, doubtful, absent)
+    corrected = _correct(book, engine, written, doubtful, absent, local)
     values: dict[Key, Value] = {}
     missing = dict(absent)
     for key in written:
@@ -61,7 +61,7 @@ def recalculate(
         else:
             values[key] = value
     by = (library("formualizer"), *((library("formulas"),) if corrected else ()))
-    return Evaluated(values=values, by=by, absent=missing, distrusted=distrusted)
+    return Evaluated(values=values, by=by, absent=missing, distrusted=local.distrusted)
 
 
 def criteria_of_many(formula: str, sheet: str) -> bool:
@@ -83,7 +83,12 @@ def criteria_of_many(formula: str, sheet: str) -> bool:
 
 
 def _correct(
-    book: Book, engine: Engine, written: Mapping[Key, str], doubtful: set[Key], absent: Mapping[Key, str]
+    book: Book,
+    engine: Engine,
+    written: Mapping[Key, str],
+    doubtful: set[Key],
+    absent: Mapping[Key, str],
+    local: Evaluated,
 ) -> dict[Key, Value]:
     """Put the second opinion in the place of what the engine computes wrongly, and have it compute what follows from that.
 
@@ -91,21 +96,42 @@ def _correct(
     """
     opinion = Opinion(book, lambda key: engine.read(key, apart=False))
     given: dict[Key, Value] = {}
+    changed: set[Key] = set()
     for _ in range(ROUNDS):
         fresh: dict[Key, Value] = {}
         for key in sorted(doubtful | given.keys() | _roots(engine, written, absent)):
-            able, value = opinion.of(written[key], *key)
+            if key in given and not changed - {key}:
+                continue  # nothing it may read is other than before
+            if key in local.values and _unmoved(book, engine, written[key], key[0]):
+                able, value = True, local.values[key]
+            else:
+                able, value = opinion.of(written[key], *key)
             if key not in given or not same(given[key], value if able else None):
                 fresh[key] = value if able else None
         if not fresh:
             break
         given |= fresh
+        changed = set(fresh)
         for key, value in fresh.items():
             # without any opinion the cached value is an input to the rest; without that too, the rest must not look computed
             stand_in = book.value(key) if value is None else value
             engine.put_value(key, "#N/A" if stand_in is None else stand_in)
         engine.run()
     return given
+
+
+def _unmoved(book: Book, engine: Engine, formula: str, sheet: str) -> bool:
+    """Say whether what a formula reads was computed as it is cached, so that what it gives on cached inputs holds."""
+    for area in references(formula, sheet):
+        grid = book.grids.get(area.sheet)
+        if grid is None:
+            return False
+        for row in range(area.first[0], min(area.last[0], grid.rows) + 1):
+            for column in range(area.first[1], min(area.last[1], grid.columns) + 1):
+                key = (area.sheet, row, column)
+                if (row, column) in grid.formulas and not same(engine.read(key, apart=False), book.value(key)):
+                    return False
+    return True
 
 
 def _roots(engine: Engine, written: Mapping[Key, str], absent: Mapping[Key, str]) -> set[Key]:
