@@ -50,8 +50,10 @@ _REFERENCE = re.compile(
 )
 _CELL = re.compile(r"(\$?)([A-Z]{1,3})(\$?)(\d+)")
 _BARE = re.compile(r"[^\W\d][\w.]*")
+_PART = r"(?:'(?:[^']|'')*'!)?[^,()'=<>]+"
 _ARRAY = re.compile(
-    r'SUMPRODUCT\(\((?P<blocks>[^=()]+)(?P<sign>=|<>)"(?P<block>[^"]*)"\)\*SUMIF\((?P<days>[^,()]+),(?P<slots>[^,()]+:[^,()]+),(?P<rates>[^,()]+)\)\)'
+    rf'SUMPRODUCT\(\((?P<blocks>{_PART})(?P<sign>=|<>)"(?P<block>[^"]*)"\)\*'
+    rf"SUMIF\((?P<days>{_PART}),(?P<slots>{_PART}:{_PART}),(?P<rates>{_PART})\)\)"
 )
 
 
@@ -180,16 +182,29 @@ class Sheet:
 
 @dataclass
 class Workbook:
-    """:param touched: the cells an edit changed by hand, for a test that asks what may depend on them."""
+    """Sheets in their order.
+
+    :param touched: the cells an edit changed by hand, for a test that asks what may depend on them
+    :param given: what a spreadsheet program shows in cells ``formualizer`` computes wrongly or not at all
+    :param names: defined names, for example ``{"IVA": "=Hoja1!$E$7"}``; they do not follow an edit
+    """
 
     sheets: dict[str, Sheet]
     touched: set[Place] = field(default_factory=set)
     given: dict[Place, Any] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> Workbook:
-        return Workbook(
-            {title: sheet.copy() for title, sheet in self.sheets.items()}, set(self.touched), dict(self.given)
-        )
+        sheets = {title: sheet.copy() for title, sheet in self.sheets.items()}
+        return Workbook(sheets, set(self.touched), dict(self.given), dict(self.names))
+
+    def another_than(self, other: Workbook) -> bool:
+        """Whether anything but cached values differs."""
+
+        def shape(book: Workbook) -> list[object]:
+            return [(title, one.contents, one.formats, one.hidden) for title, one in book.sheets.items()]
+
+        return shape(self) != shape(other) or self.names != other.names
 
     # --- one cell
 
@@ -261,7 +276,8 @@ class Workbook:
 
         def corners(one: Box) -> Box | None:
             first, last = to(one[0], one[1], one[2]), to(one[0], one[3], one[4])
-            assert first and last, one
+            assert first, one
+            assert last, one
             assert first[0] == last[0], one
             return (
                 first[0],
@@ -341,18 +357,35 @@ class Workbook:
         assert not taken & landing, sorted(taken & landing)[:3]
         self.relocate(to)
 
-    def arrange_columns(self, sheet: str, order: str) -> None:
-        """Put the columns named into this order, where the first of them stands: ``"C A B"``."""
+    def arrange_columns(self, sheet: str, order: str, *, rows: tuple[int, int] = (1, 1_048_576)) -> None:
+        """Put the columns named into this order, where the first of them stands: ``"C A B"``; or of these rows only."""
         columns = [spot(f"{one}1")[1] for one in order.split()]
-        start = min(columns)
-        assert sorted(columns) == list(range(start, start + len(columns)))
-        place = {column: start + at for at, column in enumerate(columns)}
-        self.relocate(lambda title, r, c: (title, r, place.get(c, c) if title == sheet else c))
+        place = _arranged(columns)
+
+        def to(title: str, r: int, c: int) -> Place:
+            return title, r, place.get(c, c) if title == sheet and rows[0] <= r <= rows[1] else c
+
+        def follow(one: Box) -> Box:
+            title, top, left, bottom, right = one
+            if title != sheet or not rows[0] <= top <= bottom <= rows[1]:
+                return one
+            left, right = _image(place, left, right)
+            return title, top, left, bottom, right
+
+        self.relocate(to, follow)
 
     def arrange_rows(self, sheet: str, order: list[int]) -> None:
         """Cut and insert whole rows into this order, where the first of them stands; references follow."""
-        place = {row: min(order) + at for at, row in enumerate(order)}
-        self.relocate(lambda title, r, c: (title, place.get(r, r) if title == sheet else r, c))
+        place = _arranged(order)
+
+        def follow(one: Box) -> Box:
+            title, top, left, bottom, right = one
+            if title != sheet:
+                return one
+            top, bottom = _image(place, top, bottom)
+            return title, top, left, bottom, right
+
+        self.relocate(lambda title, r, c: (title, place.get(r, r) if title == sheet else r, c), follow)
 
     def rename(self, old: str, new: str) -> None:
         """Rename a sheet."""
@@ -440,6 +473,8 @@ class Workbook:
         """Write it with its cached values as they stand."""
         out, absent = io.BytesIO(), False
         with xlsxwriter.Workbook(out) as made:
+            for title, refers in self.names.items():
+                made.define_name(title, refers)
             styles = cache(lambda form: made.add_format({"num_format": form}) if form else None)
             for title, sheet in self.sheets.items():
                 page = made.add_worksheet(title, _Page)
@@ -484,6 +519,20 @@ def _without_absent(content: bytes) -> bytes:
     return out.getvalue()
 
 
+def _arranged(order: list[int]) -> dict[int, int]:
+    assert sorted(order) == list(range(min(order), max(order) + 1)), order
+    return {one: min(order) + at for at, one in enumerate(order)}
+
+
+def _image(place: dict[int, int], first: int, last: int) -> tuple[int, int]:
+    """Where a run of rows or columns is afterwards; it must be a run still."""
+    if last - first > len(place) and not {first, last} & place.keys():
+        return first, last
+    found = sorted(place.get(one, one) for one in range(first, last + 1))
+    assert found[-1] - found[0] == last - first, (first, last)
+    return found[0], found[-1]
+
+
 def _extent(sheet: Sheet) -> tuple[int, int]:
     return max((r for r, _ in sheet.contents), default=1), max((c for _, c in sheet.contents), default=1)
 
@@ -492,14 +541,21 @@ def _load(engine: Any, title: str, sheet: Sheet, given: dict[Place, Any]) -> Non
     rows, columns = _extent(sheet)
     values: list[list[Any]] = [[None] * columns for _ in range(rows)]
     formulas: dict[int, list[int]] = {}
+    failed: dict[tuple[int, int], str] = {}
     for (row, column), content in sheet.contents.items():
         if (title, row, column) in given:
-            values[row - 1][column - 1] = serial(given[(title, row, column)])
+            value = given[(title, row, column)]
+            if value in ERRORS.values():
+                failed[(row, column)] = f"={value}"
+            else:
+                values[row - 1][column - 1] = serial(value)
         elif isinstance(content, Formula):
             formulas.setdefault(column, []).append(row)
         else:
             values[row - 1][column - 1] = serial(content)
     engine.set_values_batch(title, 1, 1, values)
+    for place, error in failed.items():
+        engine.set_formula(title, *place, error)
     for column, found in formulas.items():
         ordered = sorted(found)
         for at, row in enumerate(ordered):

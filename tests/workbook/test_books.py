@@ -136,6 +136,7 @@ def test_dependents_are_followed_to_the_end() -> None:
     found = {f"{title}!{name(row, column)}" for title, row, column in book.dependents([(METER, *spot("K50"))])}
     block = book.value(METER, "H50")
     assert block == "VALLE"
-    assert found == {f"{METER}!{cell}" for cell in "C11 C12 C13 C14 B16 B21 B22 B23 B24 B26".split()}
+    cells = ("C11", "C12", "C13", "C14", "B16", "B21", "B22", "B23", "B24", "B26")
+    assert found == {f"{METER}!{cell}" for cell in cells}
     assert (METER, *spot("B26")) in book.dependents([(HOURS, *spot("B20"))])
     assert not isinstance(book[METER, "C50"], Formula)

@@ -1,0 +1,141 @@
+"""Every error an analyst makes is found at its cell, and nothing is blamed that does not depend on it."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import books
+import pytest
+from books import Place, Workbook, serial, spot
+from mutants import ERRORS, TOTAL, Mutant, where
+
+from eisenergy.findings import Severity
+from eisenergy.workbook import check
+from eisenergy.workbook.model import CheckResult, Verdict
+
+WAYS = {Verdict.DIFFERENT: "different", Verdict.ERROR: "error", Verdict.NO_VALUE: "no value"}
+
+
+def flagged(result: CheckResult) -> dict[Place, set[str]]:
+    """The cells the check points at, and the ways it does; a finding also by its code."""
+    found: dict[Place, set[str]] = defaultdict(set)
+    for one in result.cells:
+        place = (one.place.sheet, one.place.row, one.place.column)
+        if one.verdict in WAYS:
+            found[place].add(WAYS[one.verdict])
+        if one.stale:
+            found[place].add("stale")
+        if one.verdict is Verdict.NOT_UNDERSTOOD and one.feeds_total:
+            found[place].add("unclear")
+    for finding in result.findings:
+        if finding.severity is not Severity.INFO and finding.data.get("sheet") and finding.data.get("cell"):
+            place = (finding.data["sheet"], *spot(finding.data["cell"].partition(":")[0]))
+            found[place] |= {"finding", finding.code}
+    return found
+
+
+def place_of(cell: str) -> Place:
+    sheet, local = where(cell)
+    return sheet, *spot(local)
+
+
+def differs(one: object, other: object) -> bool:
+    one, other = serial(one), serial(other)
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return not math.isclose(one, other, rel_tol=1e-11)
+    return one != other
+
+
+def said(result: CheckResult, found: dict[Place, set[str]]) -> str:
+    cells = [
+        f"{sheet}!{books.name(row, column)} {sorted(ways)}" for (sheet, row, column), ways in list(found.items())[:12]
+    ]
+    findings = [
+        f"{one.code} {one.data.get('sheet')}!{one.data.get('cell')}: {one.message}" for one in result.findings[:12]
+    ]
+    return "\n".join([f"counts {result.counts}, stale {result.stale}, passed {result.passed}", *cells, *findings])
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(ERRORS) >= 100
+    assert len({mutant.name for mutant in ERRORS}) == len(ERRORS)
+
+
+def test_the_unchanged_workbook_passes(tmp_path: Path) -> None:
+    result = check.check(books.reference().save(tmp_path / "unchanged.xlsx"))
+    assert not flagged(result), said(result, flagged(result))
+    assert result.passed
+    assert result.counts[Verdict.EQUAL] == 26_073
+
+
+def is_real(mutant: Mutant, book: Workbook) -> None:
+    """The error changes the cell said, or, where it is said to change none, not the total."""
+    before, after = mutant.base(), book
+    if not mutant.calculated:
+        before, after = book, book.copy()
+        after.calculate()
+    sheet, cell = where(mutant.shows or TOTAL)
+    assert differs(before.value(sheet, cell), after.value(sheet, cell)) is (mutant.shows is not None)
+    assert book.touched
+
+
+@pytest.mark.parametrize("mutant", ERRORS, ids=lambda mutant: mutant.name)
+def test_error_is_found_at_its_cell(mutant: Mutant, tmp_path: Path) -> None:
+    book = mutant.make()
+    is_real(mutant, book)
+    result = check.check(book.save(tmp_path / f"{mutant.name}.xlsx"), tariff=mutant.tariff)
+    found = flagged(result)
+    for alternatives in mutant.at:
+        ways = set().union(*(found.get(place_of(cell), set()) for cell in alternatives.split("|")))
+        assert ways & set(mutant.how), f"{mutant.story}: not found at {alternatives}\n{said(result, found)}"
+    if mutant.passes is not None:
+        assert result.passed is mutant.passes, said(result, found)
+    beside = set(found) - book.touched - book.dependents(book.touched)
+    assert not beside, f"blamed beside it: {sorted(beside)[:9]}\n{said(result, found)}"
+
+
+@pytest.mark.long
+def test_libreoffice_shows_the_same(tmp_path: Path, require: Callable[[str], None]) -> None:
+    """The mutants' values come from ``formualizer``, or were given by hand: a spreadsheet program confirms them."""
+    require("soffice")
+    made = {mutant.name: mutant.make() for mutant in ERRORS if mutant.calculated and mutant.office}
+    assert recalculated_otherwise(made, tmp_path) == {}
+
+
+def recalculated_otherwise(made: dict[str, Workbook], folder: Path) -> dict[str, list[str]]:
+    """Cells for which LibreOffice shows something else, by workbook."""
+    (folder / "in").mkdir()
+    files = []
+    for key, book in made.items():
+        blank = book.copy()
+        blank.forget()
+        files.append(blank.save(folder / "in" / f"{key}.xlsx"))
+    profile = f"-env:UserInstallation=file://{folder / 'profile'}"
+    command = [
+        "soffice",
+        profile,
+        "--headless",
+        "--convert-to",
+        "xlsx",
+        "--outdir",
+        str(folder / "out"),
+        *map(str, files),
+    ]
+    subprocess.run(command, check=True, capture_output=True, timeout=1200, env=os.environ | {"HOME": str(folder)})
+    others = {}
+    for key, book in made.items():
+        office = books.read(folder / "out" / f"{key}.xlsx")
+        differ = [
+            f"{title}!{books.name(*place)}: {value!r}, LibreOffice {office.sheets[title].cached.get(place)!r}"
+            for title, sheet in book.sheets.items()
+            for place, value in sheet.cached.items()
+            if differs(value or None, office.sheets[title].cached.get(place) or None)
+        ]
+        if differ:
+            others[key] = differ
+    return others
