@@ -1,0 +1,244 @@
+"""Check a workbook cell by cell: what each formula is, what the library computes from the same inputs, and whether they agree."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from eisenergy.findings import Finding
+from eisenergy.tariffs.load import read_spreadsheet, read_yaml
+from eisenergy.tariffs.model import Tariff
+from eisenergy.workbook import evaluate, library, roles
+from eisenergy.workbook.book import ERRORS, Book, Key, open_book
+from eisenergy.workbook.evaluators import Evaluated
+from eisenergy.workbook.formula import references
+from eisenergy.workbook.inputs import Inputs, collect, day_of, number_of
+from eisenergy.workbook.library import Expected
+from eisenergy.workbook.meaning import Thing, Understanding, understand
+from eisenergy.workbook.model import CellCheck, CheckResult, Place, SheetExtent, Value, Verdict
+from eisenergy.workbook.slips import slips
+from eisenergy.workbook.statement import Statement, read_statement
+
+ZONE: Final = "America/El_Salvador"
+STEPS: Final = (
+    "reading the workbook",
+    "computing every formula again",
+    "understanding the cells",
+    "computing the bill",
+    "comparing",
+)
+
+T = TypeVar("T")
+Progress = Callable[[str], None]
+
+
+def check(
+    path: Path,
+    *,
+    tariff: Path | None = None,
+    statement: Path | None = None,
+    timezone: str = ZONE,
+    progress: Progress | None = None,
+) -> CheckResult:
+    """Judge every formula cell of a workbook.
+
+    :param tariff: a price sheet or a YAML tariff to bill by; the workbook's own rates are compared with it
+    :param statement: what cannot be inferred, see :mod:`eisenergy.workbook.statement`; by default the file of the workbook's name
+        under ``params/workbooks``
+    :param timezone: IANA name of the sheet's local times
+    :param progress: told each of :data:`STEPS` as it begins
+    :raises UnreadableFile: when the workbook, the tariff or the statement cannot be read
+    """
+    begun = time.monotonic()
+    tell = progress or (lambda _: None)
+    tell(STEPS[0])
+    book = open_book(path)
+    given = None if tariff is None else _tariff(tariff)
+    stated = read_statement(book, statement)
+    tell(STEPS[1])
+    full = evaluate.calculated(book)
+    local = evaluate.locally(book)
+    tell(STEPS[2])
+    found = understand(full, stated.roles)
+    tell(STEPS[3])
+    inputs = collect(full, found, timezone, given)
+    expected = library.compute(inputs)
+    tell(STEPS[4])
+    judge = _Judge(book, full, found, inputs, expected, local, stated)
+    cells = tuple(judge.cells())
+    return CheckResult(
+        file=book.file,
+        sha256=book.sha256,
+        sheets=tuple(
+            SheetExtent(name=grid.name, rows=grid.rows, columns=grid.columns, formulas=len(grid.formulas))
+            for grid in book.grids.values()
+        ),
+        cells=cells,
+        findings=_findings(book, inputs, expected),
+        evaluators=local.by,
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _tariff(path: Path) -> Tariff:
+    if path.suffix.casefold() in (".yaml", ".yml"):
+        return read_yaml(path)
+    return read_spreadsheet(path)
+
+
+def _findings(book: Book, inputs: Inputs, expected: Expected) -> tuple[Finding, ...]:
+    """Every finding once, in order of its cell."""
+    every = [*slips(book), *inputs.findings, *expected.findings]
+    unique = {(one.code, one.data.get("sheet"), one.data.get("cell"), one.message): one for one in every}
+    return tuple(unique.values())
+
+
+@dataclass(slots=True)
+class _Judge:
+    book: Book
+    full: Book
+    found: Understanding
+    inputs: Inputs
+    expected: Expected
+    local: Evaluated
+    stated: Statement
+
+    def cells(self) -> Iterator[CellCheck]:
+        """Every formula cell, in order of sheet, row and column."""
+        judged = [
+            self._judged(name, place, formula)
+            for name, grid in self.book.grids.items()
+            for place, formula in sorted(grid.formulas.items())
+        ]
+        wrong: dict[str, set[tuple[int, int]]] = {}
+        for one in judged:
+            if one.verdict in (Verdict.DIFFERENT, Verdict.ERROR):
+                wrong.setdefault(one.place.sheet, set()).add((one.place.row, one.place.column))
+        for one in judged:
+            yield self._followed(one, wrong) if one.verdict in (Verdict.DIFFERENT, Verdict.ERROR) else one
+
+    def _judged(self, sheet: str, place: tuple[int, int], formula: str) -> CellCheck:
+        key: Key = (sheet, *place)
+        thing = self.found.by_cell.get(key)
+        cached, value = self.book.value(key), self.full.value(key)
+        subject, ours, role = self._ours(thing, place)
+        evaluated = self.local.values.get(key)
+        if cached is None:
+            verdict = Verdict.NO_VALUE
+        elif isinstance(cached, str) and cached in ERRORS:
+            verdict = Verdict.ERROR
+        elif not role:
+            verdict = self._unknown(thing, place, sheet)
+        elif ours is None:
+            verdict = Verdict.NOT_OURS if self._beside(thing, place) else Verdict.NOT_UNDERSTOOD
+        else:
+            verdict = Verdict.EQUAL if self._same(value, ours, role) else Verdict.DIFFERENT
+        known = verdict not in (Verdict.NOT_OURS, Verdict.NOT_UNDERSTOOD)
+        return CellCheck(
+            place=Place(sheet, *place),
+            formula=formula,
+            verdict=verdict,
+            role=role if known else "",
+            block=subject if isinstance(subject, str) and known else None,
+            found=cached,
+            ours=ours if known else None,
+            evaluated=evaluated,
+            stale=cached is not None and key in self.local.values and not evaluate.same(cached, evaluated),
+            derivation=self._derivation(verdict, role, subject, ours),
+            inputs=tuple(dict.fromkeys(area.text for area in references(formula, sheet))),
+            feeds_total=thing is not None and thing in self.found.feeding,
+        )
+
+    def _same(self, value: Value, ours: Value, role: str) -> bool:
+        if isinstance(value, str) and isinstance(ours, str) and role.endswith(".block"):
+            return value.strip() == ours
+        return evaluate.same(value, ours)
+
+    def _ours(self, thing: Thing | None, place: tuple[int, int]) -> tuple[Hashable, Value, str]:
+        """What the cell is about, what the library computes for it, and its role."""
+        if thing is None or not thing.role or thing.role == "-":
+            return None, None, ""
+        kind = thing.role.partition(".")[0]
+        if kind not in ("slot", "block", "total", "line", "day", "hour"):
+            return None, None, ""
+        subject = self._subject(thing, kind, place)
+        return subject, self.expected.values.get((thing.role, subject)), thing.role
+
+    def _subject(self, thing: Thing, kind: str, place: tuple[int, int]) -> Hashable:
+        if kind == "slot":
+            return place[0]
+        if kind == "block":
+            return self._beside_value(thing, "block.label", place, self.found.block_of) or self._literal(thing, place)
+        if kind == "hour":
+            return self._beside_value(thing, "hour.hour", place, lambda value: _whole(number_of(value)))
+        if kind == "day":
+            day = self._beside_value(thing, "day.day", place, day_of)
+            block = thing.block or self._literal(thing, place)
+            return None if day is None else (day.date(), block)
+        return None
+
+    def _beside_value(
+        self, thing: Thing, role: str, place: tuple[int, int], read: Callable[[Value], T | None]
+    ) -> T | None:
+        for other in self.found.of(role):
+            if other.table is thing.table and other.table is not None:
+                value = self.full.grids[thing.sheet].values.get((place[0], other.column))
+                return None if value is None else read(value)
+        return None
+
+    def _literal(self, thing: Thing, place: tuple[int, int]) -> str | None:
+        """The block that a formula names as a text."""
+        texts = re.findall(r'"([^"]*)"', self.book.grids[thing.sheet].formulas.get(place, ""))
+        return next((block for text in texts if (block := self.found.block_of(text))), None)
+
+    def _beside(self, thing: Thing | None, place: tuple[int, int]) -> bool:
+        """Whether a cell of a column of ours stands in a row that holds no reading."""
+        if thing is None or not thing.role.startswith("slot."):
+            return False
+        row = place[0]
+        kwh = self.found.one("slot.kwh")
+        empty = kwh is None or self.full.grids[kwh.sheet].values.get((row, kwh.column)) is None
+        return row not in self.inputs.rows and empty
+
+    def _unknown(self, thing: Thing | None, place: tuple[int, int], sheet: str) -> Verdict:
+        """None of ours where nothing of the bill depends on it, and no word says that it is of the bill."""
+        if thing is not None and thing.role == "-":
+            return Verdict.NOT_OURS
+        if thing is None or thing in self.found.feeding:
+            return Verdict.NOT_UNDERSTOOD
+        if self.found.one("line.total") is None or not roles.bill_word(thing.header):
+            return Verdict.NOT_OURS
+        del place, sheet
+        return Verdict.NOT_UNDERSTOOD
+
+    def _derivation(self, verdict: Verdict, role: str, subject: Hashable, ours: Value) -> str:
+        if verdict is Verdict.NOT_UNDERSTOOD:
+            if not role:
+                return "neither the header or label nor what the formula reads says what this is; a statement may, see `params/workbooks`"
+            return f"understood as {role}, but the inputs of this row do not allow to compute it"
+        if ours is None:
+            return ""
+        return self.expected.derivation(role, subject)
+
+    def _followed(self, one: CellCheck, wrong: dict[str, set[tuple[int, int]]]) -> CellCheck:
+        follows = []
+        for area in references(one.formula, one.place.sheet):
+            for row, column in sorted(wrong.get(area.sheet, ())):
+                if (row, column) in area and (area.sheet, row, column) != (
+                    one.place.sheet,
+                    one.place.row,
+                    one.place.column,
+                ):
+                    follows.append(Place(area.sheet, row, column))
+        return CellCheck(
+            **{name: getattr(one, name) for name in one.__slots__ if name != "follows"},
+            follows=tuple(dict.fromkeys(follows)),
+        )
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None or number != int(number) else int(number)

@@ -1,0 +1,368 @@
+"""What every cell of a workbook is: by its header or label, by what its formula reads, and by what reads it.
+
+Cells are grouped into *things*: a column of a table, the total row of a column, or a single cell. A thing gets a role from words where
+they say one; else from the roles that its formula reads; else, for an input, from the one role that a formula of known meaning still
+lacks. This goes on until nothing new is found.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from eisenergy.sheets import fold
+from eisenergy.workbook import roles, tables
+from eisenergy.workbook.book import Book
+from eisenergy.workbook.formula import Reference, pattern, references
+from eisenergy.workbook.signatures import OPTIONAL, READS
+from eisenergy.workbook.tables import Label, Table
+
+_FEW: Final = 400  # cells of a range that are looked at one by one
+_TOTAL: Final = ("total", "maximo", "suma", "sum", "max", "todos", "all")
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Thing:
+    """A column of a table, its total row, or a cell.
+
+    :param header: header or label, as written
+    :param cells: all its cells, formulas or not
+    :param formulas: those of them that are formulas
+    :param reads: things the formulas read, those of every pattern
+    :param main: things that the most frequent pattern reads
+    """
+
+    sheet: str
+    header: str
+    context: str
+    cells: tuple[tuple[int, int], ...]
+    formulas: tuple[tuple[int, int], ...]
+    role: str = ""
+    table: Table | None = None
+    column: int = 0
+    block: str = ""
+    reads: frozenset[Thing] = frozenset()
+    main: frozenset[Thing] = frozenset()
+    stated: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Understanding:
+    """The things of a workbook.
+
+    :param blocks: block names as written first, by their folded name
+    :param feeding: things the amount to pay depends on
+    """
+
+    things: list[Thing]
+    tables: list[Table]
+    labels: list[Label]
+    by_cell: dict[tuple[str, int, int], Thing] = field(default_factory=dict)
+    blocks: dict[str, str] = field(default_factory=dict)
+    feeding: frozenset[Thing] = frozenset()
+
+    def of(self, role: str) -> list[Thing]:
+        """Return the things that have a role."""
+        return [thing for thing in self.things if thing.role == role]
+
+    def one(self, role: str) -> Thing | None:
+        """Return the thing that has a role; the first where several have."""
+        return next((thing for thing in self.things if thing.role == role), None)
+
+    def block_of(self, text: object) -> str | None:
+        """Return the block a text names, whatever its case and spaces."""
+        return self.blocks.get(fold(str(text))) if text is not None else None
+
+
+def understand(book: Book, stated: Mapping[tuple[str, int, int], str] | None = None) -> Understanding:
+    """Find out what every cell is.
+
+    :param stated: (sheet, row, column) -> role, for what words and structure do not say; ``-`` for what is none of ours
+    """
+    found, labels = [], []
+    for grid in book.grids.values():
+        own, beside = tables.find(grid)
+        found += own
+        labels += beside
+    result = Understanding(things=[], tables=found, labels=labels)
+    _blocks(book, result)
+    _things(book, result)
+    _read(book, result)
+    _by_statement(result, stated or {})
+    _by_words(book, result)
+    _by_structure(result)
+    result.feeding = _feeding(result)
+    return result
+
+
+def _blocks(book: Book, result: Understanding) -> None:
+    """The names of the blocks: what stands in the block columns of rates and hours, as values."""
+    for table in result.tables:
+        if table.kind not in (roles.RATES, roles.HOURS, roles.HOUR):
+            continue
+        for column, text in table.columns.items():
+            if roles.header_role(table.kind, text) != "block":
+                continue
+            for row in table.rows:
+                value = book.grids[table.sheet].values.get((row, column))
+                if isinstance(value, str) and value.strip():
+                    result.blocks.setdefault(fold(value), value.strip())
+
+
+def _things(book: Book, result: Understanding) -> None:
+    for table in result.tables:
+        grid = book.grids[table.sheet]
+        total = _total_rows(book, result, table) if table.kind == roles.MATRIX else ()
+        for column, text in table.columns.items():
+            for context, rows in ((table.kind, [r for r in table.rows if r not in total]), ("total", list(total))):
+                cells = tuple(
+                    (row, column) for row in rows if (row, column) in grid.formulas or (row, column) in grid.values
+                )
+                if cells:
+                    _add(book, result, Thing(
+                        sheet=table.sheet, header=text, context=context, cells=cells,
+                        formulas=tuple(cell for cell in cells if cell in grid.formulas), table=table, column=column,
+                    ))  # fmt: skip
+    for label in result.labels:
+        if (label.sheet, *label.value) not in result.by_cell:
+            _cell(book, result, label.sheet, label.value, label.text)
+    # A formula outside of every table: below the last header of its column, or alone.
+    for grid in book.grids.values():
+        loose: dict[tuple[int, str], list[tuple[int, int]]] = {}
+        for place, formula in grid.formulas.items():
+            if (grid.name, *place) not in result.by_cell:
+                loose.setdefault((place[1], pattern(formula, grid.name, *place)), []).append(place)
+        for (column, _), places in loose.items():
+            header = _header_above(book, grid.name, min(places))
+            _add(book, result, Thing(
+                sheet=grid.name, header=header, context="", cells=tuple(places), formulas=tuple(places), column=column
+            ))  # fmt: skip
+
+
+def _header_above(book: Book, sheet: str, place: tuple[int, int]) -> str:
+    values = book.grids[sheet].values
+    for row in range(place[0] - 1, max(0, place[0] - 6), -1):
+        value = values.get((row, place[1]))
+        if isinstance(value, str) and (row, place[1]) not in book.grids[sheet].formulas:
+            return value
+    return ""
+
+
+def _cell(book: Book, result: Understanding, sheet: str, place: tuple[int, int], text: str) -> None:
+    formula = place in book.grids[sheet].formulas
+    _add(book, result, Thing(
+        sheet=sheet, header=text, context="label", cells=(place,), formulas=(place,) if formula else (), column=place[1]
+    ))  # fmt: skip
+
+
+def _add(book: Book, result: Understanding, thing: Thing) -> None:
+    del book
+    result.things.append(thing)
+    for row, column in thing.cells:
+        result.by_cell[thing.sheet, row, column] = thing
+
+
+def _total_rows(book: Book, result: Understanding, table: Table) -> tuple[int, ...]:
+    """The rows of a block matrix that are about all blocks: those whose label is no block."""
+    grid = book.grids[table.sheet]
+    label = min(table.columns)
+    for column, text in table.columns.items():
+        if roles.header_role(roles.MATRIX, text) == "label":
+            label = column
+    rows = []
+    for row in table.rows:
+        text = fold(str(grid.values.get((row, label)) or ""))
+        if text not in result.blocks and (
+            not result.blocks or not text or any(word in text.split() for word in _TOTAL)
+        ):
+            rows.append(row)
+    return tuple(rows)
+
+
+def _read(book: Book, result: Understanding) -> None:
+    """What every thing reads: each pattern of its formulas once."""
+    by_sheet: dict[str, list[Thing]] = {}
+    for thing in result.things:
+        if thing.table is not None:
+            by_sheet.setdefault(thing.sheet, []).append(thing)
+    for thing in result.things:
+        grid = book.grids[thing.sheet]
+        patterns: Counter[str] = Counter()
+        example: dict[str, tuple[int, int]] = {}
+        for place in thing.formulas:
+            text = pattern(grid.formulas[place], thing.sheet, *place)
+            patterns[text] += 1
+            example.setdefault(text, place)
+        every: set[Thing] = set()
+        for number, (text, _) in enumerate(patterns.most_common()):
+            read = {
+                one
+                for area in references(grid.formulas[example[text]], thing.sheet)
+                for one in _of_area(result, by_sheet, area)
+            }
+            if number == 0:
+                thing.main = frozenset(read - {thing})
+            every |= read
+        thing.reads = frozenset(every - {thing})
+
+
+def _of_area(result: Understanding, by_sheet: Mapping[str, list[Thing]], area: Reference) -> Iterator[Thing]:
+    (top, left), (bottom, right) = area.first, area.last
+    if (bottom - top + 1) * (right - left + 1) <= _FEW:
+        for row in range(top, bottom + 1):
+            for column in range(left, right + 1):
+                if (one := result.by_cell.get((area.sheet, row, column))) is not None:
+                    yield one
+        return
+    for thing in by_sheet.get(area.sheet, ()):
+        if left <= thing.column <= right and thing.cells[0][0] <= bottom and thing.cells[-1][0] >= top:
+            yield thing
+
+
+def _by_statement(result: Understanding, stated: Mapping[tuple[str, int, int], str]) -> None:
+    for place, role in stated.items():
+        if (thing := result.by_cell.get(place)) is not None:
+            thing.role, thing.stated = role, True
+
+
+def _by_words(book: Book, result: Understanding) -> None:
+    for thing in result.things:
+        if thing.table is None or thing.stated or not thing.table.kind:
+            continue
+        name = roles.header_role(thing.table.kind, thing.header)
+        if not name:
+            continue
+        if thing.table.kind == roles.SLOT and name in ("hour", "time"):
+            # `Hora` is the hour where it is computed, and the time of day where it is read.
+            name = "hour" if thing.formulas else "time"
+        prefix = "total" if thing.context == "total" else thing.table.kind
+        if prefix == "total" and name == "label":
+            continue
+        role = f"{prefix}.{name}"
+        if role in ("day.demand",) or not any(one.role == role and one.table is thing.table for one in result.things):
+            thing.role = role
+        if role == "day.demand":
+            thing.block = _block_in(result, thing.header)
+    _labels(book, result)
+    _one_each(result)
+
+
+def _block_in(result: Understanding, text: str) -> str:
+    words = f" {fold(text)} "
+    return next((name for folded, name in result.blocks.items() if f" {folded} " in words), "")
+
+
+def _labels(book: Book, result: Understanding) -> None:
+    """Labelled cells: a line of the invoice where it stands among lines, else an input."""
+    cells = [thing for thing in result.things if thing.context == "label" and not thing.stated]
+    lines = Counter((thing.sheet, thing.column) for thing in cells if thing.formulas and roles.line_role(thing.header))
+    home = lines.most_common(1)[0][0] if lines else None
+    rows = [
+        thing.cells[0][0]
+        for thing in cells
+        if (thing.sheet, thing.column) == home and thing.formulas and roles.line_role(thing.header)
+    ]
+    for thing in cells:
+        among = (
+            (thing.sheet, thing.column) == home and bool(rows) and min(rows) - 1 <= thing.cells[0][0] <= max(rows) + 1
+        )
+        role = roles.line_role(thing.header) if thing.formulas or among else ""
+        role = role or ("" if thing.formulas and not among else roles.parameter_role(thing.header))
+        if role and not any(one.role == role for one in cells):
+            thing.role = role
+    del book
+
+
+def _one_each(result: Understanding) -> None:
+    """Of several tables of one kind the one that the invoice reads keeps its roles."""
+    for kind in roles.HEADERS:
+        rivals = [table for table in result.tables if table.kind == kind]
+        if len(rivals) < 2 or kind == roles.DAYS:
+            continue
+        feeding = _feeding(result)
+        read = {id(thing.table) for thing in feeding if thing.table is not None}
+        keep = next((table for table in rivals if id(table) in read), max(rivals, key=lambda table: len(table.rows)))
+        for thing in result.things:
+            if thing.table is not None and thing.table.kind == kind and thing.table is not keep and not thing.stated:
+                thing.role = ""
+
+
+def _by_structure(result: Understanding) -> None:
+    while _computed(result) or _completed(result):
+        pass
+
+
+def _computed(result: Understanding) -> bool:
+    """Give a formula without a role the role that reads just what it reads."""
+    for thing in result.things:
+        if thing.role or not thing.formulas:
+            continue
+        known = {one.role for one in thing.main}
+        if not known or "" in known:
+            continue
+        fitting = [
+            role
+            for role, alternatives in READS.items()
+            if any(known | OPTIONAL == needed | OPTIONAL for needed in alternatives) and _may(result, thing, role)
+        ]
+        if len(fitting) == 1:
+            thing.role = fitting[0]
+            return True
+    return False
+
+
+def _completed(result: Understanding) -> bool:
+    """Give the one thing without a role that a formula of known meaning reads the one role that it still lacks."""
+    for thing in result.things:
+        if thing.role not in READS:
+            continue
+        unknown = [one for one in thing.main if not one.role]
+        if len(unknown) != 1:
+            continue
+        known = {one.role for one in thing.main if one.role}
+        for needed in READS[thing.role]:
+            lacking = needed - known - OPTIONAL
+            if (
+                known - OPTIONAL <= needed
+                and len(lacking) == 1
+                and _may(result, unknown[0], role := next(iter(lacking)))
+            ):
+                unknown[0].role = role
+                return True
+    return False
+
+
+def _may(result: Understanding, thing: Thing, role: str) -> bool:
+    """Whether a role is free, and belongs where the thing is."""
+    if role == "day.demand":
+        return thing.table is not None and thing.context == roles.DAYS
+    if any(one.role == role for one in result.things):
+        return False
+    place = role.partition(".")[0]
+    if place in ("param", "line"):
+        return thing.table is None
+    if place == "total":
+        return thing.context == "total" or thing.table is None
+    return thing.table is not None and thing.context in (place, "")
+
+
+def _feeding(result: Understanding) -> frozenset[Thing]:
+    """Everything the amount to pay depends on."""
+    total = result.one("line.total")
+    if total is None:
+        return frozenset()
+    seen: set[Thing] = {total}
+    queue: deque[Thing] = deque(seen)
+    while queue:
+        for one in queue.popleft().reads:
+            if one not in seen:
+                seen.add(one)
+                queue.append(one)
+    return frozenset(seen)
+
+
+def named(things: Iterable[Thing]) -> list[str]:
+    """Return the headers of things, for messages."""
+    return [thing.header for thing in things]
