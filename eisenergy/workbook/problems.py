@@ -17,7 +17,8 @@ class Problem:
 
     :param first: the uppermost; ``None`` where a finding is about the whole file
     :param cells: how many
-    :param title: what and where, for a list
+    :param where: cell, or cells, or file
+    :param what: in a few words
     :param text: what was found and what to do
     """
 
@@ -25,8 +26,14 @@ class Problem:
     last: Place | None
     cells: int
     state: State
-    title: str
+    where: str
+    what: str
     text: str
+
+    @property
+    def title(self) -> str:
+        """Where and what, for a list."""
+        return f"{self.where}: {self.what}"
 
 
 def problems(result: CheckResult) -> tuple[Problem, ...]:
@@ -61,7 +68,7 @@ def _alike(above: CellCheck, cell: CellCheck) -> bool:
 def _run(run: Sequence[CellCheck]) -> Problem:
     first, last = run[0], run[-1]
     kind = state(first)
-    where = str(first.place) if len(run) == 1 else f"{first.place}:{last.place.name}, {len(run):,} cells"
+    many = "" if len(run) == 1 else f"{len(run):,} cells "
     text = sentence(first)
     if len(run) > 1:
         largest = max(run, key=lambda cell: abs(cell.difference or 0.0))
@@ -73,7 +80,8 @@ def _run(run: Sequence[CellCheck]) -> Problem:
         last=last.place,
         cells=len(run),
         state=kind,
-        title=f"{where}: {kind.value}" + (f" ({first.role})" if first.role else ""),
+        where=str(first.place) if len(run) == 1 else f"{first.place}:{last.place.name}",
+        what=f"{many}{kind.value}" + (f" ({first.role})" if first.role else ""),
         text=text,
     )
 
@@ -85,6 +93,7 @@ def _found(finding: Finding) -> Problem:
         last=where,
         cells=int(where is not None),
         state=State.FINDING,
-        title=f"{where or finding.subject}: {finding.code.replace('-', ' ')}",
+        where=str(where or finding.subject),
+        what=finding.code.replace("-", " "),
         text=finding.message,
     )

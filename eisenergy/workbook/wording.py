@@ -32,7 +32,7 @@ def sentence(cell: CellCheck) -> str:
     """Say what is wrong with a formula cell, or that nothing is."""
     kind = state(cell)
     if kind is State.DIFFERENT:
-        apart = "" if cell.difference is None else f" ({difference(cell.difference)})"
+        apart = "" if cell.difference is None else f" (difference {difference(cell.difference)})"
         said = f"It holds {shown(cell.found)}; the library computes {shown(cell.ours)}{apart}."
     elif kind is State.STALE:
         said = (
