@@ -17,8 +17,9 @@ NAME: Final = "eisenergy"
 LISTED: Final = 2_000
 """Problems in the list at most."""
 
+_HIGHEST: Final = 409.0  # no row may be higher
 _WORKSHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
-_WIDTHS: Final = (40, 11, 11, 11, 12, 14, 11, 14, 11, 11)
+_WIDTHS: Final = (40, 11, 11, 11, 12, 14, 11, 16, 10, 10)
 
 
 class _Rows:
@@ -65,8 +66,8 @@ def add(
     part = parts.unused("xl/worksheets/sheet{}.xml")
     parts.put(part, _sheet(styles, result, kept, left).encode())
     parts.declare(part, _WORKSHEET)
-    identity = parts.link(main, "worksheet", part)
     _unselect(parts, main)
+    identity = parts.link(main, "worksheet", part)
     _list(parts, main, identity)
 
 
@@ -124,7 +125,7 @@ def _sheet(styles: Styles, result: CheckResult, kept: Sequence[Place], left: int
 
 def _height(text: str, letters: int) -> float:
     """Return how high a row must be: merged cells do not grow with their text."""
-    return 15.5 * sum(-(-max(1, len(line)) // letters) for line in text.split("\n"))
+    return min(_HIGHEST, 15.5 * sum(-(-max(1, len(line)) // letters) for line in text.split("\n")))
 
 
 def _notes(found: int, kept: Sequence[Place], left: int) -> list[str]:
