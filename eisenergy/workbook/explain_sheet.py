@@ -43,6 +43,23 @@ def write(page: Page, source: Source, slots: Slots, meter: Meter, locale: str) -
     _Explanation(page, source, slots, meter, locale).write()
 
 
+def how(code: LineCode, source: Source, slots: Slots, locale: str) -> str:
+    """Say in words how a line is calculated under the bill's rules."""
+    rules = source.tariff.rules
+    if code is LineCode.DEMAND:
+        chosen = rules.demand_rate_block or next(iter(source.tariff.rates[RateKind.DEMAND]))
+        return words.say(f"how.demand.{rules.demand_basis}", locale, block=chosen)
+    if code is LineCode.LOSSES:
+        return words.say(f"how.losses.{rules.loss_basis}", locale)
+    if code is LineCode.FTPMS:
+        blocks = ", ".join(rules.ftpms_blocks)
+        return words.say("how.ftpms" if blocks else "how.ftpms.none", locale, blocks=blocks)
+    if code is LineCode.DEVIATION:
+        none = slots.frame["forecast_kwh"].is_null().all()
+        return words.say("how.deviation.none" if none else f"how.deviation.{rules.deviation_mode}", locale)
+    return words.say(f"how.{code}", locale)
+
+
 class _Explanation:
     def __init__(self, page: Page, source: Source, slots: Slots, meter: Meter, locale: str) -> None:
         self._page, self._source, self._slots, self._meter, self._locale = page, source, slots, meter, locale
@@ -71,14 +88,12 @@ class _Explanation:
         self._pairs("readings", self._readings())
         self._pairs("versions", self._versions())
         self._pairs("names", ((name, place) for name, place in self._meter.names.items()))
+        for code, row in self._meter.lines.items():
+            self._meter.page.text(
+                row, 3, how(code, self._source, self._slots, self._locale), italic=True, font_color=MUTED
+            )
         page.widths(32, 10, 23, 16, 8, 13, 13, 18, 14, 8, 92)
-        sheet = page.sheet
-        sheet.freeze_panes(1, 0)
-        sheet.set_landscape()
-        sheet.set_paper(1)
-        sheet.fit_to_pages(1, 0)
-        sheet.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
-        page.footer(invoice.number)
+        page.sheet.freeze_panes(1, 0)
 
     def _say(self, key: str, **values: object) -> str:
         return words.say(key, self._locale, **values)
@@ -115,26 +130,10 @@ class _Explanation:
         place = fixed(there, 2, sheet=self._meter.sheet)
         page.formula(row, AMOUNT, f"={place}", line.amount, **style, num_format=MONEY)
         page.text(row, CELL, ref(there, 2), **(style | {"bold": False, "align": "center"}))
-        text = self._how(line.code)
+        text = how(line.code, self._source, self._slots, self._locale)
         if line.code in self._meter.halves:
             text += " " + self._say("half")
         page.text(row, ORIGIN, text, **(style | {"bold": False}))
-
-    def _how(self, code: LineCode) -> str:
-        rules = self._source.tariff.rules
-        if code is LineCode.DEMAND:
-            chosen = rules.demand_rate_block or next(iter(self._source.tariff.rates[RateKind.DEMAND]))
-            return self._say(f"how.demand.{rules.demand_basis}", block=chosen)
-        if code is LineCode.LOSSES:
-            return self._say(f"how.losses.{rules.loss_basis}")
-        if code is LineCode.FTPMS:
-            return self._say(
-                "how.ftpms" if rules.ftpms_blocks else "how.ftpms.none", blocks=", ".join(rules.ftpms_blocks)
-            )
-        if code is LineCode.DEVIATION:
-            none = self._slots.frame["forecast_kwh"].is_null().all()
-            return self._say("how.deviation.none" if none else f"how.deviation.{rules.deviation_mode}")
-        return self._say(f"how.{code}")
 
     def _part(self, one: BillPart) -> None:
         page, row = self._page, self._row
@@ -144,9 +143,9 @@ class _Explanation:
             first, last = one.period.start, one.period.end - timedelta(days=1)
             page.text(row, DAYS, f"{first} a {last}" if self._locale[:2] != "en" else f"{first} to {last}", **style)
         page.number(row, QUANTITY, one.quantity, **style, num_format="#,##0.00####")
-        page.text(row, UNIT, self._unit(one.unit), **style)
+        page.text(row, UNIT, self._unit(one.unit), **style, indent=1)
         page.number(row, PRICE, one.rate, **style, num_format="#,##0.00######")
-        page.text(row, PRICE_UNIT, "" if one.rate_unit == "1" else self._unit(one.rate_unit), **style)
+        page.text(row, PRICE_UNIT, "" if one.rate_unit == "1" else self._unit(one.rate_unit), **style, indent=1)
         page.number(row, PART, one.exact, **style, num_format="#,##0.00########")
         since = "; " + self._say("since", day=one.rate_from) if one.rate_from else ""
         page.text(row, ORIGIN, words.origin(one.origin, self._locale) + since, **style, font_color=MUTED)
@@ -156,8 +155,8 @@ class _Explanation:
         style: dict[str, Any] = {"bottom": 4, "bottom_color": RULE}
         self._label(parts[0], style)
         page.number(row, QUANTITY, total(one.quantity for one in parts), **style, num_format="#,##0.00####")
-        page.text(row, UNIT, self._unit(parts[0].unit), **style)
-        page.text(row, PRICE_UNIT, self._unit(parts[0].rate_unit), **style)
+        page.text(row, UNIT, self._unit(parts[0].unit), **style, indent=1)
+        page.text(row, PRICE_UNIT, self._unit(parts[0].rate_unit), **style, indent=1)
         page.number(row, PART, total(one.exact for one in parts), **style, num_format="#,##0.00########")
         prices = [one.rate for one in parts]
         said = self._say("prices", count=len(parts), low=plain(min(prices)), high=plain(max(prices)))
@@ -166,6 +165,8 @@ class _Explanation:
 
     def _label(self, one: BillPart, style: dict[str, Any]) -> None:
         self._page.text(self._row, ITEM, words.part(one.label, self._locale), **style, indent=1)
+        for column in range(BLOCK, ORIGIN + 1):
+            self._page.blank(self._row, column, **style)
         self._page.text(self._row, BLOCK, one.block or "", **style)
 
     def _unit(self, unit: str) -> str:
@@ -219,17 +220,20 @@ class _Explanation:
     def _rules(self) -> list[tuple[str, str]]:
         rules, bill = self._source.tariff.rules, self._source.bill
         none = self._say("none")
-        chosen = [("demand_basis", str(rules.demand_basis))]
+        chosen = [("demand_basis", self._option(rules.demand_basis))]
         if rules.demand_basis is DemandBasis.PERIOD_MAX:
             chosen.append(("demand_rate_block", rules.demand_rate_block or none))
         chosen += [
-            ("loss_basis", str(rules.loss_basis)),
+            ("loss_basis", self._option(rules.loss_basis)),
             ("ftpms_blocks", ", ".join(rules.ftpms_blocks) or none),
-            ("deviation_mode", str(rules.deviation_mode)),
+            ("deviation_mode", self._option(rules.deviation_mode)),
             ("calendar", bill.calendar),
             ("timezone", bill.timezone),
         ]
         return [(self._say(f"rule.{name}"), value) for name, value in chosen]
+
+    def _option(self, value: str) -> str:
+        return f"{value}: {self._say(f'option.{value}')}"
 
     def _readings(self) -> list[tuple[str, str]]:
         bill = self._source.bill

@@ -125,6 +125,8 @@ def _write(source: Source, slots: Slots, path: Path, locale: str) -> None:
     )
     meter = sheet_meter.write(pages[own], source, slots, hours, rates, pages.get("Correcciones"))
     explain_sheet.write(pages[explained], source, slots, meter, locale)
+    for page in pages.values():
+        page.paper(invoice.number)
     for name, place in meter.names.items():
         book.define_name(name, f"={place}")
     pages[own].sheet.activate()

@@ -33,8 +33,8 @@ DAY: Final = "yyyy\\-mm\\-dd"
 CLOCK: Final = "hh:mm"
 MOMENT: Final = "yyyy\\-mm\\-dd\\ hh:mm"
 MONEY: Final = "#,##0.00"
-EXACT: Final = "#,##0.000000"
-RATE: Final = "0.000000##"
+EXACT: Final = '#,##0.000000;\\-#,##0.000000;"–"'
+RATE: Final = '0.000000##;\\-0.000000##;"–"'
 SHARE: Final = "0.00##%"
 
 LONGEST: Final = 32_767
@@ -105,8 +105,38 @@ class Page:
         )
         self.headers(row, 1, texts)
 
-    def footer(self, text: str) -> None:
-        """Print a text and the page's number below every page."""
+    def chart(self, row: int, column: int, title: str, cells: tuple[str, str]) -> None:
+        """Draw a column of numbers against a column of dates, with its upper left corner in a cell.
+
+        :param cells: dates and numbers, an interval each, as formulas name them
+        """
+        dates, values = (f"={quoted(self.name)}!{area}" for area in cells)
+        day = 96  # intervals
+        font = {"name": "Arial", "size": 8, "color": MUTED}
+        chart = self._ink.workbook.add_chart({"type": "line"})
+        chart.add_series({"categories": dates, "values": values, "line": {"color": BRAND, "width": 0.75}})
+        chart.set_title({"name": title, "overlay": False, "name_font": {"name": "Arial", "size": 9, "color": INK}})
+        chart.set_x_axis(
+            {"num_format": "d", "interval_unit": 2 * day, "interval_tick": day, "num_font": font, "text_axis": True}
+        )
+        chart.set_y_axis(
+            {
+                "num_font": font,
+                "major_gridlines": {"visible": True, "line": {"color": RULE, "width": 0.5}},
+                "line": {"none": True},
+            }
+        )
+        chart.set_legend({"none": True})
+        chart.set_chartarea({"border": {"color": RULE}})
+        chart.set_size({"width": 760, "height": 330})
+        self.sheet.insert_chart(row - 1, column - 1, chart)
+
+    def paper(self, text: str) -> None:
+        """Print on letter paper as wide as the sheet, with a text and the page's number below every page."""
+        self.sheet.set_landscape()
+        self.sheet.set_paper(1)  # letter, as in El Salvador
+        self.sheet.fit_to_pages(1, 0)
+        self.sheet.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
         shown = text.replace("&", "&&")[:100]
         self.sheet.set_footer(f"&L&8{shown}&C&8{self.name.replace('&', '&&')}&R&8&P / &N")
 
@@ -120,7 +150,7 @@ class Ink:
     """The workbook's cell styles, each made once."""
 
     def __init__(self, workbook: Workbook) -> None:
-        self._workbook = workbook
+        self.workbook = workbook
         self._made: dict[tuple[tuple[str, Any], ...], Format] = {}
 
     def __call__(self, **style: Any) -> Format:
@@ -128,8 +158,8 @@ class Ink:
         key = tuple(sorted(style.items()))
         if key not in self._made:
             quoted = style.pop("quote_prefix", False)
-            properties = {"font_name": "Calibri", "font_size": 10, "font_color": INK, "border_color": RULE} | style
-            made = self._workbook.add_format(properties)
+            properties = {"font_name": "Arial", "font_size": 9, "font_color": INK, "border_color": RULE} | style
+            made = self.workbook.add_format(properties)
             if quoted:
                 made.set_quote_prefix()
             self._made[key] = made

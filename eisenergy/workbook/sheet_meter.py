@@ -96,13 +96,18 @@ class Meter:
     :param halves: lines that end on half a cent, see :func:`eisenergy.workbook.layout.rounded`
     """
 
-    sheet: str
+    page: Page
     names: Mapping[str, str]
     lines: Mapping[LineCode, int]
     total: int
     area: Area
     halves: frozenset[LineCode]
     day_kinds: bool
+
+    @property
+    def sheet(self) -> str:
+        """The sheet's name."""
+        return self.page.name
 
 
 def write(
@@ -121,13 +126,19 @@ def write(
     _legend(page, first - 3, slots)
     page.table(first - 1, area.last, slots.headers, "Intervalos")
     sheet_slots.write(page, slots, source.tariff, area, hours, rates, loss_cell=fixed(*LOSS), ftpms_cell=fixed(*FTPMS))
-    _print(page, source, area, len(slots.headers))
+    page.chart(
+        MATRIX_HEADER,
+        10,
+        f"Potencia media (kW), {source.bill.period.start:%Y-%m}",
+        (area.column(sheet_slots.DATE), area.column(sheet_slots.KW)),
+    )
+    _print(page, area, len(slots.headers))
     cells = {NAMES[code]: (row, 2) for code, row in lines.items()}
     cells |= {"Energia_kWh": (bottom, 2), "Maximo_kW": (bottom, 4), "Fecha_del_maximo": (bottom, 5)}
     cells |= {"Tasa_de_IVA": VAT, "Tasa_de_retencion": RETENTION, "Tasa_de_descuento": DISCOUNT}
     cells |= {"Factor_de_perdidas": LOSS, "Precio_FTPMS": FTPMS, "Factura": (2, 5)}
     names = {name: fixed(*place, sheet=page.name) for name, place in cells.items()}
-    return Meter(page.name, names, lines, bottom, area, halves, bool(hours.days))
+    return Meter(page, names, lines, bottom, area, halves, bool(hours.days))
 
 
 def _head(page: Page, source: Source, slots: Slots) -> None:
@@ -167,9 +178,9 @@ def _head(page: Page, source: Source, slots: Slots) -> None:
         else:
             page.text(*place, "por intervalo" if price.source is From.READINGS else "ver Tarifas", **text)
     label(2, 4, "Factura", invoice.number)
-    label(3, 4, "Fecha de emision")
+    label(3, 4, "Emision")
     page.day(3, 5, invoice.issued_on, **text, align="left")
-    label(4, 4, "Fecha de vencimiento")
+    label(4, 4, "Vencimiento")
     page.day(4, 5, invoice.due_on, **text, align="left")
     for (row, column), name, code, style in (
         (FEE, f"Tasa municipal ({bill.currency})", LineCode.MUNICIPAL_FEE, MONEY),
@@ -340,17 +351,12 @@ def _legend(page: Page, row: int, slots: Slots) -> None:
         page.blank(row, 6, bg_color=ESTIMATED)
 
 
-def _print(page: Page, source: Source, area: Area, columns: int) -> None:
-    sheet, number = page.sheet, source.invoice.number
-    page.widths(27, 14, 14, 12, 17, 14, 15, 14, 13, 11, 14, 11, 14, 11, 14, 11, 11, 14, 11)
+def _print(page: Page, area: Area, columns: int) -> None:
+    sheet = page.sheet
+    page.widths(26, 13, 13, 13, 16, 14, 14, 14, 11, 10, 12, 10, 12, 10, 12, 10, 10, 12, 10)
     sheet.set_row(0, 24)
     sheet.set_row(MATRIX_HEADER - 1, 30)
     sheet.set_row(area.first - 2, 30)
     sheet.freeze_panes(1, 2)
-    sheet.set_landscape()
-    sheet.set_paper(1)  # letter, as in El Salvador
-    sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(area.first - 2)
-    sheet.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
     sheet.print_area(0, 0, area.last - 1, columns - 1)
-    page.footer(number)

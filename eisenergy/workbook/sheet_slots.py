@@ -211,8 +211,8 @@ def write(
         estimated = one["quality"] == ESTIMATED
         style: dict[str, Any] = {"bottom": 4, "bottom_color": RULE} | ({"bg_color": SHADE} if estimated else {})
         given = style | {"font_color": INPUT}
-        page.number(row, DATE, serial(one["day"]), **given, num_format=DAY)
-        page.clock(row, TIME, one["local"].time(), **given)
+        page.number(row, DATE, serial(one["day"]), **given, num_format=DAY, align="left", indent=1)
+        page.clock(row, TIME, one["local"].time(), **given, align="center")
         for column, name in ((KWH, "kwh"), (KW, "kw"), (KVA, "kva"), (KVAR, "kvar"), (FORECAST, "forecast_kwh")):
             _given(page, row, column, one[name], given | {"num_format": amount})
         page.formula(row, HOUR, hours.hour(ref(row, TIME)), _hour(one, hours.step), **style, align="center")

@@ -125,8 +125,8 @@ def _rates(page: Page, tariff: Tariff, columns: Mapping[RateKind, int]) -> int:
             elif rate.origin not in origins:
                 origins.append(rate.origin)
             page.number(row, column, rate.value, **style)
-        page.text(row, FIRST_KIND + len(columns), "; ".join(origins), font_color=MUTED, border=1, border_color=RULE)
-    page.widths(12, 13, *([12] * len(columns)), 34, 3)
+        page.text(row, FIRST_KIND + len(columns), _joined(origins), font_color=MUTED, border=1, border_color=RULE)
+    page.widths(12, 13, *([12] * len(columns)), 44, 3)
     return row
 
 
@@ -161,6 +161,15 @@ def _losses(page: Page, dated: Dated[Sourced], column: int, sheet: RateSheet) ->
             page.text(row, column + 2, value.origin, font_color=MUTED, border=1, border_color=RULE)
     page.widths(14, 12, 34, first=column)
     return RateSheet(sheet.last, sheet.columns, sheet.plain, sheet.days, sheet.demand, (column, row))
+
+
+def _joined(origins: list[str]) -> str:
+    """Join origins; cells of one sheet follow its name once."""
+    groups: dict[str, list[str]] = {}
+    for origin in origins:
+        sheet, mark, cell = origin.rpartition("!")
+        groups.setdefault(sheet + mark if mark else origin, []).extend([cell] if mark else [])
+    return "; ".join(head + ", ".join(cells) for head, cells in groups.items())
 
 
 def _in_force(dated: Dated[Sourced] | None, day: date) -> tuple[date, Sourced] | None:
