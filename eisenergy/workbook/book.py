@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +31,7 @@ class Grid:
     :param formulas: (row, column) -> formula with ``=``
     :param hidden_rows: rows that are not shown, filtered ones included
     :param hidden_columns: columns that are not shown, from 1
+    :param merged: first and last cell of every merged area
     """
 
     name: str
@@ -40,6 +41,7 @@ class Grid:
     formulas: dict[tuple[int, int], str]
     hidden_rows: frozenset[int] = frozenset()
     hidden_columns: frozenset[int] = frozenset()
+    merged: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,10 @@ class Book:
             own = {place: values.get((name, *place)) for place in grid.formulas if grid.values.get(place) is None}
             grids[name] = replace(grid, values=grid.values | own) if own else grid
         return replace(self, grids=grids)
+
+    def only(self, sheets: Collection[str]) -> Book:
+        """Return the book with some of its sheets."""
+        return replace(self, grids={name: grid for name, grid in self.grids.items() if name in sheets})
 
     @property
     def calculated(self) -> bool:
@@ -155,5 +161,8 @@ def _grid(formulas: Any, values: Any) -> Grid:
             for dimension in formulas.column_dimensions.values()
             if dimension.hidden
             for column in range(dimension.min or 0, (dimension.max or 0) + 1)
+        ),
+        merged=tuple(
+            ((area.min_row, area.min_col), (area.max_row, area.max_col)) for area in formulas.merged_cells.ranges
         ),
     )

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from eisenergy.findings import Finding
 from eisenergy.tariffs.load import read_spreadsheet, read_yaml
 from eisenergy.tariffs.model import Tariff
-from eisenergy.workbook import evaluate, library, roles
+from eisenergy.workbook import evaluate, library, roles, tables
 from eisenergy.workbook.book import ERRORS, Book, Key, open_book
 from eisenergy.workbook.evaluators import Evaluated
 from eisenergy.workbook.formula import references
@@ -62,14 +62,26 @@ def check(
     tell(STEPS[1])
     full = evaluate.calculated(book)
     local = evaluate.locally(book)
-    tell(STEPS[2])
-    found = understand(full, stated.roles)
-    tell(STEPS[3])
-    inputs = collect(full, found, timezone, given)
-    expected = library.compute(inputs)
-    tell(STEPS[4])
-    judge = _Judge(book, full, found, inputs, expected, local, stated)
-    cells = tuple(judge.cells())
+    judged: dict[Key, CellCheck] = {}
+    findings: list[Finding] = list(slips(book))
+    for number, part in enumerate(_bills(book)):
+        tell(STEPS[2])
+        whole = full.only(part)
+        found = understand(whole, stated.roles)
+        tell(STEPS[3])
+        inputs = collect(whole, found, timezone, given)
+        expected = library.compute(inputs)
+        tell(STEPS[4])
+        judge = _Judge(book.only(part), whole, found, inputs, expected, local, stated)
+        for one in judge.cells():
+            key = (one.place.sheet, one.place.row, one.place.column)
+            if (
+                number == 0
+                or key not in judged
+                or (judged[key].verdict, one.verdict) == (Verdict.NOT_OURS, Verdict.EQUAL)
+            ):
+                judged[key] = one
+        findings += [*inputs.findings, *expected.findings]
     return CheckResult(
         file=book.file,
         sha256=book.sha256,
@@ -77,11 +89,20 @@ def check(
             SheetExtent(name=grid.name, rows=grid.rows, columns=grid.columns, formulas=len(grid.formulas))
             for grid in book.grids.values()
         ),
-        cells=cells,
-        findings=_findings(book, inputs, expected),
+        cells=tuple(judged[key] for key in sorted(judged, key=lambda key: (list(book.grids).index(key[0]), key[1:]))),
+        findings=_unique(findings),
         evaluators=local.by,
         seconds=time.monotonic() - begun,
     )
+
+
+def _bills(book: Book) -> list[frozenset[str]]:
+    """The sheets of each bill: a meter's own sheet with those that no meter has for itself; one bill where no sheet has readings."""
+    meters = [
+        name for name, grid in book.grids.items() if any(table.kind == roles.SLOT for table in tables.find(grid)[0])
+    ]
+    shared = frozenset(book.grids) - frozenset(meters)
+    return [shared | {meter} for meter in meters] or [frozenset(book.grids)]
 
 
 def _tariff(path: Path) -> Tariff:
@@ -90,11 +111,11 @@ def _tariff(path: Path) -> Tariff:
     return read_spreadsheet(path)
 
 
-def _findings(book: Book, inputs: Inputs, expected: Expected) -> tuple[Finding, ...]:
-    """Every finding once, in order of its cell."""
-    every = [*slips(book), *inputs.findings, *expected.findings]
-    unique = {(one.code, one.data.get("sheet"), one.data.get("cell"), one.message): one for one in every}
-    return tuple(unique.values())
+def _unique(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Every finding once."""
+    return tuple(
+        {(one.code, one.data.get("sheet"), one.data.get("cell"), one.message): one for one in findings}.values()
+    )
 
 
 @dataclass(slots=True)
@@ -166,7 +187,18 @@ class _Judge:
         if kind not in ("slot", "block", "total", "line", "day", "hour"):
             return None, None, ""
         subject = self._subject(thing, kind, place)
-        return subject, self.expected.values.get((thing.role, subject)), thing.role
+        ours = self.expected.values.get((thing.role, subject))
+        return subject, self._signed(thing.role, ours), thing.role
+
+    def _signed(self, role: str, ours: Value) -> Value:
+        """What is taken off may be shown positive where the sum subtracts it."""
+        sums = {"line.discount": "line.subtotal", "line.retention": "line.total"}
+        thing, total = self.found.one(role), self.found.one(sums.get(role, ""))
+        if role not in sums or thing is None or total is None or not total.formulas or not isinstance(ours, float):
+            return ours
+        formula = self.book.grids[total.sheet].formulas[total.formulas[0]].replace("$", "").replace(" ", "")
+        name = Place(thing.sheet, *thing.cells[0]).name
+        return -ours if re.search(rf"-{name}(?!\d)", formula) else ours
 
     def _subject(self, thing: Thing, kind: str, place: tuple[int, int]) -> Hashable:
         if kind == "slot":
@@ -210,7 +242,9 @@ class _Judge:
             return Verdict.NOT_OURS
         if thing is None or thing in self.found.feeding:
             return Verdict.NOT_UNDERSTOOD
-        if self.found.one("line.total") is None or not roles.bill_word(thing.header):
+        if self.found.one("line.total") is None or not roles.bill_word(
+            thing.header, "" if thing.table is None else thing.table.kind
+        ):
             return Verdict.NOT_OURS
         del place, sheet
         return Verdict.NOT_UNDERSTOOD

@@ -356,6 +356,8 @@ def _rules(
         applies = tuple(rates.get(RateKind.FTPMS, {}))
     else:
         applies = tuple(name for name in found.blocks.values() if name.upper() in ("PUNTA", "PEAK"))
+        if not applies and (named_block := _block_in_formula(book, found, "slot.ftpms")):
+            applies = (named_block,)
     return BillingRules(
         demand_basis=DemandBasis.BLOCK_MAX
         if texts.get("param.demand_basis") in ("block max", "maximo por bloque", "por bloque")

@@ -103,12 +103,18 @@ def _blocks(book: Book, result: Understanding) -> None:
         if table.kind not in (roles.RATES, roles.HOURS, roles.HOUR):
             continue
         for column, text in table.columns.items():
-            if roles.header_role(table.kind, text) != "block":
+            named = roles.header_role(table.kind, text)
+            if named not in ("block", ""):
                 continue
             for row in table.rows:
                 value = book.grids[table.sheet].values.get((row, column))
-                if isinstance(value, str) and value.strip():
+                if isinstance(value, str) and value.strip() and not inputs_like(value):
                     result.blocks.setdefault(fold(value), value.strip())
+
+
+def inputs_like(text: str) -> bool:
+    """Say whether a text is a number or a date that somebody typed as a text."""
+    return any(letter.isdigit() for letter in text) and not any(letter.isalpha() for letter in text)
 
 
 def _things(book: Book, result: Understanding) -> None:
@@ -174,9 +180,7 @@ def _total_rows(book: Book, result: Understanding, table: Table) -> tuple[int, .
     rows = []
     for row in table.rows:
         text = fold(str(grid.values.get((row, label)) or ""))
-        if text not in result.blocks and (
-            not result.blocks or not text or any(word in text.split() for word in _TOTAL)
-        ):
+        if text not in result.blocks and (result.blocks or any(word in text.split() for word in _TOTAL)):
             rows.append(row)
     return tuple(rows)
 
@@ -245,8 +249,50 @@ def _by_words(book: Book, result: Understanding) -> None:
             thing.role = role
         if role == "day.demand":
             thing.block = _block_in(result, thing.header)
+    _by_type(book, result)
     _labels(book, result)
     _one_each(result)
+
+
+def _by_type(book: Book, result: Understanding) -> None:
+    """Columns whose type says what they are, where their words do not."""
+    for table in result.tables:
+        own = [thing for thing in result.things if thing.table is table and thing.context != "total"]
+        for thing in own:
+            kind = _type_role(book, table, thing)
+            if kind and not thing.role and not thing.stated and not any(one.role == kind for one in own):
+                thing.role = kind
+            if table.kind == roles.DAYS and not thing.role and thing.formulas:
+                thing.role, thing.block = "day.demand", _block_in(result, thing.header)
+
+
+def _type_role(book: Book, table: Table, thing: Thing) -> str:
+    values = book.grids[thing.sheet].values
+    kind = tables.type_of(values.get(thing.cells[0]))
+    if table.kind == roles.RATES:
+        return {"text": "rates.block", "date": "rates.from"}.get(kind, "")
+    if table.kind == roles.HOURS and kind == "number":
+        others = [values.get((thing.cells[0][0], column)) for column in table.columns if column != thing.column]
+        beside = [other for other in others if isinstance(other, int | float)]
+        first = bool(beside) and _leads(values, table, thing.column)
+        return "hours.first" if first else "hours.last"
+    if table.kind in (roles.HOURS, roles.HOUR) and kind == "text":
+        return f"{table.kind}.block"
+    if table.kind == roles.HOUR:
+        return "hour.hour"
+    if table.kind == roles.DAYS and kind == "date":
+        return "day.day"
+    return "block.label" if table.kind == roles.MATRIX and kind == "text" else ""
+
+
+def _leads(values: Mapping[tuple[int, int], object], table: Table, column: int) -> bool:
+    """Whether a column's numbers are the smaller ones of a table's two columns of numbers."""
+    for other in table.columns:
+        pairs = [(values.get((row, column)), values.get((row, other))) for row in table.rows]
+        numbers = [(a, b) for a, b in pairs if isinstance(a, int | float) and isinstance(b, int | float)]
+        if other != column and numbers:
+            return sum(a <= b for a, b in numbers) * 2 > len(numbers) and any(a != b for a, b in numbers)
+    return False
 
 
 def _block_in(result: Understanding, text: str) -> str:

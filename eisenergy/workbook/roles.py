@@ -76,8 +76,8 @@ HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
         "demand": r"(tarifa |precio |cargo )?(de |por )?(demanda|potencia) .+|demand( rate| price)? .+",
     },
     HOURS: {
-        "first": r"hora ?(inicial|inicio|desde|de inicio)|desde|(start|first|from)( hour)?|hour (from|start)",
-        "last": r"hora ?(final|fin|hasta|de fin)|hasta|(end|last|to|until)( hour)?|hour (to|end)",
+        "first": r"hora ?(inicial|inicio|desde|de inicio)|desde|(start|first|from)( ?hour)?|hour (from|start)",
+        "last": r"hora ?(final|fin|hasta|de fin)|hasta|(end|last|to|until)( ?hour)?|hour (to|end)",
         "block": _BLOCK,
     },
     HOUR: {"hour": r"hora|hour", "block": _BLOCK},
@@ -118,6 +118,7 @@ LINES: Final[Mapping[str, str]] = {
     "line.total": r"total( a pagar)?|monto a pagar|(total )?(amount )?(due|payable)|total (due|to pay|payable)|to pay",
 }
 
+_SIGN: Final = re.compile(r"^(mas|menos|less|plus|minus|add)( el| la| los| las)? ")
 _UNIT: Final = re.compile(r" (usd|us|kwh|kw|kva|kvar|usd kwh|usd kw|usd period|usd mes|15 min)$")
 
 
@@ -136,13 +137,13 @@ def line_role(text: str) -> str:
     return _match(LINES, text)
 
 
-def bill_word(text: str) -> bool:
-    """Say whether a header or a label is a word of the bill, whatever the table."""
-    return any((parameter_role(text), line_role(text), *(header_role(kind, text) for kind in HEADERS)))
+def bill_word(text: str, table: str = "") -> bool:
+    """Say whether a label, or a header in a table of a kind, is a word of the bill."""
+    return bool(header_role(table, text)) if table in HEADERS else bool(parameter_role(text) or line_role(text))
 
 
 def _match(words: Mapping[str, str], text: str) -> str:
-    folded = fold(text).replace("%", "").strip()
+    folded = _SIGN.sub("", fold(text).replace("%", "").strip())
     while folded:
         for role, expression in words.items():
             if _compiled(expression).fullmatch(folded):
