@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -16,12 +16,15 @@ from eisenergy.workbook import evaluate, library, roles, tables
 from eisenergy.workbook.book import ERRORS, Book, Key, open_book
 from eisenergy.workbook.evaluators import Evaluated
 from eisenergy.workbook.formula import references
-from eisenergy.workbook.inputs import Inputs, collect, day_of, number_of
+from eisenergy.workbook.input_cells import day_of, number_of
+from eisenergy.workbook.input_model import Inputs
+from eisenergy.workbook.inputs import collect
 from eisenergy.workbook.library import Expected
-from eisenergy.workbook.meaning import Thing, Understanding, understand
+from eisenergy.workbook.meaning import understand
 from eisenergy.workbook.model import CellCheck, CheckResult, Place, SheetExtent, Value, Verdict
 from eisenergy.workbook.slips import slips
 from eisenergy.workbook.statement import Statement, read_statement
+from eisenergy.workbook.things import Thing, Understanding
 
 ZONE: Final = "America/El_Salvador"
 STEPS: Final = (
@@ -53,10 +56,25 @@ def check(
     :param progress: told each of :data:`STEPS` as it begins
     :raises UnreadableFile: when the workbook, the tariff or the statement cannot be read
     """
+    if progress is not None:
+        progress(STEPS[0])
+    begun = time.monotonic()
+    book = open_book(path)
+    result = check_book(book, tariff=tariff, statement=statement, timezone=timezone, progress=progress)
+    return replace(result, seconds=time.monotonic() - begun)
+
+
+def check_book(
+    book: Book,
+    *,
+    tariff: Path | None = None,
+    statement: Path | None = None,
+    timezone: str = ZONE,
+    progress: Progress | None = None,
+) -> CheckResult:
+    """Judge every formula cell of a workbook that is read already; see :func:`check`."""
     begun = time.monotonic()
     tell = progress or (lambda _: None)
-    tell(STEPS[0])
-    book = open_book(path)
     given = None if tariff is None else _tariff(tariff)
     stated = read_statement(book, statement)
     tell(STEPS[1])
@@ -193,8 +211,10 @@ class _Judge:
     def _signed(self, role: str, ours: Value) -> Value:
         """What is taken off may be shown positive where the sum subtracts it."""
         sums = {"line.discount": "line.subtotal", "line.retention": "line.total"}
-        thing, total = self.found.one(role), self.found.one(sums.get(role, ""))
-        if role not in sums or thing is None or total is None or not total.formulas or not isinstance(ours, float):
+        if role not in sums:
+            return ours
+        thing, total = self.found.one(role), self.found.one(sums[role])
+        if thing is None or total is None or not total.formulas or not isinstance(ours, float):
             return ours
         formula = self.book.grids[total.sheet].formulas[total.formulas[0]].replace("$", "").replace(" ", "")
         name = Place(thing.sheet, *thing.cells[0]).name

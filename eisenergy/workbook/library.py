@@ -19,7 +19,7 @@ from eisenergy.period import NotInForce
 from eisenergy.tariffs.model import RateKind
 from eisenergy.timeofuse import compile_runs
 from eisenergy.usage import measure
-from eisenergy.workbook.inputs import METER, Inputs
+from eisenergy.workbook.input_model import METER, Inputs
 from eisenergy.workbook.model import Value
 
 if TYPE_CHECKING:

@@ -7,73 +7,20 @@ lacks. This goes on until nothing new is found.
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from eisenergy.sheets import fold
 from eisenergy.workbook import roles, tables
 from eisenergy.workbook.book import Book
 from eisenergy.workbook.formula import Reference, pattern, references
-from eisenergy.workbook.signatures import OPTIONAL, READS
-from eisenergy.workbook.tables import Label, Table
+from eisenergy.workbook.inference import by_structure
+from eisenergy.workbook.tables import Table
+from eisenergy.workbook.things import Thing, Understanding, feeding
 
 _FEW: Final = 400  # cells of a range that are looked at one by one
 _TOTAL: Final = ("total", "maximo", "suma", "sum", "max", "todos", "all")
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
-class Thing:
-    """A column of a table, its total row, or a cell.
-
-    :param header: header or label, as written
-    :param cells: all its cells, formulas or not
-    :param formulas: those of them that are formulas
-    :param reads: things the formulas read, those of every pattern
-    :param main: things that the most frequent pattern reads
-    """
-
-    sheet: str
-    header: str
-    context: str
-    cells: tuple[tuple[int, int], ...]
-    formulas: tuple[tuple[int, int], ...]
-    role: str = ""
-    table: Table | None = None
-    column: int = 0
-    block: str = ""
-    reads: frozenset[Thing] = frozenset()
-    main: frozenset[Thing] = frozenset()
-    stated: bool = False
-
-
-@dataclass(slots=True, kw_only=True)
-class Understanding:
-    """The things of a workbook.
-
-    :param blocks: block names as written first, by their folded name
-    :param feeding: things the amount to pay depends on
-    """
-
-    things: list[Thing]
-    tables: list[Table]
-    labels: list[Label]
-    by_cell: dict[tuple[str, int, int], Thing] = field(default_factory=dict)
-    blocks: dict[str, str] = field(default_factory=dict)
-    feeding: frozenset[Thing] = frozenset()
-
-    def of(self, role: str) -> list[Thing]:
-        """Return the things that have a role."""
-        return [thing for thing in self.things if thing.role == role]
-
-    def one(self, role: str) -> Thing | None:
-        """Return the thing that has a role; the first where several have."""
-        return next((thing for thing in self.things if thing.role == role), None)
-
-    def block_of(self, text: object) -> str | None:
-        """Return the block a text names, whatever its case and spaces."""
-        return self.blocks.get(fold(str(text))) if text is not None else None
 
 
 def understand(book: Book, stated: Mapping[tuple[str, int, int], str] | None = None) -> Understanding:
@@ -92,8 +39,8 @@ def understand(book: Book, stated: Mapping[tuple[str, int, int], str] | None = N
     _read(book, result)
     _by_statement(result, stated or {})
     _by_words(book, result)
-    _by_structure(result)
-    result.feeding = _feeding(result)
+    by_structure(result)
+    result.feeding = feeding(result)
     return result
 
 
@@ -327,88 +274,9 @@ def _one_each(result: Understanding) -> None:
         rivals = [table for table in result.tables if table.kind == kind]
         if len(rivals) < 2 or kind == roles.DAYS:
             continue
-        feeding = _feeding(result)
+        feeding = feeding(result)
         read = {id(thing.table) for thing in feeding if thing.table is not None}
         keep = next((table for table in rivals if id(table) in read), max(rivals, key=lambda table: len(table.rows)))
         for thing in result.things:
             if thing.table is not None and thing.table.kind == kind and thing.table is not keep and not thing.stated:
                 thing.role = ""
-
-
-def _by_structure(result: Understanding) -> None:
-    while _computed(result) or _completed(result):
-        pass
-
-
-def _computed(result: Understanding) -> bool:
-    """Give a formula without a role the role that reads just what it reads."""
-    for thing in result.things:
-        if thing.role or not thing.formulas:
-            continue
-        known = {one.role for one in thing.main}
-        if not known or "" in known:
-            continue
-        fitting = [
-            role
-            for role, alternatives in READS.items()
-            if any(known | OPTIONAL == needed | OPTIONAL for needed in alternatives) and _may(result, thing, role)
-        ]
-        if len(fitting) == 1:
-            thing.role = fitting[0]
-            return True
-    return False
-
-
-def _completed(result: Understanding) -> bool:
-    """Give the one thing without a role that a formula of known meaning reads the one role that it still lacks."""
-    for thing in result.things:
-        if thing.role not in READS:
-            continue
-        unknown = [one for one in thing.main if not one.role]
-        if len(unknown) != 1:
-            continue
-        known = {one.role for one in thing.main if one.role}
-        for needed in READS[thing.role]:
-            lacking = needed - known - OPTIONAL
-            if (
-                known - OPTIONAL <= needed
-                and len(lacking) == 1
-                and _may(result, unknown[0], role := next(iter(lacking)))
-            ):
-                unknown[0].role = role
-                return True
-    return False
-
-
-def _may(result: Understanding, thing: Thing, role: str) -> bool:
-    """Whether a role is free, and belongs where the thing is."""
-    if role == "day.demand":
-        return thing.table is not None and thing.context == roles.DAYS
-    if any(one.role == role for one in result.things):
-        return False
-    place = role.partition(".")[0]
-    if place in ("param", "line"):
-        return thing.table is None
-    if place == "total":
-        return thing.context == "total" or thing.table is None
-    return thing.table is not None and thing.context in (place, "")
-
-
-def _feeding(result: Understanding) -> frozenset[Thing]:
-    """Everything the amount to pay depends on."""
-    total = result.one("line.total")
-    if total is None:
-        return frozenset()
-    seen: set[Thing] = {total}
-    queue: deque[Thing] = deque(seen)
-    while queue:
-        for one in queue.popleft().reads:
-            if one not in seen:
-                seen.add(one)
-                queue.append(one)
-    return frozenset(seen)
-
-
-def named(things: Iterable[Thing]) -> list[str]:
-    """Return the headers of things, for messages."""
-    return [thing.header for thing in things]
