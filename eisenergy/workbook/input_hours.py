@@ -10,7 +10,7 @@ from eisenergy.timeofuse import BlockHours, CalendarError, DayCalendar
 from eisenergy.workbook.book import Book
 from eisenergy.workbook.input_cells import at, number_of, origin, values_of
 from eisenergy.workbook.input_model import Inputs
-from eisenergy.workbook.meaning import Understanding
+from eisenergy.workbook.things import Understanding
 
 _HOURS: Final = 24
 

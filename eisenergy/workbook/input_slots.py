@@ -11,8 +11,8 @@ from eisenergy.sheets import cell as name_of
 from eisenergy.workbook.book import Book
 from eisenergy.workbook.input_cells import at, day_of, minutes_of, number_of, origin, values_of
 from eisenergy.workbook.input_model import METER, Inputs
-from eisenergy.workbook.meaning import Understanding
 from eisenergy.workbook.model import Value
+from eisenergy.workbook.things import Understanding
 
 
 def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:

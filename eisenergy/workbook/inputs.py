@@ -14,7 +14,7 @@ from eisenergy.workbook.input_hours import calendar_of
 from eisenergy.workbook.input_model import METER, Inputs
 from eisenergy.workbook.input_rates import compare, tariff_of
 from eisenergy.workbook.input_slots import slots_of
-from eisenergy.workbook.meaning import Understanding
+from eisenergy.workbook.things import Understanding
 
 
 def collect(book: Book, found: Understanding, timezone: str, tariff: Tariff | None = None) -> Inputs:

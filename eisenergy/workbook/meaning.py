@@ -274,8 +274,8 @@ def _one_each(result: Understanding) -> None:
         rivals = [table for table in result.tables if table.kind == kind]
         if len(rivals) < 2 or kind == roles.DAYS:
             continue
-        feeding = feeding(result)
-        read = {id(thing.table) for thing in feeding if thing.table is not None}
+        needed = feeding(result)
+        read = {id(thing.table) for thing in needed if thing.table is not None}
         keep = next((table for table in rivals if id(table) in read), max(rivals, key=lambda table: len(table.rows)))
         for thing in result.things:
             if thing.table is not None and thing.table.kind == kind and thing.table is not keep and not thing.stated:
