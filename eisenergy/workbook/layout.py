@@ -41,6 +41,7 @@ LONGEST: Final = 32_767
 """Signs a cell can hold."""
 _EPOCH: Final = date(1899, 12, 30)
 _NAME_LENGTH: Final = 31
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _SPECIAL: Final = re.compile(r"[*?~]|^[<>=]")
 _NUMBER: Final = re.compile(r"[\d\s.,:/%+-]*\d[\d\s.,:/%+\-E]*|TRUE|FALSE|VERDADERO|FALSO", re.IGNORECASE)
 
@@ -58,11 +59,11 @@ class Page:
 
     def text(self, row: int, column: int, value: str, **style: Any) -> None:
         """Write a text as a text; what a spreadsheet program could take for a formula when it is edited stays one, too."""
-        shown = value[:LONGEST]
+        shown = _CONTROL.sub(" ", value)[:LONGEST]
         # XlsxWriter passes such a text on as ready-made XML
         if shown.startswith("<r>") and shown.endswith("</r>"):
             shown += " "
-        if shown[:1] in "=+-@\t\r\n" and shown:
+        if shown.lstrip().startswith(("=", "+", "-", "@")):
             style["quote_prefix"] = True
         self.sheet.write_string(row - 1, column - 1, shown, self._ink(**style))
 
@@ -224,7 +225,7 @@ def sheet_name(node: str, serial_number: str, taken: Collection[str] = ()) -> st
 
     :param taken: names of the other sheets
     """
-    plain = [re.sub(r"[\[\]:*?/\\\x00-\x1f]+", " ", part).strip("' ") for part in (node, serial_number)]
+    plain = [" ".join(re.sub(r"[^\w .()-]+", " ", part).split()).strip("-. ") for part in (node, serial_number)]
     number = plain[1][-20:]
     room = _NAME_LENGTH - len("Nodo  ") - len(number)
     name = " ".join(f"Nodo {plain[0][:room]} {number}".split()).strip("' ")

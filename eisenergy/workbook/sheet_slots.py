@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -136,17 +137,16 @@ def slots_of(bill: Bill, tariff: Tariff, calendar: DayCalendar, readings: pl.Dat
     ftpms = _column(in_blocks, "ftpms", spare, From.TARIFF)
     if ftpms.source is From.READINGS:  # outside its blocks the readings' price does not count
         ftpms = PriceColumn(From.PARAMETER, own=next(spare))
-    deviating = frame.filter(pl.col("forecast_kwh").is_not_null())
     return Slots(
         frame=frame,
         loss=loss,
         ftpms=ftpms,
-        pos=_deviation(deviating, "cost_pos", spare, bool(tariff.rates.get(RateKind.COST_POS))),
-        neg=_deviation(deviating, "cost_neg", spare, bool(tariff.rates.get(RateKind.COST_NEG))),
+        pos=_deviation(frame, "cost_pos", spare, bool(tariff.rates.get(RateKind.COST_POS))),
+        neg=_deviation(frame, "cost_neg", spare, bool(tariff.rates.get(RateKind.COST_NEG))),
     )
 
 
-def _column(rows: pl.DataFrame, name: str, spare: Any, otherwise: From) -> PriceColumn:
+def _column(rows: pl.DataFrame, name: str, spare: Iterator[int], otherwise: From) -> PriceColumn:
     """Of a price that applies to rows; ``otherwise`` is where it comes from when neither one value nor the readings give it."""
     values, own = rows[name], rows[f"own_{name}"]
     if values.is_null().all():
@@ -161,12 +161,13 @@ def _column(rows: pl.DataFrame, name: str, spare: Any, otherwise: From) -> Price
     return PriceColumn(From.PARAMETER if one else otherwise, value=others[0] if one else 0.0, own=column)
 
 
-def _deviation(rows: pl.DataFrame, name: str, spare: Any, in_tariff: bool) -> PriceColumn:
+def _deviation(frame: pl.DataFrame, name: str, spare: Iterator[int], in_tariff: bool) -> PriceColumn:
     """Of a deviation's cost: the analyst keeps it beside every reading, the tariff by block and date."""
-    own = rows[f"own_{name}"]
+    own = frame[f"own_{name}"]
     if own.is_null().all():
         return PriceColumn(From.TARIFF if in_tariff else From.NOBODY)
-    if not own.is_null().any() or not in_tariff:
+    needed = own.filter(frame["forecast_kwh"].is_not_null())
+    if not in_tariff or not needed.is_null().any():
         return PriceColumn(From.READINGS)
     return PriceColumn(From.TARIFF, own=next(spare))
 
