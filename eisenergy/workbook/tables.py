@@ -270,14 +270,16 @@ def type_of(value: Value) -> str:
 
 
 def _labels(grid: Grid, texts: dict[tuple[int, int], str], taken: set[tuple[int, int]]) -> Iterator[Label]:
+    values: set[tuple[int, int]] = set()  # a text beside a label is its value, and no label itself
     for (row, column), text in sorted(texts.items()):
-        if (row, column) in taken:
+        if (row, column) in taken or (row, column) in values:
             continue
         for step in range(1, _REACH + 1):
             there = (row, column + step)
             if there in taken:
                 break
             if grid.values.get(there) is not None or there in grid.formulas:
+                values.add(there)
                 yield Label(sheet=grid.name, text=text, place=(row, column), value=there)
                 break
         else:
