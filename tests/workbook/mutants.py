@@ -90,6 +90,16 @@ def fill(source: str, cells: str) -> Edit:
     return lambda book: book.fill(*where(source), cells)
 
 
+def touch(place: str) -> Edit:
+    """What else may be blamed: the rest of a row whose key cell is wrong."""
+
+    def edit(book: Workbook) -> None:
+        sheet, cells = where(place)
+        book.touched |= {(sheet, *cell) for cell in cells_of(cells)}
+
+    return edit
+
+
 def give(place: str, value: object) -> Edit:
     """What a spreadsheet program shows where ``formualizer`` shows something else."""
     return lambda book: book.give(*where(place), value)
@@ -147,7 +157,7 @@ def duplicated_row(book: Workbook) -> None:
 
 def deleted_row(book: Workbook) -> None:
     book.delete_rows(METER, 100)
-    book.touched |= {(METER, 99, column) for column in (1, 2)} | {(METER, 100, column) for column in (1, 2)}
+    book.touched |= {(METER, 99, column) for column in (1, 2, 3)} | {(METER, 100, column) for column in (1, 2, 3)}
 
 
 def row_at_the_end(book: Workbook) -> None:
@@ -465,8 +475,8 @@ RATES_AND_DATES = (
     Mutant(
         name="two-rates-of-one-date",
         story="October's PUNTA rate dated July: both are added up",
-        edit=put("T!B10", datetime(2021, 7, 15), DAY),  # noqa: DTZ001
-        at=("T!A7|T!B7|T!A10|T!B10",),
+        edit=steps(put("T!B10", datetime(2021, 7, 15), DAY), touch("T!A7:D7"), touch("T!A10:D10")),  # noqa: DTZ001
+        at=("T!A7|T!B7|T!C7|T!A10|T!B10|T!C10",),
         how=("finding",),
     ),
     Mutant(
@@ -779,15 +789,16 @@ ROWS = (
         name="row-twice",
         story="copied a row and inserted it below itself",
         edit=duplicated_row,
-        at=("M!A100|M!B100|M!A101|M!B101",),
+        at=("M!A100|M!B100|M!A101|M!B101|M!C101",),
         how=("finding",),
     ),
     Mutant(
         name="row-deleted",
         story="deleted a row",
         edit=deleted_row,
-        at=("M!A99|M!B99|M!A100|M!B100",),
+        at=("M!A99|M!B99|M!A100|M!B100|M!C100",),
         how=("finding",),
+        passes=None,
     ),
     Mutant(
         name="row-below-the-table",
@@ -811,6 +822,7 @@ ROWS = (
         edit=energy_sorted_alone,
         at=("M!C31|M!C32|M!C33|M!C34",),
         how=("finding",),
+        passes=None,
     ),
     Mutant(
         name="rows-hidden-inside-a-total",
@@ -873,7 +885,7 @@ INPUTS = (
     Mutant(
         name="date-as-text",
         story="a slot's date as text: it is later than every date",
-        edit=put("M!A100", "01-sep-2021"),
+        edit=steps(put("M!A100", "01-sep-2021"), touch("M!A100:R100")),
         at=("M!A100",),
         how=("finding",),
     ),

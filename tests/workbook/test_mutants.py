@@ -11,7 +11,7 @@ from pathlib import Path
 
 import books
 import pytest
-from books import Place, Workbook, serial, spot
+from books import Place, Workbook, cells_of, serial, spot
 from mutants import ERRORS, TOTAL, Mutant, where
 
 from eisenergy.findings import Severity
@@ -34,8 +34,8 @@ def flagged(result: CheckResult) -> dict[Place, set[str]]:
             found[place].add("unclear")
     for finding in result.findings:
         if finding.severity is not Severity.INFO and finding.data.get("sheet") and finding.data.get("cell"):
-            place = (finding.data["sheet"], *spot(finding.data["cell"].partition(":")[0]))
-            found[place] |= {"finding", finding.code}
+            for place in cells_of(finding.data.get("cells") or finding.data["cell"]):
+                found[(finding.data["sheet"], *place)] |= {"finding", finding.code}
     return found
 
 
