@@ -9,19 +9,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from eisenergy.findings import Finding
+from eisenergy.findings import Finding, blocking, warning
 from eisenergy.tariffs.load import read_spreadsheet, read_yaml
 from eisenergy.tariffs.model import Tariff
 from eisenergy.workbook import evaluate, library, roles, tables
 from eisenergy.workbook.book import ERRORS, Book, Key, open_book
 from eisenergy.workbook.evaluators import Evaluated
 from eisenergy.workbook.formula import references
-from eisenergy.workbook.input_cells import day_of, number_of
+from eisenergy.workbook.input_cells import at, day_of, number_of, origin
 from eisenergy.workbook.input_model import Inputs
 from eisenergy.workbook.inputs import collect
 from eisenergy.workbook.library import Expected
 from eisenergy.workbook.meaning import understand
 from eisenergy.workbook.model import CellCheck, CheckResult, Place, SheetExtent, Value, Verdict
+from eisenergy.workbook.plausibility import implausible, typed
 from eisenergy.workbook.slips import slips
 from eisenergy.workbook.statement import Statement, read_statement
 from eisenergy.workbook.things import Thing, Understanding
@@ -99,7 +100,7 @@ def check_book(
                 or (judged[key].verdict, one.verdict) == (Verdict.NOT_OURS, Verdict.EQUAL)
             ):
                 judged[key] = one
-        findings += [*inputs.findings, *expected.findings]
+        findings += [*inputs.findings, *expected.findings, *implausible(whole, found), *judge.typed_over()]
     return CheckResult(
         file=book.file,
         sha256=book.sha256,
@@ -130,10 +131,11 @@ def _tariff(path: Path) -> Tariff:
 
 
 def _unique(findings: list[Finding]) -> tuple[Finding, ...]:
-    """Every finding once."""
-    return tuple(
-        {(one.code, one.data.get("sheet"), one.data.get("cell"), one.message): one for one in findings}.values()
-    )
+    """Every finding once; of two of one kind at one cell the first."""
+    unique: dict[tuple[object, ...], Finding] = {}
+    for one in findings:
+        unique.setdefault((one.code, one.data.get("sheet"), one.data.get("cell")), one)
+    return tuple(unique.values())
 
 
 @dataclass(slots=True)
@@ -159,6 +161,29 @@ class _Judge:
                 wrong.setdefault(one.place.sheet, set()).add((one.place.row, one.place.column))
         for one in judged:
             yield self._followed(one, wrong) if one.verdict in (Verdict.DIFFERENT, Verdict.ERROR) else one
+
+    def typed_over(self) -> Iterator[Finding]:
+        """Values where the bill's formulas are expected, with what the library computes; a run of them once."""
+        told: dict[tuple[int, bool], tuple[int, int]] = {}
+        for thing, place in typed(self.full, self.found):
+            _, ours, role = self._ours(thing, place)
+            value = self.full.value((thing.sheet, *place))
+            equal = ours is not None and self._same(value, ours, role)
+            if not role or (ours is None and role.startswith("slot.")):
+                continue
+            # A whole column is told once, and once more where its values begin to differ.
+            if len(thing.formulas) * 2 < len(thing.cells) and (id(thing), equal) in told:
+                continue
+            told[id(thing), equal] = place
+            say = warning if equal else blocking
+            yield say(
+                "overwritten-formula",
+                thing.sheet,
+                f"{origin(thing, place)}: found the typed value {value!r} for {role}, expected a formula"
+                + ("; the value is right today" if equal else f" that gives {ours!r}")
+                + ". Copy the formula of a neighbour into the cell.",
+                **at(thing, place),
+            )
 
     def _judged(self, sheet: str, place: tuple[int, int], formula: str) -> CellCheck:
         key: Key = (sheet, *place)
