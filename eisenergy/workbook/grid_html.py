@@ -18,7 +18,7 @@ from eisenergy.workbook.grid_data import LETTERS, pack
 from eisenergy.workbook.model import CheckResult, Verdict
 from eisenergy.workbook.overview import MEANING, SYMBOLS, SheetCounts, State, amount_to_pay, by_sheet, states
 from eisenergy.workbook.problems import Problem, problems
-from eisenergy.workbook.wording import headline, plain
+from eisenergy.workbook.wording import amount, evaluation, headline
 
 ASSETS: Final = Path(__file__).resolve().parents[2] / "reports" / "assets"
 LISTED: Final = 400
@@ -82,17 +82,16 @@ def _json(data: Any) -> str:
 
 
 def _verdict(result: CheckResult) -> str:
-    amount = amount_to_pay(result)
+    to_pay = amount_to_pay(result)
     told = ""
-    if amount is not None:
+    if to_pay is not None:
         told = (
-            f"<p>Amount to pay ({html.escape(str(amount.place))}): in the file <b>{html.escape(plain(amount.found))}</b>, "
-            f"ours <b>{html.escape(plain(amount.ours) or 'not computed')}</b></p>"
+            f"<p>Amount to pay ({html.escape(str(to_pay.place))}): in the file <b>{html.escape(amount(to_pay.found))}</b>, "
+            f"ours <b>{html.escape(amount(to_pay.ours) or 'not computed')}</b></p>"
         )
-    by = ", ".join(result.evaluators) or "nobody"
     return (
         f'<div class="verdict{" passed" if result.passed else ""}"><p><b>{html.escape(headline(result))}</b></p>{told}'
-        f'<p class="quiet">Formulas computed again by {html.escape(by)} in {result.seconds:.1f} s. '
+        f'<p class="quiet">{html.escape(evaluation(result))} {result.seconds:.1f} s. '
         f"sha256 {html.escape(result.sha256[:12])}</p></div>"
     )
 

@@ -19,6 +19,7 @@ class Problem:
     :param cells: how many
     :param where: cell, or cells, or file
     :param what: in a few words
+    :param largest: the largest difference and where it is; empty where there is none
     :param text: what was found and what to do
     """
 
@@ -28,6 +29,7 @@ class Problem:
     state: State
     where: str
     what: str
+    largest: str
     text: str
 
     @property
@@ -68,13 +70,14 @@ def _alike(above: CellCheck, cell: CellCheck) -> bool:
 def _run(run: Sequence[CellCheck]) -> Problem:
     first, last = run[0], run[-1]
     kind = state(first)
-    many = "" if len(run) == 1 else f"{len(run):,} cells "
+    many = "" if len(run) == 1 else f"{len(run):,} cells: "
     text = sentence(first)
+    far = max(run, key=lambda cell: abs(cell.difference or 0.0))
+    largest = f"{difference(far.difference)} in {far.place.name}" if far.difference and state(far) is kind else ""
     if len(run) > 1:
-        largest = max(run, key=lambda cell: abs(cell.difference or 0.0))
         text = f"The first of them: {text}"
-        if largest.difference:
-            text += f" Largest difference: {difference(largest.difference)}, in {largest.place.name}."
+        if largest:
+            text += f" Largest difference: {largest}."
     return Problem(
         first=first.place,
         last=last.place,
@@ -82,6 +85,7 @@ def _run(run: Sequence[CellCheck]) -> Problem:
         state=kind,
         where=str(first.place) if len(run) == 1 else f"{first.place}:{last.place.name}",
         what=f"{many}{kind.value}" + (f" ({first.role})" if first.role else ""),
+        largest=largest,
         text=text,
     )
 
@@ -95,5 +99,6 @@ def _found(finding: Finding) -> Problem:
         state=State.FINDING,
         where=str(where or finding.subject),
         what=finding.code.replace("-", " "),
+        largest="",
         text=finding.message,
     )

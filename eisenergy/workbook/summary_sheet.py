@@ -11,7 +11,7 @@ from eisenergy.workbook.model import CheckResult, Place, Verdict
 from eisenergy.workbook.overview import MEANING, SYMBOLS, State, amount_to_pay, by_sheet
 from eisenergy.workbook.parts import LINKS, MAIN, Edit, Parts, into, prefix_of, tagged, written
 from eisenergy.workbook.problems import problems
-from eisenergy.workbook.wording import headline, shown
+from eisenergy.workbook.wording import amount, evaluation, headline
 
 NAME: Final = "eisenergy"
 LISTED: Final = 2_000
@@ -82,10 +82,12 @@ def _sheet(styles: Styles, result: CheckResult, kept: Sequence[Place], left: int
     rows = _Rows()
     rows.add((f"Checked cell by cell: {result.file}", title), height=24, across=wide)
     rows.add((headline(result), bold), height=_height(headline(result), 140), across=wide)
-    amount = amount_to_pay(result)
-    if amount is not None:
-        ours = "not computed" if amount.ours is None else shown(amount.ours)
-        rows.add((f"Amount to pay, {amount.place}: in the file {shown(amount.found)}, ours {ours}", plain), across=wide)
+    to_pay = amount_to_pay(result)
+    if to_pay is not None:
+        ours = "not computed" if to_pay.ours is None else amount(to_pay.ours)
+        told = f"Amount to pay, {to_pay.place}: in the file {amount(to_pay.found)}, ours {ours}"
+        rows.add((told, plain), across=wide)
+    rows.add((evaluation(result), plain), across=wide)
     rows.add((f"The original has the sha256 {result.sha256}", quiet), across=wide)
     rows.add()
     names = ("formulas", *(verdict.value for verdict in Verdict), "stale", "findings")

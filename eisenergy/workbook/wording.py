@@ -12,8 +12,11 @@ from eisenergy.workbook.overview import MEANING, State, state
 def headline(result: CheckResult) -> str:
     """Return the outcome in one sentence."""
     formulas, equal = len(result.cells), result.counts[Verdict.EQUAL]
+    if result.passed and equal == formulas:
+        return f"Passed: all {formulas:,} formula cells are equal."
     if result.passed:
-        rest = "all of them" if equal == formulas else f"{formulas - equal:,} are not compared"
+        others = {verdict: count for verdict, count in result.counts.items() if count and verdict is not Verdict.EQUAL}
+        rest = ", ".join(f"{count:,} {verdict.value}" for verdict, count in others.items())
         return f"Passed: {equal:,} of {formulas:,} formula cells are equal, {rest}."
     said = [
         f"{count:,} {verdict.value}"
@@ -26,6 +29,20 @@ def headline(result: CheckResult) -> str:
     if blocking:
         said.append(f"{blocking:,} blocking finding{'s' if blocking > 1 else ''}")
     return f"Not passed: {', '.join(said)}; {equal:,} of {formulas:,} formula cells are equal."
+
+
+def evaluation(result: CheckResult) -> str:
+    """Say how many formulas were computed again, by whom, and how many saved values are not what came out."""
+    done = sum(cell.evaluated is not None for cell in result.cells)
+    by = ", ".join(result.evaluators) or "nobody"
+    return f"{done:,} of {len(result.cells):,} formulas computed again by {by}: {result.stale:,} stale."
+
+
+def amount(value: Value) -> str:
+    """Write money with two places, or with all it has where it has more."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return plain(value)
+    return f"{value:,.2f}" if abs(value - round(value, 2)) < 1e-9 else f"{value:,.12g}"
 
 
 def sentence(cell: CellCheck) -> str:
@@ -56,7 +73,7 @@ def sentence(cell: CellCheck) -> str:
 
 def difference(value: float) -> str:
     """Write found less ours, with its sign."""
-    return f"{value:+,.6g}".replace("-", "−")
+    return "0" if value == 0 else f"{value:+,.6g}".replace("-", "−")
 
 
 def shown(value: Value) -> str:

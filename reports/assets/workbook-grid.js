@@ -129,7 +129,7 @@
     }
     if (n < 0) {
       say(found === null ? "empty" : "value", found === null ? "nothing stands here" : whole(found), "figure");
-      if (found !== null && !kind) { say("kind", "an input: no formula"); }
+      if (found !== null && !kind) { say("kind", "no formula"); }
     } else {
       var one = sheet.by[column], more = one.more[n] || {};
       say("in the file", whole(found), "figure");
@@ -368,7 +368,7 @@
   }
   function step(way) {
     hits = hits || places(wanted || WRONG);
-    if (!hits.length) { at("step").textContent = "none"; return; }
+    if (!hits.length) { at("step").textContent = "nothing to look at"; return; }
     var here = [DATA.sheets.indexOf(sheet), sheet.row, sheet.column], n;
     function after(one) { return one[0] - here[0] || one[1] - here[1] || one[2] - here[2]; }
     if (way > 0) {
