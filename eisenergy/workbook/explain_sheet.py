@@ -17,10 +17,8 @@ from eisenergy.workbook.sheet_meter import Meter
 from eisenergy.workbook.sheet_slots import (
     COST,
     DEVIATION,
-    FTPMS,
     FTPMS_AMOUNT,
     HEADERS,
-    LOSS,
     LOSS_AMOUNT,
     NEG,
     POS,
@@ -182,27 +180,22 @@ class _Explanation:
             FTPMS_AMOUNT,
             DEVIATION,
         }
-        for number, price in (
-            (LOSS, self._slots.loss),
-            (FTPMS, self._slots.ftpms),
-            (POS, self._slots.pos),
-            (NEG, self._slots.neg),
-        ):
+        for number, price in self._slots.prices.items():
             nobody = price.source is From.NOBODY and number in (POS, NEG)
-            made |= set() if price.source is From.READINGS or nobody else {number}
-        for number, header in enumerate(self._slots.headers, 1):
+            made |= set() if price.given or nobody else {number}
+        for number, header in enumerate(HEADERS, 1):
             formula = number in made
             page.text(self._row, 1, header, bold=True)
             page.text(
                 self._row, 2, self._say("formula" if formula else "input"), **({} if formula else {"font_color": INPUT})
             )
-            page.text(self._row, 3, self._say(self._column_key(header)))
+            filled = self._slots.prices.get(number)
+            own = f" {self._say('slot.own')}" if filled is not None and filled.own else ""
+            page.text(self._row, 3, self._say(self._column_key(header)) + own)
             self._row += 1
         self._row += 1
 
     def _column_key(self, header: str) -> str:
-        if header not in HEADERS:
-            return "slot.own"
         if header == "Block" and self._meter.day_kinds:
             return "slot.Block.days"
         basis = self._source.tariff.rules.loss_basis

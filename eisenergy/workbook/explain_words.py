@@ -178,8 +178,8 @@ EXPLANATION: Final[dict[str, tuple[str, str]]] = {
         "'medida' (measured), or 'estimada' where the reading was missing.",
     ),
     "slot.own": (
-        "El precio que vino con la lectura; donde falta, vale el del cliente o de la tarifa.",
-        "The price that came with the reading; where there is none, the customer's or the tariff's applies.",
+        "Solo donde vino con la lectura; donde está vacío, el importe toma el del cliente o de la tarifa.",
+        "Only where it came with the reading; where it is empty, the amount takes the customer's or the tariff's.",
     ),
     "rule.demand_basis": ("Base de la demanda", "Demand basis"),
     "rule.demand_rate_block": ("Bloque que fija la tarifa de demanda", "Block that sets the demand rate"),

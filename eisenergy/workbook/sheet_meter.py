@@ -124,7 +124,7 @@ def write(
     where = _correct(corrections, source)
     halves = _lines(page, source, lines, bottom, rates, where)
     _legend(page, first - 3, slots)
-    page.table(first - 1, area.last, slots.headers, "Intervalos")
+    page.table(first - 1, area.last, sheet_slots.HEADERS, "Intervalos")
     sheet_slots.write(page, slots, source.tariff, area, hours, rates, loss_cell=fixed(*LOSS), ftpms_cell=fixed(*FTPMS))
     page.chart(
         MATRIX_HEADER,
@@ -132,7 +132,7 @@ def write(
         f"Potencia media (kW), {source.bill.period.start:%Y-%m}",
         (area.column(sheet_slots.DATE), area.column(sheet_slots.KW)),
     )
-    _print(page, area, len(slots.headers))
+    _print(page, area, len(sheet_slots.HEADERS))
     cells = {NAMES[code]: (row, 2) for code, row in lines.items()}
     cells |= {"Energia_kWh": (bottom, 2), "Maximo_kW": (bottom, 4), "Fecha_del_maximo": (bottom, 5)}
     cells |= {"Tasa_de_IVA": VAT, "Tasa_de_retencion": RETENTION, "Tasa_de_descuento": DISCOUNT}
@@ -168,7 +168,7 @@ def _head(page: Page, source: Source, slots: Slots) -> None:
     page.day(5, 3, bill.period.end - timedelta(days=1), **text, align="left", num_format=f'"a "{DAY}')
     label(6, 1, "Potencia contratada (kW)")
     if contract.contracted_kw is None:
-        page.blank(6, 2, **given)
+        page.text(6, 2, "no indicada", **text)  # an empty cell would leave the label to the next one's value
     else:
         page.number(6, 2, contract.contracted_kw.value, **given, num_format="#,##0.##")
     for place, name, price in ((LOSS, "Factor de perdidas", slots.loss), (FTPMS, "FTPMS", slots.ftpms)):
@@ -176,7 +176,7 @@ def _head(page: Page, source: Source, slots: Slots) -> None:
         if price.source in (From.PARAMETER, From.NOBODY):
             page.number(*place, price.value, **given, num_format="0.0000##")
         else:
-            page.text(*place, "por intervalo" if price.source is From.READINGS else "ver Tarifas", **text)
+            page.text(*place, "de la lectura" if price.source is From.READINGS else "ver Tarifas", **text)
     label(2, 4, "Factura", invoice.number)
     label(3, 4, "Emision")
     page.day(3, 5, invoice.issued_on, **text, align="left")

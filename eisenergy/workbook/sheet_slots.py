@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -57,8 +56,9 @@ HEADERS: Final = (
     DEVIATION,
     QUALITY,
 ) = range(1, 20)
-OWN: Final = "{} (lectura)"
-"""Header of a price that came with some of the readings, beside the column that is charged."""
+
+
+PRICES: Final = {LOSS: "loss_factor", FTPMS: "ftpms", POS: "cost_pos", NEG: "cost_neg"}
 
 
 class From(StrEnum):
@@ -77,12 +77,17 @@ class PriceColumn:
 
     :param source: where it comes from, or what stands in where the readings have none
     :param value: the one value, where there is one
-    :param own: column of the readings' own price, where only some intervals have one
+    :param own: some intervals have a price of their own: the column holds it, and the amount falls back where it is empty
     """
 
     source: From
     value: float = 0.0
-    own: int | None = None
+    own: bool = False
+
+    @property
+    def given(self) -> bool:
+        """Whether the column's cells are inputs."""
+        return self.own or self.source is From.READINGS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,13 +111,9 @@ class Slots:
         return int((self.frame["quality"] == ESTIMATED).sum())
 
     @property
-    def headers(self) -> tuple[str, ...]:
-        """The table's headers."""
-        extra = {column.own: name for name, column in self._prices() if column.own is not None}
-        return (*HEADERS, *(OWN.format(HEADERS[column - 1]) for _, column in sorted(extra.items())))
-
-    def _prices(self) -> list[tuple[int, PriceColumn]]:
-        return [(LOSS, self.loss), (FTPMS, self.ftpms), (POS, self.pos), (NEG, self.neg)]
+    def prices(self) -> dict[int, PriceColumn]:
+        """How each price's column is filled."""
+        return {LOSS: self.loss, FTPMS: self.ftpms, POS: self.pos, NEG: self.neg}
 
 
 def slots_of(bill: Bill, tariff: Tariff, calendar: DayCalendar, readings: pl.DataFrame) -> Slots:
@@ -123,30 +124,25 @@ def slots_of(bill: Bill, tariff: Tariff, calendar: DayCalendar, readings: pl.Dat
     import polars as pl
 
     priced = price_slots(readings, bill.contract, tariff, calendar, period=bill.period, timezone=bill.timezone)
-    prices = ("loss_factor", "ftpms", "cost_pos", "cost_neg")
     beside = readings.select(
         "start",
         pl.coalesce("kw", pl.col("kwh_import") * 60 / SLOT_MINUTES).alias("kw"),
         *("kva", "kvar", "quality", "method"),
-        *(pl.col(name).alias(f"own_{name}") for name in prices),
+        *(pl.col(name).alias(f"own_{name}") for name in PRICES.values()),
     )
     frame = priced.join(beside, on="start", how="left", validate="1:1", maintain_order="left")
-    spare = iter(range(len(HEADERS) + 1, len(HEADERS) + 5))
-    loss = _column(frame, "loss_factor", spare, From.DATED)
-    in_blocks = frame.filter(pl.col("block").is_in(tariff.rules.ftpms_blocks))
-    ftpms = _column(in_blocks, "ftpms", spare, From.TARIFF)
-    if ftpms.source is From.READINGS:  # outside its blocks the readings' price does not count
-        ftpms = PriceColumn(From.PARAMETER, own=next(spare))
+    loss = _column(frame, "loss_factor", From.DATED)
+    ftpms = _column(frame.filter(pl.col("block").is_in(tariff.rules.ftpms_blocks)), "ftpms", From.TARIFF)
     return Slots(
         frame=frame,
         loss=loss,
         ftpms=ftpms,
-        pos=_deviation(frame, "cost_pos", spare, bool(tariff.rates.get(RateKind.COST_POS))),
-        neg=_deviation(frame, "cost_neg", spare, bool(tariff.rates.get(RateKind.COST_NEG))),
+        pos=_deviation(frame, "cost_pos", bool(tariff.rates.get(RateKind.COST_POS))),
+        neg=_deviation(frame, "cost_neg", bool(tariff.rates.get(RateKind.COST_NEG))),
     )
 
 
-def _column(rows: pl.DataFrame, name: str, spare: Iterator[int], otherwise: From) -> PriceColumn:
+def _column(rows: pl.DataFrame, name: str, otherwise: From) -> PriceColumn:
     """Of a price that applies to rows; ``otherwise`` is where it comes from when neither one value nor the readings give it."""
     values, own = rows[name], rows[f"own_{name}"]
     if values.is_null().all():
@@ -157,11 +153,11 @@ def _column(rows: pl.DataFrame, name: str, spare: Iterator[int], otherwise: From
         return PriceColumn(From.READINGS)
     others = rows.filter(own.is_null())[name].drop_nulls()
     one = others.n_unique() == 1
-    column = None if own.is_null().all() else next(spare)
-    return PriceColumn(From.PARAMETER if one else otherwise, value=others[0] if one else 0.0, own=column)
+    some = not own.is_null().all()
+    return PriceColumn(From.PARAMETER if one else otherwise, value=others[0] if one else 0.0, own=some)
 
 
-def _deviation(frame: pl.DataFrame, name: str, spare: Iterator[int], in_tariff: bool) -> PriceColumn:
+def _deviation(frame: pl.DataFrame, name: str, in_tariff: bool) -> PriceColumn:
     """Of a deviation's cost: the analyst keeps it beside every reading, the tariff by block and date."""
     own = frame[f"own_{name}"]
     if own.is_null().all():
@@ -169,7 +165,7 @@ def _deviation(frame: pl.DataFrame, name: str, spare: Iterator[int], in_tariff: 
     needed = own.filter(frame["forecast_kwh"].is_not_null())
     if not in_tariff or not needed.is_null().any():
         return PriceColumn(From.READINGS)
-    return PriceColumn(From.TARIFF, own=next(spare))
+    return PriceColumn(From.TARIFF, own=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,20 +223,16 @@ def write(
             num_format=RATE,
         )
         page.formula(row, COST, f"={ref(row, KWH)}*{ref(row, RATE_KWH)}", one["energy_cost"], **style, num_format=EXACT)
-        for column, name in ((LOSS, "loss_factor"), (FTPMS, "ftpms"), (POS, "cost_pos"), (NEG, "cost_neg")):
+        for column, name in PRICES.items():
             text = formulas.price(column, row)
             if text:
                 page.formula(row, column, text, one[name] or 0.0, **style, num_format=RATE)
             else:
-                _given(page, row, column, formulas.given(column, one), given | {"num_format": RATE})
+                _given(page, row, column, one[f"own_{name}"], given | {"num_format": RATE})
         page.formula(row, LOSS_AMOUNT, formulas.loss_amount(row), one["loss_amount"], **style, num_format=EXACT)
-        page.formula(
-            row, FTPMS_AMOUNT, f"={ref(row, KWH)}*{ref(row, FTPMS)}", one["ftpms_amount"], **style, num_format=EXACT
-        )
+        page.formula(row, FTPMS_AMOUNT, formulas.ftpms_amount(row), one["ftpms_amount"], **style, num_format=EXACT)
         page.formula(row, DEVIATION, formulas.deviation(row), one["deviation_amount"], **style, num_format=EXACT)
         page.text(row, QUALITY, "estimada" if estimated else "medida", **given, align="center")
-        for column, name in formulas.own.items():
-            _given(page, row, column, one[f"own_{name}"], given | {"num_format": RATE})
 
 
 def _given(page: Page, row: int, column: int, value: float | None, style: dict[str, Any]) -> None:
@@ -261,60 +253,57 @@ def _decimals(value: float) -> int:
 
 
 class _Formulas:
-    """The formulas of one row that depend on the bill's rules."""
+    """The formulas of one row that depend on the bill's rules and on where its prices come from."""
 
     def __init__(self, slots: Slots, tariff: Tariff, rates: RateSheet, loss_cell: str, ftpms_cell: str) -> None:
-        self._slots, self._rules, self._rates = slots, tariff.rules, rates
+        self._rules, self._rates = tariff.rules, rates
         self._cells = {LOSS: loss_cell, FTPMS: ftpms_cell}
-        self._columns = {LOSS: slots.loss, FTPMS: slots.ftpms, POS: slots.pos, NEG: slots.neg}
-        names = {LOSS: "loss_factor", FTPMS: "ftpms", POS: "cost_pos", NEG: "cost_neg"}
-        self._names = names
-        self.own = {one.own: names[column] for column, one in self._columns.items() if one.own is not None}
+        self._columns = slots.prices
         self._every_forecast = not slots.frame["forecast_kwh"].is_null().any()
 
     def price(self, column: int, row: int) -> str:
-        """Return a price's formula; empty where its cells are inputs."""
+        """Return a price's formula; empty where its cells are inputs, or nobody has such a price."""
         one = self._columns[column]
-        applies = ",".join(f"{ref(row, BLOCK)}={literal(block)}" for block in self._rules.ftpms_blocks)
-        if column == FTPMS and not applies:
+        if one.given or (one.source is From.NOBODY and column in (POS, NEG)):
             return ""
-        if column == FTPMS or (one.source not in (From.READINGS, From.NOBODY) or column == LOSS):
-            if one.source is From.READINGS:
-                return ""
-            text = self._fallback(column, one, row)
-        else:
-            return ""
-        if one.own is not None:
-            text = f'IF({ref(row, one.own)}="",{text},{ref(row, one.own)})'
+        text = self._fallback(column, row)
         if column == FTPMS:
-            several = len(self._rules.ftpms_blocks) > 1
-            text = f"IF({f'OR({applies})' if several else applies},{text},0)"
+            applies = self._applies(row)
+            return f"=IF({applies},{text},0)" if applies else "=0"
         return f"={text}"
-
-    def _fallback(self, column: int, one: PriceColumn, row: int) -> str:
-        if one.source is From.TARIFF:
-            kind = {FTPMS: RateKind.FTPMS, POS: RateKind.COST_POS, NEG: RateKind.COST_NEG}[column]
-            return self._rates.lookup(kind, ref(row, BLOCK), ref(row, DATE)).removeprefix("=")
-        if one.source is From.DATED:
-            return self._rates.dated(ref(row, DATE)).removeprefix("=")
-        return self._cells[column]
-
-    def given(self, column: int, one: dict[str, Any]) -> float | None:
-        """Return a price that stands in its cell as an input."""
-        if column == FTPMS:
-            return 0.0
-        value: float | None = one[f"own_{self._names[column]}"]
-        return value
 
     def loss_amount(self, row: int) -> str:
         """Return the formula of an interval's losses."""
         base = COST if self._rules.loss_basis is LossBasis.ENERGY else KWH
-        return f"={ref(row, base)}*{ref(row, LOSS)}"
+        return f"={ref(row, base)}*{self._charged(LOSS, row)}"
+
+    def ftpms_amount(self, row: int) -> str:
+        """Return the formula of an interval's FTPMS; a price of the reading's own counts in FTPMS's blocks only."""
+        text = f"{ref(row, KWH)}*{self._charged(FTPMS, row)}"
+        return f"=IF({self._applies(row)},{text},0)" if self._columns[FTPMS].given else f"={text}"
 
     def deviation(self, row: int) -> str:
         """Return the formula of an interval's deviation; without a forecast there is none."""
         kwh, forecast = ref(row, KWH), ref(row, FORECAST)
-        text = f"MAX(0,{forecast}-{kwh})*{ref(row, NEG)}"
+        text = f"MAX(0,{forecast}-{kwh})*{self._charged(NEG, row)}"
         if self._rules.deviation_mode is DeviationMode.BOTH:
-            text += f"+MAX(0,{kwh}-{forecast})*{ref(row, POS)}"
+            text += f"+MAX(0,{kwh}-{forecast})*{self._charged(POS, row)}"
         return f"={text}" if self._every_forecast else f'=IF({forecast}="",0,{text})'
+
+    def _applies(self, row: int) -> str:
+        blocks = [f"{ref(row, BLOCK)}={literal(block)}" for block in self._rules.ftpms_blocks]
+        return f"OR({','.join(blocks)})" if len(blocks) > 1 else "".join(blocks)
+
+    def _charged(self, column: int, row: int) -> str:
+        """Return the price that is charged: the interval's own cell, or what stands in where it is empty."""
+        cell = ref(row, column)
+        return f'IF({cell}="",{self._fallback(column, row)},{cell})' if self._columns[column].own else cell
+
+    def _fallback(self, column: int, row: int) -> str:
+        source = self._columns[column].source
+        if source is From.TARIFF:
+            kind = {FTPMS: RateKind.FTPMS, POS: RateKind.COST_POS, NEG: RateKind.COST_NEG}[column]
+            return self._rates.lookup(kind, ref(row, BLOCK), ref(row, DATE)).removeprefix("=")
+        if source is From.DATED:
+            return self._rates.dated(ref(row, DATE)).removeprefix("=")
+        return self._cells[column]

@@ -648,16 +648,15 @@ def test_estimated_intervals_are_marked(shown: tuple[export.Source, Path]) -> No
     assert "18 estimados" in sheet["Q7"].value
 
 
-def test_prices_of_the_readings_stand_beside_them(tmp_path: Path) -> None:
-    """A price that came with some readings only has a column of its own; the column that is charged chooses."""
+def test_prices_of_some_readings_are_inputs(tmp_path: Path) -> None:
+    """A price that came with some readings only stands in its column; where there is none, the amount takes the contract's."""
     frame = readings(MIDWEEK, forecast_kwh=5.0).with_columns(
         loss_factor=pl.when(pl.col("source_row") % 2 == 0).then(pl.col("source_row") / 100_000)
     )
     source = bill_of(three(), frame=frame)
     sheet = openpyxl.load_workbook(export.write(source, tmp_path / "out.xlsx")).worksheets[0]
-    assert sheet["T30"].value == "Factor de perdidas (lectura)"
-    assert (sheet["T31"].value, sheet["T32"].value) == (None, 0.00002)
-    assert sheet["L31"].value == '=IF(T31="",$B$7,T31)'
+    assert (sheet["L31"].value, sheet["L32"].value, sheet["B7"].value) == (None, 0.00002, 0.0153)
+    assert sheet["M31"].value == '=C31*IF(L31="",$B$7,L31)'
     assert evaluated(tmp_path / "out.xlsx") == exported.issued(source)
 
 
