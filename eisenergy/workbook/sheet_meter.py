@@ -224,12 +224,12 @@ def _matrix(page: Page, source: Source, area: Area, bottom: int) -> None:
     kw = area.column(sheet_slots.KW)
     body: dict[str, Any] = {"border": 1, "border_color": RULE}
     first = MATRIX_HEADER + 1
+    plain = all(comparable(block.block) for block in source.bill.blocks)  # one formula for the whole column
     for row, block in enumerate(source.bill.blocks, first):
         page.text(row, 1, block.block, **body, bold=True)
         name = ref(row, 1)
         for column, value in _block_values(source, block).items():
             where = area.column(SUMS[column])
-            plain = comparable(block.block)
             text = f"=SUMIFS({where},{blocks},{name})" if plain else f"=SUMPRODUCT(({blocks}={name})*{where})"
             page.formula(row, column, text, value, **body, num_format=MONEY if column == 2 else EXACT)
         page.formula(row, 4, f"=SUMPRODUCT(MAX(({blocks}={name})*{kw}))", block.max_kw, **body, num_format=MONEY)
