@@ -101,6 +101,7 @@ def check_book(
             ):
                 judged[key] = one
         findings += [*inputs.findings, *expected.findings, *implausible(whole, found), *judge.typed_over()]
+    findings = [one for one in findings if not _vindicated(one, judged)]
     return CheckResult(
         file=book.file,
         sha256=book.sha256,
@@ -128,6 +129,23 @@ def _tariff(path: Path) -> Tariff:
     if path.suffix.casefold() in (".yaml", ".yml"):
         return read_yaml(path)
     return read_spreadsheet(path)
+
+
+def _vindicated(finding: Finding, judged: dict[Key, CellCheck]) -> bool:
+    """Whether a formula that is unlike its neighbours is the right one, and the neighbours are wrong."""
+    if finding.code != "odd-formula":
+        return False
+    sheet, row, column = (finding.data[name] for name in ("sheet", "row", "column"))
+    own = judged.get((sheet, row, column))
+    return (
+        own is not None
+        and own.verdict is Verdict.EQUAL
+        and any(
+            one.verdict is Verdict.DIFFERENT and not one.follows
+            for key, one in judged.items()
+            if key[0] == sheet and key[2] == column and one.role == own.role
+        )
+    )
 
 
 def _unique(findings: list[Finding]) -> tuple[Finding, ...]:

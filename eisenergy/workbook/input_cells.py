@@ -14,6 +14,7 @@ from eisenergy.workbook.things import Thing
 
 _START: Final = datetime(1899, 12, 30)  # noqa: DTZ001
 _NUMBER: Final = re.compile(r"[-+]?\d{1,3}([.,]?\d{3})*([.,]\d+)?|[-+]?\d+([.,]\d+)?")
+_UNIT: Final = re.compile(r"(kwh|kw|kva|kvar|usd|us\$|\$)$", re.IGNORECASE)
 _DAY: Final = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})")
 
 
@@ -24,7 +25,7 @@ def number_of(value: Value) -> float | None:
     if isinstance(value, int | float):
         return float(value)
     if isinstance(value, str):
-        text = value.strip().replace("\u00a0", "").replace(" ", "")
+        text = _UNIT.sub("", value.strip().replace("\u00a0", "").replace(" ", ""))
         if _NUMBER.fullmatch(text):
             if "," in text and "." in text:
                 decimal = max(",", ".", key=text.rfind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from eisenergy.findings import blocking
@@ -31,7 +32,7 @@ def calendar_of(book: Book, found: Understanding, inputs: Inputs) -> None:
                 thing.sheet,
                 f"{book.file}: {problem} Correct the table of hours.",
                 sheet=thing.sheet,
-                cell=name_of(thing.cells[0][0] - 1, thing.cells[0][1] - 1),
+                cell=_named_in(str(problem)) or name_of(thing.cells[0][0] - 1, thing.cells[0][1] - 1),
             )
         )
         inputs.calendar = _first_wins(rows)
@@ -90,15 +91,27 @@ def _single_hours(book: Book, found: Understanding) -> list[BlockHours]:
 
 
 def _first_wins(rows: list[BlockHours]) -> DayCalendar | None:
-    """A calendar in which the first row that claims an hour has it, as a look-up in a spreadsheet finds it."""
+    """A calendar in which the first row that claims an hour has it, as a look-up in a spreadsheet finds it.
+
+    An hour that no row claims goes with the hour before it, so that everything else can be compared.
+    """
     hours: dict[int, str] = {}
     for row in rows:
         for part in row.minutes():
             for minute in range(part.start, part.stop, 60):
                 hours.setdefault(minute // 60, row.block)
-    if len(hours) < _HOURS:
+    if not hours:
         return None
+    for hour in (*range(_HOURS), *range(_HOURS)):
+        if hour not in hours and (hour - 1) % _HOURS in hours:
+            hours[hour] = hours[(hour - 1) % _HOURS]
     return DayCalendar(
         name="workbook",
         rows=tuple(BlockHours(start_minute=h * 60, end_minute=h * 60 + 60, block=hours[h]) for h in sorted(hours)),
     )
+
+
+def _named_in(message: str) -> str:
+    """The last cell that a message about the calendar names: of two rows the one that comes second."""
+    found: list[str] = re.findall(r"!([A-Z]{1,3}\d+)", message)
+    return found[-1] if found else ""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Final
 
 from eisenergy.accounts import Sourced
 from eisenergy.findings import Finding, blocking
 from eisenergy.period import Dated, NotInForce, Overlap
+from eisenergy.sheets import cell as name_of
 from eisenergy.sheets import fold
 from eisenergy.tariffs.model import BillingRules, DemandBasis, DeviationMode, LossBasis, RateKind, ScalarKind, Tariff
 from eisenergy.workbook.book import Book
@@ -26,6 +28,7 @@ def tariff_of(book: Book, found: Understanding, inputs: Inputs) -> Tariff | None
     if block is None or since is None:
         return None
     blocks, starts = values_of(book, block), values_of(book, since)
+    letters = name_of(0, since.column - 1).rstrip("1")
     rates: dict[RateKind, dict[str, Dated[Sourced]]] = {}
     for kind in RateKind:
         thing = found.one(f"rates.{kind.value}")
@@ -41,17 +44,16 @@ def tariff_of(book: Book, found: Understanding, inputs: Inputs) -> Tariff | None
                 continue
             by_block.setdefault(name, []).append((start.date(), Sourced(exact(number), origin(thing, place))))
         rates[kind] = {
-            name: _dated(f"{kind.value} rate of {name}", pairs, thing, inputs) for name, pairs in by_block.items()
+            name: _dated(f"{kind.value} rate of {name}", pairs, thing, letters, inputs)
+            for name, pairs in by_block.items()
         }
     if ftpms := inputs.values.get("param.ftpms"):
         rates.setdefault(
             RateKind.FTPMS, {name: Dated.of("FTPMS", ((LONG_AGO, ftpms),)) for name in found.blocks.values()}
         )
-    scalars = {
-        kind: Dated.of(kind.value, ((LONG_AGO, inputs.values[role]),))
-        for kind, role in ((ScalarKind.VAT_RATE, "param.vat"),)
-        if role in inputs.values
-    }
+    # Without a VAT rate the rest of the bill is compared all the same; its VAT is then zero, and so different.
+    vat = inputs.values.get("param.vat", Sourced(Decimal(0), "the workbook names no VAT rate"))
+    scalars = {ScalarKind.VAT_RATE: Dated.of("VAT rate", ((LONG_AGO, vat),))}
     return Tariff(
         name="workbook",
         currency="USD",
@@ -72,14 +74,14 @@ def _bad_rate(thing: Thing, place: tuple[int, int], value: Value, start: datetim
     )
 
 
-def _dated(name: str, pairs: list[tuple[date, Sourced]], thing: Thing, inputs: Inputs) -> Dated[Sourced]:
+def _dated(name: str, pairs: list[tuple[date, Sourced]], thing: Thing, since: str, inputs: Inputs) -> Dated[Sourced]:
     try:
         return Dated.of(name, tuple(pairs))
     except Overlap as problem:
         seen: dict[date, Sourced] = {}
         for start, value in pairs:
             if start in seen:
-                place = value.origin.rpartition("!")[2]
+                place = re.sub(r"^[A-Z]+", since, value.origin.rpartition("!")[2])
                 inputs.findings.append(
                     blocking("rates-overlap", thing.sheet, f"{value.origin}: {problem}", sheet=thing.sheet, cell=place)
                 )

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from eisenergy.findings import blocking, warning
 from eisenergy.period import Period
-from eisenergy.sheets import cell as name_of
 from eisenergy.workbook.book import Book
 from eisenergy.workbook.input_cells import at, day_of, minutes_of, number_of, origin, values_of
 from eisenergy.workbook.input_model import METER, Inputs
@@ -43,6 +42,7 @@ def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
         return
     zone = ZoneInfo(inputs.timezone)
     rows = []
+    before: datetime | None = None
     for place in kwh.cells:
         row = place[0]
         energy = number_of(columns["kwh_import"].get(row, (place, None))[1])
@@ -59,7 +59,11 @@ def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
                         **at(thing, (row, thing.column)),
                     )
                 )
-            continue
+            # A row whose time cannot be read is the next interval after the row above, so that its energy is not lost.
+            start = before + timedelta(minutes=15) if before is not None and energy is not None else None
+            if start is None:
+                continue
+        before = start
         inputs.rows[row] = start
         if energy is None:
             continue
@@ -104,7 +108,6 @@ def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
                 f"{kwh.sheet}: {inputs.readings.height} intervals from {days[0]} to {days[-1]}, expected {expected} of 15 minutes. Fill the "
                 "missing ones, or say why they are missing.",
                 sheet=kwh.sheet,
-                cell=name_of(kwh.cells[0][0] - 1, kwh.column - 1),
             )
         )
 

@@ -71,6 +71,7 @@ def compute(inputs: Inputs) -> Expected:
     expected = Expected()
     _hours(inputs, expected)
     _day_rates(inputs, expected)
+    _measured(inputs, expected)
     frame = _slots(inputs, expected)
     made = _bill(inputs, expected)
     if frame is not None:
@@ -79,6 +80,39 @@ def compute(inputs: Inputs) -> Expected:
         _blocks(inputs, expected, made)
         _lines(expected, made)
     return expected
+
+
+def _measured(inputs: Inputs, expected: Expected) -> None:
+    """What needs no rates: block, energy and power of every interval, per block and in total."""
+    if inputs.readings is None or inputs.calendar is None:
+        return
+    zone = ZoneInfo(inputs.timezone)
+    put = expected.values
+    energy: dict[str, list[float]] = {}
+    peaks: dict[str, tuple[float, datetime]] = {}
+    blocks: dict[int, str] = {}
+    for row, start in inputs.rows.items():
+        minute = start.hour * 60 + start.minute
+        if minute not in blocks:
+            blocks[minute] = inputs.calendar.block_at(start.replace(tzinfo=zone))
+        put["slot.hour", row], put["slot.block", row] = start.hour, blocks[minute]
+    for row, kwh, kw in inputs.readings.select("source_row", "kwh_import", "kw").iter_rows():
+        start = inputs.rows[row]
+        block = blocks[start.hour * 60 + start.minute]
+        energy.setdefault(block, []).append(kwh)
+        power = kwh * 4 if kw is None else kw
+        if block not in peaks or (power, -start.timestamp()) > (peaks[block][0], -peaks[block][1].timestamp()):
+            peaks[block] = (power, start)
+    for block, values in energy.items():
+        put["block.kwh", block] = math.fsum(values)
+        put["block.max_kw", block], put["block.max_kw_at", block] = peaks[block]
+    if peaks:
+        put["total.kwh", None] = math.fsum(value for values in energy.values() for value in values)
+        top = max(peaks.values(), key=lambda one: (one[0], -one[1].timestamp()))
+        put["total.max_kw", None], put["total.max_kw_at", None] = top
+    if inputs.contract is not None and (factor := inputs.contract.loss_factor) is not None:
+        for row, kwh in inputs.readings.select("source_row", "kwh_import").iter_rows():
+            put["slot.loss_factor", row], put["slot.loss_amount", row] = float(factor.value), kwh * float(factor.value)
 
 
 def _hours(inputs: Inputs, expected: Expected) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from eisenergy.findings import Finding, blocking, warning
+from eisenergy.findings import Finding, blocking
 from eisenergy.workbook.book import Book
 from eisenergy.workbook.input_cells import at, number_of, origin, values_of
 from eisenergy.workbook.signatures import READS
@@ -66,7 +66,7 @@ def _unlike(
     if not pairs or len(apart) > (1 - _AGREE) * len(pairs):
         return
     for place, a, b in apart:
-        yield warning(
+        yield blocking(
             "kwh-unlike-kw",
             kwh.sheet,
             f"{origin(kwh, place)}: found {a:g} kWh beside {b:g} kW; in {len(pairs) - len(apart)} of {len(pairs)} rows the kW are four times the "

@@ -99,7 +99,7 @@ def _series(grid: Grid, table: Table) -> Iterator[Finding]:
             row = stamps[b][0]
             yield slip(
                 "rows-missing",
-                False,
+                True,
                 (grid.name, row, column),
                 f"{grid.name}!{cell(row - 1, column - 1)}: between {_shown(before)} and {_shown(after)} {lacking} row(s) are missing. Insert them.",
                 count=lacking,
