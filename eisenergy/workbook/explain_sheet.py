@@ -88,7 +88,7 @@ class _Explanation:
         self._pairs("names", ((name, place) for name, place in self._meter.names.items()))
         for code, row in self._meter.lines.items():
             self._meter.page.text(
-                row, 3, how(code, self._source, self._slots, self._locale), italic=True, font_color=MUTED
+                row, 3, how(code, self._source, self._slots, self._locale), italic=True, font_color=MUTED, indent=1
             )
         page.widths(32, 10, 23, 16, 8, 13, 13, 18, 14, 8, 92)
         page.sheet.freeze_panes(1, 0)

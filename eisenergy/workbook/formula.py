@@ -9,6 +9,8 @@ from typing import Final
 
 import formualizer
 
+from eisenergy.sheets import cell
+
 LAST_ROW: Final = 1_048_576
 LAST_COLUMN: Final = 16_384
 _CELL: Final = re.compile(r"(\$?)([A-Za-z]{1,3})(\$?)(\d{1,7})")
@@ -173,6 +175,26 @@ def pattern(formula: str, sheet: str, row: int, column: int) -> str:
         token.text if token.reference is None else _relative(token.text, row, column)
         for token in tokens(formula, sheet)
     )
+
+
+def shifted(formula: str, sheet: str, rows: int, columns: int = 0) -> str:
+    """Return a formula as it reads after it is copied so many rows down and columns to the right."""
+    return "".join(
+        token.text if token.reference is None else _moved(token.text, rows, columns) for token in tokens(formula, sheet)
+    )
+
+
+def _moved(text: str, rows: int, columns: int) -> str:
+    own, mark, local = text.rpartition("!")
+
+    def one(match: re.Match[str]) -> str:
+        row = int(match[4]) if match[3] else int(match[4]) + rows
+        column = column_number(match[2]) if match[1] else column_number(match[2]) + columns
+        if row < 1 or column < 1:
+            return "#REF!"
+        return f"{match[1]}{cell(0, column - 1)[:-1]}{match[3]}{row}"
+
+    return f"{own}{mark}{_CELL.sub(one, local)}"
 
 
 def _relative(text: str, row: int, column: int) -> str:

@@ -14,7 +14,7 @@ from eisenergy.workbook.layout import INPUT, RULE, Page, fixed, ref
 BLOCKS, HOURS, DAYS = "Bloques horarios", "Hora-Bloque", "Dias"
 KINDS: Final = {
     DayType.WEEKDAY: "Laboral",
-    DayType.SATURDAY: "Sabado",
+    DayType.SATURDAY: "Sábado",
     DayType.SUNDAY: "Domingo",
     DayType.HOLIDAY: "Feriado",
 }
@@ -98,7 +98,7 @@ def write(pages: Mapping[str, Page], found: Days) -> HourLookup:
 
 def _blocks(page: Page, found: Days) -> int:
     """Hours by block, both ends inclusive; return the last row."""
-    page.headers(1, 1, ("HoraInicial", "HoraFinal", "Bloque", *(("Tipo de dia",) if found.kinds else ())))
+    page.headers(1, 1, ("HoraInicial", "HoraFinal", "Bloque", *(("Tipo de día",) if found.kinds else ())))
     row = 1
     for kind, hours in (found.kinds or {"": found.hours}).items():
         for start, end, block in hours:
@@ -120,7 +120,7 @@ def _hours(page: Page, found: Days, last: int) -> str:
     first, until, name = (fixed(2, column, last, sheet=BLOCKS) for column in (1, 2, 3))
     for number in range(DAY_MINUTES // found.step):
         row, minute = number + 2, number * found.step
-        page.number(row, 1, minute / 60, **_INPUT)
+        page.number(row, 1, minute / 60, **_INPUT, align="center")
         hour = ref(row, 1)
         for offset, kind in enumerate(kinds):
             column = offset + 2
@@ -133,6 +133,8 @@ def _hours(page: Page, found: Days, last: int) -> str:
                 **_MADE,
             )
     page.widths(10, *([18] * len(kinds)))
+    if found.kinds:
+        page.sheet.set_row(0, 40)  # names of days, on several lines
     page.sheet.freeze_panes(1, 1)
     end = DAY_MINUTES // found.step + 1
     return f"{fixed(2, 1, sheet=HOURS)}:{ref(end, len(kinds) + 1, rows=True, columns=True)}"
@@ -140,7 +142,7 @@ def _hours(page: Page, found: Days, last: int) -> str:
 
 def _days(page: Page, found: Days) -> str:
     """The kind of every day, and its column in the table of hours."""
-    page.headers(1, 1, ("Dia", "Tipo de dia", "Columna"))
+    page.headers(1, 1, ("Dia", "Tipo de día", "Columna"))
     columns = {kind: number for number, kind in enumerate(found.kinds, 2)}
     for row, (day, kind) in enumerate(found.of_day.items(), 2):
         page.day(row, 1, day, **_INPUT)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from eisenergy.billing.model import BlockSummary, LineCode
 from eisenergy.money import excel_round, total
 from eisenergy.tariffs.model import DemandBasis
-from eisenergy.workbook import sheet_slots
+from eisenergy.workbook import sheet_head, sheet_slots
 from eisenergy.workbook.layout import (
     BRAND,
     DAY,
@@ -36,6 +36,7 @@ from eisenergy.workbook.layout import (
     serial,
 )
 from eisenergy.workbook.sheet_calendar import HourLookup
+from eisenergy.workbook.sheet_head import DISCOUNT, FEE, FTPMS, LOSS, RETENTION, VAT
 from eisenergy.workbook.sheet_slots import Area, From, Slots
 from eisenergy.workbook.sheet_tariffs import RateSheet
 
@@ -83,8 +84,6 @@ SUMS: Final = {
     8: sheet_slots.DEVIATION,
 }
 """Column of the matrix -> column of the intervals that it sums."""
-FEE, DISCOUNT, VAT, RETENTION = ((row, 5) for row in (5, 6, 7, 8))
-LOSS, FTPMS = (7, 2), (8, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ def write(
     lines = {line.code: bottom + 2 + number for number, line in enumerate(source.bill.lines)}
     first = lines[LineCode.TOTAL] + 5
     area = Area(first, first + len(slots.frame) - 1)
-    _head(page, source, slots)
+    sheet_head.write(page, source, slots)
     _matrix(page, source, area, bottom)
     where = _correct(corrections, source)
     halves = _lines(page, source, lines, bottom, rates, where)
@@ -139,83 +138,6 @@ def write(
     cells |= {"Factor_de_perdidas": LOSS, "Precio_FTPMS": FTPMS, "Factura": (2, 5)}
     names = {name: fixed(*place, sheet=page.name) for name, place in cells.items()}
     return Meter(page, names, lines, bottom, area, halves, bool(hours.days))
-
-
-def _head(page: Page, source: Source, slots: Slots) -> None:
-    invoice, bill, contract = source.invoice, source.bill, source.bill.contract
-    who, site, rules = contract.customer, contract.meter.site, source.tariff.rules
-    page.text(
-        1,
-        1,
-        f"{invoice.issuer.name} - Procesamiento de descargas de medidores",
-        bold=True,
-        font_size=14,
-        font_color=BRAND,
-    )
-    text: dict[str, Any] = {"font_color": INPUT}
-    given: dict[str, Any] = {"font_color": INPUT, "bg_color": PANEL, "border": 1, "border_color": RULE}
-
-    def label(row: int, column: int, name: str, value: str | None = None) -> None:
-        page.text(row, column, name, bold=True)
-        if value is not None:
-            page.text(row, column + 1, value, **text)
-
-    label(2, 1, "Cliente", who.name)
-    label(3, 1, "Medidor", contract.meter.serial)
-    label(4, 1, "Nodo", site.node)
-    label(5, 1, "Periodo")
-    page.day(5, 2, bill.period.start, **text, align="left")
-    page.day(5, 3, bill.period.end - timedelta(days=1), **text, align="left", num_format=f'"a "{DAY}')
-    label(6, 1, "Potencia contratada (kW)")
-    if contract.contracted_kw is None:
-        page.text(6, 2, "no indicada", **text)  # an empty cell would leave the label to the next one's value
-    else:
-        page.number(6, 2, contract.contracted_kw.value, **given, num_format="#,##0.##")
-    for place, name, price in ((LOSS, "Factor de perdidas", slots.loss), (FTPMS, "FTPMS", slots.ftpms)):
-        label(place[0], place[1] - 1, name)
-        if price.source in (From.PARAMETER, From.NOBODY):
-            page.number(*place, price.value, **given, num_format="0.0000##")
-        else:
-            page.text(*place, "de la lectura" if price.source is From.READINGS else "ver Tarifas", **text)
-    label(2, 4, "Factura", invoice.number)
-    label(3, 4, "Emision")
-    page.day(3, 5, invoice.issued_on, **text, align="left")
-    label(4, 4, "Vencimiento")
-    page.day(4, 5, invoice.due_on, **text, align="left")
-    for (row, column), name, code, style in (
-        (FEE, f"Tasa municipal ({bill.currency})", LineCode.MUNICIPAL_FEE, MONEY),
-        (DISCOUNT, "Descuento", LineCode.DISCOUNT, SHARE),
-        (VAT, "IVA", LineCode.VAT, SHARE),
-        (RETENTION, "Retencion IVA", LineCode.RETENTION, SHARE),
-    ):
-        label(row, column - 1, name)
-        rate = float(source.parts(code)[0].rate)
-        reduces = code in (LineCode.DISCOUNT, LineCode.RETENTION)
-        page.number(row, column, 0.0 - rate if reduces else rate, **given, num_format=style)
-    label(2, 7, "Contrato", contract.number)
-    label(3, 7, "NIT", who.nit)
-    label(4, 7, "NCR", who.ncr)
-    label(5, 7, "Pliego", bill.tariff)
-    label(6, 7, "Calendario", bill.calendar)
-    label(7, 7, "Zona horaria", bill.timezone)
-    label(8, 7, "Huella (sha256)", invoice.input_hash)
-    label(2, 10, "Direccion", who.address)
-    label(3, 10, "Municipio", site.municipality)
-    label(4, 10, "Telefono", who.phone)
-    label(5, 10, "Correo", who.email)
-    label(6, 10, "Giro", who.activity)
-    options = (
-        ("Base de la demanda", str(rules.demand_basis)),
-        ("Bloque de la demanda", rules.demand_rate_block or ""),
-        ("Base de las perdidas", str(rules.loss_basis)),
-        ("Bloques con FTPMS", ", ".join(rules.ftpms_blocks)),
-        ("Modo de desviacion", str(rules.deviation_mode)),
-    )
-    for row, (name, value) in enumerate((pair for pair in options if pair[1]), 2):
-        page.text(row, 15, name, bold=True)
-        page.text(row, 17, value, **text)
-    page.text(7, 15, "Intervalos", bold=True)
-    page.text(7, 17, f"{len(slots.frame)} de {bill.slots_expected}, {slots.estimated} estimados", **text)
 
 
 def _matrix(page: Page, source: Source, area: Area, bottom: int) -> None:
@@ -345,7 +267,7 @@ def _demand(source: Source, bottom: int, rates: RateSheet) -> str:
 
 def _legend(page: Page, row: int, slots: Slots) -> None:
     page.text(row, 1, "Azul: dato de entrada.", font_color=INPUT, italic=True)
-    page.text(row, 3, "Negro: formula.", italic=True)
+    page.text(row, 3, "Negro: fórmula.", italic=True)
     if slots.estimated:
         page.text(row, 5, "Fondo naranja: lectura estimada.", italic=True, bg_color=ESTIMATED)
         page.blank(row, 6, bg_color=ESTIMATED)
