@@ -17,7 +17,6 @@ from eisenergy.tariffs.model import DemandBasis
 from eisenergy.workbook import sheet_head, sheet_slots
 from eisenergy.workbook.layout import (
     BRAND,
-    DAY,
     ESTIMATED,
     EXACT,
     INPUT,
@@ -26,7 +25,6 @@ from eisenergy.workbook.layout import (
     MUTED,
     PANEL,
     RULE,
-    SHARE,
     TOTAL,
     Page,
     comparable,
@@ -37,7 +35,7 @@ from eisenergy.workbook.layout import (
 )
 from eisenergy.workbook.sheet_calendar import HourLookup
 from eisenergy.workbook.sheet_head import DISCOUNT, FEE, FTPMS, LOSS, RETENTION, VAT
-from eisenergy.workbook.sheet_slots import Area, From, Slots
+from eisenergy.workbook.sheet_slots import Area, Slots
 from eisenergy.workbook.sheet_tariffs import RateSheet
 
 if TYPE_CHECKING:
