@@ -48,4 +48,4 @@ lock: ## pin every dependency with its hashes (names no index)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras -q pyproject.toml -o requirements.lock
 
 clean: ## remove the virtual environment and everything the demo wrote
-	rm -rf $(VENV) data/EIS data/pg data/lake data/inbox data/sites
+	rm -rf $(VENV) data/EIS data/pg data/lake data/inbox data/sites data/*.html data/*.xlsx

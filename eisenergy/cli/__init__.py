@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import eisenergy
-from eisenergy.cli import data, demo, invoices, months
+from eisenergy.cli import data, demo, invoices, months, workbooks
 from eisenergy.cli.output import EPILOG
 
 app = typer.Typer(
@@ -44,7 +44,7 @@ def options(
     context.obj = {"home": home, "client": client}
 
 
-SETUP, MONTHLY, TRY = "Masters", "The month", "Try it"
+SETUP, MONTHLY, EXCEL, TRY = "Masters", "The month", "Excel", "Try it"
 
 app.command(rich_help_panel=TRY, epilog=EPILOG)(demo.demo)
 app.command(rich_help_panel=TRY, epilog=EPILOG)(demo.samples)
@@ -61,6 +61,8 @@ app.command(rich_help_panel=MONTHLY, epilog=EPILOG)(months.publish)
 app.command(rich_help_panel=MONTHLY, epilog=EPILOG)(months.run)
 app.command(rich_help_panel=MONTHLY, epilog=EPILOG)(months.reconcile)
 app.add_typer(invoices.invoices_app, name="invoices", rich_help_panel=MONTHLY)
+app.command(rich_help_panel=EXCEL, epilog=workbooks.EPILOG)(workbooks.check)
+app.command(rich_help_panel=EXCEL, epilog=EPILOG)(workbooks.export)
 
 
 def main() -> None:

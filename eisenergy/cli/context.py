@@ -12,6 +12,7 @@ import typer
 from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.cli.output import emit, err, fail
 from eisenergy.config import BadSetting, Settings
+from eisenergy.desk.exporting import NotReproducible
 from eisenergy.desk.opening import NoSuchCustomer, NotBilled
 from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.period import BadMonth, BillingMonth, NotInForce, Overlap
@@ -28,6 +29,8 @@ from eisenergy.store.lake import LakeBusy
 from eisenergy.store.masters import Conflict, NotStored
 from eisenergy.store.server import ServerFailed
 from eisenergy.timeofuse import CalendarError
+from eisenergy.workbook.annotate import NotAnnotated
+from eisenergy.workbook.export import NotExportable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,6 +48,9 @@ KNOWN = (
     NoInvoice,
     NoSuchCustomer,
     NotBilled,
+    NotAnnotated,
+    NotExportable,
+    NotReproducible,
     NothingToIngest,
     NotInForce,
     NotStored,

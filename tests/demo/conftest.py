@@ -15,6 +15,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+# what runs notebooks is a plain module beside their tests
+sys.path.insert(0, str(ROOT / "tests" / "notebooks"))
+
 
 @dataclass(frozen=True)
 class Demo:

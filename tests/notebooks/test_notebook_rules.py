@@ -12,6 +12,14 @@ import pytest
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 DEFAULTS = {"client": "EIS", "customer": "EIS-0001", "month": "2021-09"}
+PARAMETERS = {
+    "operator": {name: DEFAULTS[name] for name in ("client", "month")},
+    "excel_check": {
+        "workbook": "data/samples/Ejemplo de procesamiento de descargas de medidores.xlsx",
+        "tariff": "",
+    },
+}
+FOR_ANALYSTS = {"tour", "excel_check"}
 FORBIDDEN = (
     ast.FunctionDef,
     ast.AsyncFunctionDef,
@@ -57,7 +65,7 @@ def offences(source: str) -> list[str]:
 
 
 def test_all_notebooks_are_there() -> None:
-    assert {path.stem for path in NOTEBOOKS} == {"home", "invoice", "dashboard", "operator", "tour"}
+    assert {path.stem for path in NOTEBOOKS} == {"home", "invoice", "dashboard", "operator", "tour", "excel_check"}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -80,8 +88,7 @@ def test_one_parameters_cell_of_plain_text_comes_before_all_code(path: Path) -> 
         assert isinstance(statement, ast.Assign)
         assert isinstance(statement.targets[0], ast.Name)
         values[statement.targets[0].id] = ast.literal_eval(statement.value)
-    names = {"client", "month"} if path.stem == "operator" else {"client", "customer", "month"}
-    assert values == {name: DEFAULTS[name] for name in names}
+    assert values == PARAMETERS.get(path.stem, DEFAULTS)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -107,9 +114,11 @@ def test_the_rule_catches(source: str) -> None:
     assert offences(source)
 
 
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem != "tour"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in NOTEBOOKS if path.stem not in FOR_ANALYSTS], ids=lambda path: path.stem
+)
 def test_published_notebooks_have_one_statement_per_showing_cell_and_no_prose(path: Path) -> None:
-    """All but the tour, which explains itself: what a customer reads is made by the library, in the customer's language."""
+    """All but those for analysts, which explain themselves: what a customer reads is made by the library, in the customer's language."""
     notebook = nbformat.read(path, as_version=4)
     assert not [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     for cell in code(notebook)[2:]:

@@ -1,0 +1,341 @@
+"""Check a workbook cell by cell: what each formula is, what the library computes from the same inputs, and whether they agree."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, TypeVar
+
+from eisenergy.findings import Finding, blocking, warning
+from eisenergy.tariffs.load import read_spreadsheet, read_yaml
+from eisenergy.tariffs.model import Tariff
+from eisenergy.workbook import evaluate, library, roles, tables
+from eisenergy.workbook.book import ERRORS, Book, Key, open_book
+from eisenergy.workbook.evaluators import Evaluated
+from eisenergy.workbook.formula import references
+from eisenergy.workbook.input_cells import at, day_of, number_of, origin
+from eisenergy.workbook.input_model import Inputs
+from eisenergy.workbook.inputs import collect
+from eisenergy.workbook.library import Expected
+from eisenergy.workbook.meaning import understand
+from eisenergy.workbook.model import CellCheck, CheckResult, Place, SheetExtent, Value, Verdict
+from eisenergy.workbook.plausibility import implausible, typed
+from eisenergy.workbook.slips import slips
+from eisenergy.workbook.statement import Statement, read_statement
+from eisenergy.workbook.things import Thing, Understanding
+
+ZONE: Final = "America/El_Salvador"
+STEPS: Final = (
+    "reading the workbook",
+    "computing every formula again",
+    "understanding the cells",
+    "computing the bill",
+    "comparing",
+)
+
+T = TypeVar("T")
+Progress = Callable[[str], None]
+
+
+def check(
+    path: Path,
+    *,
+    tariff: Path | None = None,
+    statement: Path | None = None,
+    timezone: str = ZONE,
+    progress: Progress | None = None,
+) -> CheckResult:
+    """Judge every formula cell of a workbook.
+
+    :param tariff: a price sheet or a YAML tariff to bill by; the workbook's own rates are compared with it
+    :param statement: what cannot be inferred, see :mod:`eisenergy.workbook.statement`; by default the file of the workbook's name
+        under ``params/workbooks``
+    :param timezone: IANA name of the sheet's local times
+    :param progress: told each of :data:`STEPS` as it begins
+    :raises UnreadableFile: when the workbook, the tariff or the statement cannot be read
+    """
+    if progress is not None:
+        progress(STEPS[0])
+    begun = time.monotonic()
+    book = open_book(path)
+    result = check_book(book, tariff=tariff, statement=statement, timezone=timezone, progress=progress)
+    return replace(result, seconds=time.monotonic() - begun)
+
+
+def check_book(
+    book: Book,
+    *,
+    tariff: Path | None = None,
+    statement: Path | None = None,
+    timezone: str = ZONE,
+    progress: Progress | None = None,
+) -> CheckResult:
+    """Judge every formula cell of a workbook that is read already; see :func:`check`."""
+    begun = time.monotonic()
+    tell = progress or (lambda _: None)
+    given = None if tariff is None else _tariff(tariff)
+    stated = read_statement(book, statement)
+    tell(STEPS[1])
+    full = evaluate.calculated(book)
+    local = evaluate.locally(book)
+    judged: dict[Key, CellCheck] = {}
+    findings: list[Finding] = list(slips(book))
+    for number, part in enumerate(_bills(book)):
+        tell(STEPS[2])
+        whole = full.only(part)
+        found = understand(whole, stated.roles)
+        tell(STEPS[3])
+        inputs = collect(whole, found, timezone, given)
+        expected = library.compute(inputs)
+        tell(STEPS[4])
+        judge = _Judge(book.only(part), whole, found, inputs, expected, local, stated)
+        for one in judge.cells():
+            key = (one.place.sheet, one.place.row, one.place.column)
+            if (
+                number == 0
+                or key not in judged
+                or (judged[key].verdict, one.verdict) == (Verdict.NOT_OURS, Verdict.EQUAL)
+            ):
+                judged[key] = one
+        findings += [*inputs.findings, *expected.findings, *implausible(whole, found), *judge.typed_over()]
+    findings = [one for one in findings if not _vindicated(one, judged)]
+    return CheckResult(
+        file=book.file,
+        sha256=book.sha256,
+        sheets=tuple(
+            SheetExtent(name=grid.name, rows=grid.rows, columns=grid.columns, formulas=len(grid.formulas))
+            for grid in book.grids.values()
+        ),
+        cells=tuple(judged[key] for key in sorted(judged, key=lambda key: (list(book.grids).index(key[0]), key[1:]))),
+        findings=_unique(findings),
+        evaluators=local.by,
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _bills(book: Book) -> list[frozenset[str]]:
+    """The sheets of each bill: a meter's own sheet with those that no meter has for itself; one bill where no sheet has readings."""
+    meters = [
+        name for name, grid in book.grids.items() if any(table.kind == roles.SLOT for table in tables.find(grid)[0])
+    ]
+    shared = frozenset(book.grids) - frozenset(meters)
+    return [shared | {meter} for meter in meters] or [frozenset(book.grids)]
+
+
+def _tariff(path: Path) -> Tariff:
+    if path.suffix.casefold() in (".yaml", ".yml"):
+        return read_yaml(path)
+    return read_spreadsheet(path)
+
+
+def _vindicated(finding: Finding, judged: dict[Key, CellCheck]) -> bool:
+    """Whether a formula that is unlike its neighbours is the right one, and the neighbours are wrong."""
+    if finding.code != "odd-formula":
+        return False
+    sheet, row, column = (finding.data[name] for name in ("sheet", "row", "column"))
+    own = judged.get((sheet, row, column))
+    return (
+        own is not None
+        and own.verdict is Verdict.EQUAL
+        and any(
+            one.verdict is Verdict.DIFFERENT and not one.follows
+            for key, one in judged.items()
+            if key[0] == sheet and key[2] == column and one.role == own.role
+        )
+    )
+
+
+def _unique(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Every finding once; of two of one kind at one cell the first."""
+    unique: dict[tuple[object, ...], Finding] = {}
+    for one in findings:
+        unique.setdefault((one.code, one.data.get("sheet"), one.data.get("cell")), one)
+    return tuple(unique.values())
+
+
+@dataclass(slots=True)
+class _Judge:
+    book: Book
+    full: Book
+    found: Understanding
+    inputs: Inputs
+    expected: Expected
+    local: Evaluated
+    stated: Statement
+
+    def cells(self) -> Iterator[CellCheck]:
+        """Every formula cell, in order of sheet, row and column."""
+        judged = [
+            self._judged(name, place, formula)
+            for name, grid in self.book.grids.items()
+            for place, formula in sorted(grid.formulas.items())
+        ]
+        wrong: dict[str, set[tuple[int, int]]] = {}
+        for one in judged:
+            if one.verdict in (Verdict.DIFFERENT, Verdict.ERROR):
+                wrong.setdefault(one.place.sheet, set()).add((one.place.row, one.place.column))
+        for one in judged:
+            yield self._followed(one, wrong) if one.verdict in (Verdict.DIFFERENT, Verdict.ERROR) else one
+
+    def typed_over(self) -> Iterator[Finding]:
+        """Values where the bill's formulas are expected, with what the library computes; a run of them once."""
+        told: dict[tuple[int, bool], tuple[int, int]] = {}
+        for thing, place in typed(self.full, self.found):
+            _, ours, role = self._ours(thing, place)
+            value = self.full.value((thing.sheet, *place))
+            equal = ours is not None and self._same(value, ours, role)
+            if not role or (ours is None and role.startswith("slot.")):
+                continue
+            # A whole column is told once, and once more where its values begin to differ.
+            if len(thing.formulas) * 2 < len(thing.cells) and (id(thing), equal) in told:
+                continue
+            told[id(thing), equal] = place
+            say = warning if equal else blocking
+            yield say(
+                "overwritten-formula",
+                thing.sheet,
+                f"{origin(thing, place)}: found the typed value {value!r} for {role}, expected a formula"
+                + ("; the value is right today" if equal else f" that gives {ours!r}")
+                + ". Copy the formula of a neighbour into the cell.",
+                **at(thing, place),
+            )
+
+    def _judged(self, sheet: str, place: tuple[int, int], formula: str) -> CellCheck:
+        key: Key = (sheet, *place)
+        thing = self.found.by_cell.get(key)
+        cached, value = self.book.value(key), self.full.value(key)
+        subject, ours, role = self._ours(thing, place)
+        evaluated = self.local.values.get(key)
+        if cached is None:
+            verdict = Verdict.NO_VALUE
+        elif isinstance(cached, str) and cached in ERRORS:
+            verdict = Verdict.ERROR
+        elif not role:
+            verdict = self._unknown(thing, place, sheet)
+        elif ours is None:
+            verdict = Verdict.NOT_OURS if self._beside(thing, place) else Verdict.NOT_UNDERSTOOD
+        else:
+            verdict = Verdict.EQUAL if self._same(value, ours, role) else Verdict.DIFFERENT
+        known = verdict not in (Verdict.NOT_OURS, Verdict.NOT_UNDERSTOOD)
+        return CellCheck(
+            place=Place(sheet, *place),
+            formula=formula,
+            verdict=verdict,
+            role=role if known else "",
+            block=subject if isinstance(subject, str) and known else None,
+            found=cached,
+            ours=ours if known else None,
+            evaluated=evaluated,
+            stale=cached is not None and key in self.local.values and not evaluate.same(cached, evaluated),
+            derivation=self._derivation(verdict, role, subject, ours),
+            inputs=tuple(dict.fromkeys(area.text for area in references(formula, sheet))),
+            feeds_total=thing is not None and thing in self.found.feeding,
+        )
+
+    def _same(self, value: Value, ours: Value, role: str) -> bool:
+        if isinstance(value, str) and isinstance(ours, str) and role.endswith(".block"):
+            return value.strip() == ours
+        return evaluate.same(value, ours)
+
+    def _ours(self, thing: Thing | None, place: tuple[int, int]) -> tuple[Hashable, Value, str]:
+        """What the cell is about, what the library computes for it, and its role."""
+        if thing is None or not thing.role or thing.role == "-":
+            return None, None, ""
+        kind = thing.role.partition(".")[0]
+        if kind not in ("slot", "block", "total", "line", "day", "hour"):
+            return None, None, ""
+        subject = self._subject(thing, kind, place)
+        ours = self.expected.values.get((thing.role, subject))
+        return subject, self._signed(thing.role, ours), thing.role
+
+    def _signed(self, role: str, ours: Value) -> Value:
+        """What is taken off may be shown positive where the sum subtracts it."""
+        sums = {"line.discount": "line.subtotal", "line.retention": "line.total"}
+        if role not in sums:
+            return ours
+        thing, total = self.found.one(role), self.found.one(sums[role])
+        if thing is None or total is None or not total.formulas or not isinstance(ours, float):
+            return ours
+        formula = self.book.grids[total.sheet].formulas[total.formulas[0]].replace("$", "").replace(" ", "")
+        name = Place(thing.sheet, *thing.cells[0]).name
+        return -ours if re.search(rf"-{name}(?!\d)", formula) else ours
+
+    def _subject(self, thing: Thing, kind: str, place: tuple[int, int]) -> Hashable:
+        if kind == "slot":
+            return place[0]
+        if kind == "block":
+            return self._beside_value(thing, "block.label", place, self.found.block_of) or self._literal(thing, place)
+        if kind == "hour":
+            return self._beside_value(thing, "hour.hour", place, lambda value: _whole(number_of(value)))
+        if kind == "day":
+            day = self._beside_value(thing, "day.day", place, day_of)
+            block = thing.block or self._literal(thing, place)
+            return None if day is None else (day.date(), block)
+        return None
+
+    def _beside_value(
+        self, thing: Thing, role: str, place: tuple[int, int], read: Callable[[Value], T | None]
+    ) -> T | None:
+        for other in self.found.of(role):
+            if other.table is thing.table and other.table is not None:
+                value = self.full.grids[thing.sheet].values.get((place[0], other.column))
+                return None if value is None else read(value)
+        return None
+
+    def _literal(self, thing: Thing, place: tuple[int, int]) -> str | None:
+        """The block that a formula names as a text."""
+        texts = re.findall(r'"([^"]*)"', self.book.grids[thing.sheet].formulas.get(place, ""))
+        return next((block for text in texts if (block := self.found.block_of(text))), None)
+
+    def _beside(self, thing: Thing | None, place: tuple[int, int]) -> bool:
+        """Whether a cell of a column of ours stands in a row that holds no reading."""
+        if thing is None or not thing.role.startswith("slot."):
+            return False
+        row = place[0]
+        kwh = self.found.one("slot.kwh")
+        empty = kwh is None or self.full.grids[kwh.sheet].values.get((row, kwh.column)) is None
+        return row not in self.inputs.rows and empty
+
+    def _unknown(self, thing: Thing | None, place: tuple[int, int], sheet: str) -> Verdict:
+        """None of ours where nothing of the bill depends on it, and no word says that it is of the bill."""
+        if thing is not None and thing.role == "-":
+            return Verdict.NOT_OURS
+        if thing is None or thing in self.found.feeding:
+            return Verdict.NOT_UNDERSTOOD
+        if self.found.one("line.total") is None or not roles.bill_word(
+            thing.header, "" if thing.table is None else thing.table.kind
+        ):
+            return Verdict.NOT_OURS
+        del place, sheet
+        return Verdict.NOT_UNDERSTOOD
+
+    def _derivation(self, verdict: Verdict, role: str, subject: Hashable, ours: Value) -> str:
+        if verdict is Verdict.NOT_UNDERSTOOD:
+            if not role:
+                return "neither the header or label nor what the formula reads says what this is; a statement may, see `params/workbooks`"
+            return f"understood as {role}, but the inputs of this row do not allow to compute it"
+        if ours is None:
+            return ""
+        return self.expected.derivation(role, subject)
+
+    def _followed(self, one: CellCheck, wrong: dict[str, set[tuple[int, int]]]) -> CellCheck:
+        follows = []
+        for area in references(one.formula, one.place.sheet):
+            for row, column in sorted(wrong.get(area.sheet, ())):
+                if (row, column) in area and (area.sheet, row, column) != (
+                    one.place.sheet,
+                    one.place.row,
+                    one.place.column,
+                ):
+                    follows.append(Place(area.sheet, row, column))
+        return CellCheck(
+            **{name: getattr(one, name) for name in one.__slots__ if name != "follows"},
+            follows=tuple(dict.fromkeys(follows)),
+        )
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None or number != int(number) else int(number)

@@ -1,0 +1,92 @@
+"""The inputs of a bill as they stand in a workbook: readings, rates, hours and parameters; never what a formula computed.
+
+A cell that cannot be used is a finding, and what can be computed without it is computed.
+"""
+
+from __future__ import annotations
+
+from eisenergy.accounts import Contract, Customer, Meter, Site, Sourced
+from eisenergy.billing.corrections import Correction
+from eisenergy.tariffs.model import Tariff
+from eisenergy.workbook.book import Book
+from eisenergy.workbook.input_cells import day_of, exact, number_of, origin
+from eisenergy.workbook.input_hours import calendar_of
+from eisenergy.workbook.input_model import METER, Inputs
+from eisenergy.workbook.input_rates import compare, tariff_of
+from eisenergy.workbook.input_slots import slots_of
+from eisenergy.workbook.things import Understanding
+
+
+def collect(book: Book, found: Understanding, timezone: str, tariff: Tariff | None = None) -> Inputs:
+    """Read the inputs.
+
+    :param timezone: IANA name of the sheet's dates and times
+    :param tariff: to be used instead of the workbook's own rates, which are compared with it
+    """
+    inputs = Inputs(timezone=timezone)
+    _parameters(book, found, inputs)
+    calendar_of(book, found, inputs)
+    own = tariff_of(book, found, inputs)
+    inputs.tariff = own if tariff is None else tariff
+    if tariff is not None and own is not None:
+        compare(book, found, tariff, inputs)
+    slots_of(book, found, inputs)
+    _contract(inputs)
+    _corrections(book, found, inputs)
+    return inputs
+
+
+def _parameters(book: Book, found: Understanding, inputs: Inputs) -> None:
+    for thing in found.things:
+        if not thing.role.startswith("param."):
+            continue
+        place = thing.cells[0]
+        value = book.grids[thing.sheet].values.get(place)
+        if isinstance(value, str) and (number := number_of(value)) is None:
+            inputs.texts[thing.role] = value
+            continue
+        number = number_of(value)
+        if number is None:
+            moment = day_of(value)
+            if moment is not None:
+                inputs.texts[thing.role] = moment.date().isoformat()
+            continue
+        inputs.values[thing.role] = Sourced(exact(number), origin(thing, place))
+
+
+def _contract(inputs: Inputs) -> None:
+    if inputs.period is None or inputs.tariff is None:
+        return
+    nothing = ""
+    customer = Customer(
+        code="workbook",
+        name=inputs.texts.get("param.customer", nothing),
+        **dict.fromkeys(("nit", "ncr", "address", "municipality", "phone", "email", "activity"), nothing),
+    )
+    inputs.contract = Contract(
+        number="workbook",
+        customer=customer,
+        meter=Meter(serial=METER, site=Site(node=nothing, municipality=nothing, address=nothing)),
+        tariff=inputs.tariff.name,
+        contracted_kw=inputs.values.get("param.contracted_kw"),
+        loss_factor=inputs.values.get("param.loss_factor"),
+        municipal_fee=inputs.values.get("param.municipal_fee"),
+        retention_rate=inputs.values.get("param.retention"),
+        discount_rate=inputs.values.get("param.discount"),
+        start=inputs.period.start,
+    )
+
+
+def _corrections(book: Book, found: Understanding, inputs: Inputs) -> None:
+    """The corrections of earlier periods that the workbook carries: an input, whatever its cell is."""
+    thing = found.one("line.correction")
+    if thing is None or inputs.period is None:
+        return
+    place = thing.cells[0]
+    number = number_of(book.grids[thing.sheet].values.get(place))
+    if number is not None:
+        inputs.corrections = (
+            Correction(
+                period=inputs.period, month="", invoice="", difference=exact(number), origin=origin(thing, place)
+            ),
+        )

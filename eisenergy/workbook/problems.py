@@ -1,0 +1,104 @@
+"""A list of what to look at in a checked workbook: neighbours that are wrong in one way together, then the findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eisenergy.findings import Finding
+from eisenergy.workbook.model import CellCheck, CheckResult, Place
+from eisenergy.workbook.overview import State, gravest_first, place, state, wrong
+from eisenergy.workbook.wording import difference, sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Cells of one column that are wrong in one way, one below the other.
+
+    :param first: the uppermost; ``None`` where a finding is about the whole file
+    :param cells: how many
+    :param where: cell, or cells, or file
+    :param what: in a few words
+    :param largest: the largest difference and where it is; empty where there is none
+    :param text: what was found and what to do
+    """
+
+    first: Place | None
+    last: Place | None
+    cells: int
+    state: State
+    where: str
+    what: str
+    largest: str
+    text: str
+
+    @property
+    def title(self) -> str:
+        """Where and what, for a list."""
+        return f"{self.where}: {self.what}"
+
+
+def problems(result: CheckResult) -> tuple[Problem, ...]:
+    """Return what to look at: wrong cells with their neighbours below that are wrong in the same way, then findings.
+
+    What follows from another cell comes after what does not.
+    """
+    return (*_runs(wrong(result)), *(_found(finding) for finding in gravest_first(result.findings)))
+
+
+def _runs(cells: Sequence[CellCheck]) -> list[Problem]:
+    runs: list[list[CellCheck]] = []
+    by_column = sorted(
+        cells, key=lambda cell: (bool(cell.follows), cell.place.sheet, cell.place.column, cell.place.row)
+    )
+    for cell in by_column:
+        above = runs[-1][-1] if runs else None
+        if above is not None and _alike(above, cell):
+            runs[-1].append(cell)
+        else:
+            runs.append([cell])
+    order = {cell.place: number for number, cell in enumerate(cells)}
+    return [_run(run) for run in sorted(runs, key=lambda run: order[run[0].place])]
+
+
+def _alike(above: CellCheck, cell: CellCheck) -> bool:
+    below = Place(above.place.sheet, above.place.row + 1, above.place.column)
+    kinds = [(state(one), one.role, bool(one.follows)) for one in (above, cell)]
+    return cell.place == below and kinds[0] == kinds[1]
+
+
+def _run(run: Sequence[CellCheck]) -> Problem:
+    first, last = run[0], run[-1]
+    kind = state(first)
+    many = "" if len(run) == 1 else f"{len(run):,} cells: "
+    text = sentence(first)
+    far = max(run, key=lambda cell: abs(cell.difference or 0.0))
+    largest = f"{difference(far.difference)} in {far.place.name}" if far.difference and state(far) is kind else ""
+    if len(run) > 1:
+        text = f"The first of them: {text}"
+        if largest:
+            text += f" Largest difference: {largest}."
+    return Problem(
+        first=first.place,
+        last=last.place,
+        cells=len(run),
+        state=kind,
+        where=str(first.place) if len(run) == 1 else f"{first.place}:{last.place.name}",
+        what=f"{many}{kind.value}" + (f" ({first.role})" if first.role else ""),
+        largest=largest,
+        text=text,
+    )
+
+
+def _found(finding: Finding) -> Problem:
+    where = place(finding)
+    return Problem(
+        first=where,
+        last=where,
+        cells=int(where is not None),
+        state=State.FINDING,
+        where=str(where or finding.subject),
+        what=finding.code.replace("-", " "),
+        largest="",
+        text=finding.message,
+    )
