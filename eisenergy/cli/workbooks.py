@@ -152,7 +152,8 @@ def show(result: CheckResult, html: Path | None, annotated: Path | None) -> None
     to_pay = amount_to_pay(result)
     if to_pay is not None:
         ours = "not computed" if to_pay.ours is None else amount(to_pay.ours)
-        apart = "" if not to_pay.difference else f", difference {difference(to_pay.difference)}"
+        same = to_pay.verdict is Verdict.EQUAL or not to_pay.difference
+        apart = "" if same else f", difference {difference(to_pay.difference or 0.0)}"
         say(
             f"amount to pay ({escape(str(to_pay.place))}): in the file [bold]{escape(amount(to_pay.found))}[/], "
             f"ours [bold]{escape(ours)}[/]{apart}"

@@ -9,7 +9,7 @@ import polars as pl
 
 from eisenergy.desk.checking import CheckedWorkbook
 from eisenergy.publish.workbook_columns import header, letters
-from eisenergy.workbook.model import Verdict
+from eisenergy.workbook.model import CellCheck, Verdict
 from eisenergy.workbook.overview import State, by_sheet, gravest_first, place, state
 from eisenergy.workbook.problems import problems as listed
 from eisenergy.workbook.wording import amount, difference, evaluation, headline, plain
@@ -63,10 +63,16 @@ def lines(checked: CheckedWorkbook) -> pl.DataFrame:
             "line": [cell.role.removeprefix(LINES) for cell in found],
             "in the file": [amount(cell.found) for cell in found],
             "ours": [amount(cell.ours) for cell in found],
-            "difference": ["" if cell.difference is None else difference(cell.difference) for cell in found],
+            "difference": [_apart(cell) for cell in found],
         },
         schema=dict.fromkeys(("cell", "line", "in the file", "ours", "difference"), pl.String),
     )
+
+
+def _apart(cell: CellCheck) -> str:
+    if cell.verdict is Verdict.EQUAL:
+        return "0"
+    return "" if cell.difference is None else difference(cell.difference)
 
 
 def problems(checked: CheckedWorkbook) -> pl.DataFrame:

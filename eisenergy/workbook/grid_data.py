@@ -14,7 +14,7 @@ from typing import Any, Final
 from eisenergy.workbook.book import Book, Grid
 from eisenergy.workbook.formula import column_number, tokens
 from eisenergy.workbook.model import CellCheck, CheckResult, Place, Value
-from eisenergy.workbook.overview import State, place, states
+from eisenergy.workbook.overview import State, span, states
 from eisenergy.workbook.wording import difference, plain
 
 LETTERS: Final = {
@@ -71,9 +71,9 @@ def pack(result: CheckResult, book: Book) -> dict[str, Any]:
     kinds = states(result)
     notes: dict[str, list[list[Any]]] = defaultdict(list)
     for finding in result.findings:
-        where = place(finding)
-        if where is not None:
-            notes[where.sheet].append([where.row, where.column, finding.message])
+        area = span(finding)
+        if area is not None:
+            notes[area.sheet].append([*area.first, *area.last, finding.message])
     sheets = []
     for grid in book.grids.values():
         rows, columns = _extent(grid, kinds)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from eisenergy.findings import Finding, Severity
-from eisenergy.workbook.formula import reference
+from eisenergy.workbook.formula import Reference, reference
 from eisenergy.workbook.model import CellCheck, CheckResult, Place, Verdict
 
 TOTAL: Final = "line.total"
@@ -52,6 +52,9 @@ MEANING: Final = {
     State.NOT_UNDERSTOOD: "what it is for could not be inferred",
 }
 
+MOST: Final = 20_000
+"""Cells of one finding that are marked one by one at most."""
+
 _GRAVEST: Final = (Severity.BLOCKING, Severity.WARNING, Severity.INFO)
 _WRONG: Final = (State.DIFFERENT, State.STALE, State.ERROR, State.NO_VALUE, State.NOT_UNDERSTOOD)
 
@@ -82,21 +85,35 @@ def state(cell: CellCheck) -> State:
 def states(result: CheckResult) -> dict[Place, State]:
     """Return how every formula cell, and every cell a finding names, is shown."""
     found = {cell.place: state(cell) for cell in result.cells}
+    quiet = (State.EQUAL, State.NOT_OURS, None)
     for finding in result.findings:
-        where = place(finding)
-        quiet = (State.EQUAL, State.NOT_OURS, None)
-        if where is not None and finding.severity is not Severity.INFO and found.get(where) in quiet:
-            found[where] = State.FINDING
+        if finding.severity is not Severity.INFO:
+            found |= {where: State.FINDING for where in places(finding) if found.get(where) in quiet}
     return found
 
 
 def place(finding: Finding) -> Place | None:
     """Return the cell a finding is about; the upper left one where it names a range, ``None`` where it names none."""
-    sheet, name = finding.data.get("sheet"), finding.data.get("cell")
-    if not isinstance(sheet, str) or not isinstance(name, str):
-        return None
-    area = reference(name, sheet)
-    return None if area is None else Place(sheet, *area.first)
+    area = span(finding)
+    return None if area is None else Place(area.sheet, *area.first)
+
+
+def span(finding: Finding) -> Reference | None:
+    """Return the cells a finding is about; ``None`` where it names none."""
+    sheet, name = finding.data.get("sheet"), finding.data.get("cells") or finding.data.get("cell")
+    return reference(name, sheet) if isinstance(sheet, str) and isinstance(name, str) else None
+
+
+def places(finding: Finding) -> Iterator[Place]:
+    """Yield the cells a finding is about, the first of them only where there are more than can be looked at."""
+    area = span(finding)
+    if area is None:
+        return
+    rows, columns = (range(area.first[n], area.last[n] + 1) for n in (0, 1))
+    if len(rows) * len(columns) > MOST:
+        yield Place(area.sheet, *area.first)
+        return
+    yield from (Place(area.sheet, row, column) for row in rows for column in columns)
 
 
 def by_sheet(result: CheckResult) -> tuple[SheetCounts, ...]:

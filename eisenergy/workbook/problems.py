@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eisenergy.findings import Finding
 from eisenergy.workbook.model import CellCheck, CheckResult, Place
-from eisenergy.workbook.overview import State, gravest_first, place, state, wrong
+from eisenergy.workbook.overview import State, gravest_first, span, state, wrong
 from eisenergy.workbook.wording import difference, sentence
 
 
@@ -83,7 +83,7 @@ def _run(run: Sequence[CellCheck]) -> Problem:
         last=last.place,
         cells=len(run),
         state=kind,
-        where=str(first.place) if len(run) == 1 else f"{first.place}:{last.place.name}",
+        where=_named(first.place, last.place),
         what=f"{many}{kind.value}" + (f" ({first.role})" if first.role else ""),
         largest=largest,
         text=text,
@@ -91,14 +91,20 @@ def _run(run: Sequence[CellCheck]) -> Problem:
 
 
 def _found(finding: Finding) -> Problem:
-    where = place(finding)
+    area = span(finding)
+    first = None if area is None else Place(area.sheet, *area.first)
+    last = None if area is None else Place(area.sheet, *area.last)
     return Problem(
-        first=where,
-        last=where,
-        cells=int(where is not None),
+        first=first,
+        last=last,
+        cells=0 if area is None else (area.last[0] - area.first[0] + 1) * (area.last[1] - area.first[1] + 1),
         state=State.FINDING,
-        where=str(where or finding.subject),
+        where=finding.subject if first is None or last is None else _named(first, last),
         what=finding.code.replace("-", " "),
         largest="",
         text=finding.message,
     )
+
+
+def _named(first: Place, last: Place) -> str:
+    return str(first) if first == last else f"{first}:{last.name}"

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
+from typing import Final
 
 from eisenergy.findings import Severity
 from eisenergy.workbook.model import CellCheck, CheckResult, Value, Verdict
 from eisenergy.workbook.overview import MEANING, State, state
+
+_WRONG: Final = {
+    Verdict.DIFFERENT: "different",
+    Verdict.NO_VALUE: "without a cached value",
+    Verdict.ERROR: "with an Excel error value",
+    Verdict.NOT_UNDERSTOOD: "not understood",
+}
 
 
 def headline(result: CheckResult) -> str:
@@ -18,11 +26,7 @@ def headline(result: CheckResult) -> str:
         others = {verdict: count for verdict, count in result.counts.items() if count and verdict is not Verdict.EQUAL}
         rest = ", ".join(f"{count:,} {verdict.value}" for verdict, count in others.items())
         return f"Passed: {equal:,} of {formulas:,} formula cells are equal, {rest}."
-    said = [
-        f"{count:,} {verdict.value}"
-        for verdict, count in result.counts.items()
-        if count and verdict not in (Verdict.EQUAL, Verdict.NOT_OURS)
-    ]
+    said = [f"{count:,} {words}" for verdict, words in _WRONG.items() if (count := result.counts[verdict])]
     if result.stale:
         said.append(f"{result.stale:,} stale")
     blocking = sum(finding.severity is Severity.BLOCKING for finding in result.findings)

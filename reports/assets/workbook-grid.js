@@ -52,11 +52,6 @@
     });
     sheet.marked = {};
     sheet.marks.forEach(function (mark) { sheet.marked[mark[0] + ":" + mark[1]] = mark[2]; });
-    sheet.noted = {};
-    sheet.notes.forEach(function (note) {
-      var key = note[0] + ":" + note[1];
-      (sheet.noted[key] = sheet.noted[key] || []).push(note[2]);
-    });
     sheet.left = [0, 0];
     for (var c = 1; c <= sheet.columns; c++) { sheet.left[c + 1] = sheet.left[c] + Math.round(sheet.widths[c - 1] * LETTER + PAD); }
     sheet.row = 1;
@@ -144,7 +139,9 @@
       if (more.follows) { say("may follow from", more.follows.join(", ")); }
       if ("svnu".indexOf(kind) >= 0) { say("which means", LOOK[kind].meaning); }
     }
-    (sheet.noted[row + ":" + column] || []).forEach(function (note) { say("finding", note, "note"); });
+    sheet.notes.forEach(function (note) {
+      if (row >= note[0] && column >= note[1] && row <= note[2] && column <= note[3]) { say("finding", note[4], "note"); }
+    });
     box.appendChild(list);
     return box;
   }
