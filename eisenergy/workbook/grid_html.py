@@ -87,7 +87,7 @@ def _verdict(result: CheckResult) -> str:
     if to_pay is not None:
         told = (
             f"<p>Amount to pay ({html.escape(str(to_pay.place))}): in the file <b>{html.escape(amount(to_pay.found))}</b>, "
-            f"ours <b>{html.escape(amount(to_pay.ours) or 'not computed')}</b></p>"
+            f"ours <b>{html.escape('not computed' if to_pay.ours is None else amount(to_pay.ours))}</b></p>"
         )
     return (
         f'<div class="verdict{" passed" if result.passed else ""}"><p><b>{html.escape(headline(result))}</b></p>{told}'

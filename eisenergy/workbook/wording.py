@@ -44,6 +44,8 @@ def evaluation(result: CheckResult) -> str:
 
 def amount(value: Value) -> str:
     """Write money with two places, or with all it has where it has more."""
+    if value is None:
+        return "nothing"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return plain(value)
     return f"{value:,.2f}" if abs(value - round(value, 2)) < 1e-9 else f"{value:,.12g}"
