@@ -52,6 +52,7 @@ def inputs() -> tuple[list[Slot], Tariff]:
     for block, day, kwh_rate, kw_rate in book["Tarifas"].iter_rows(min_row=2, max_row=10, max_col=4, values_only=True):
         energy.setdefault(block, {})[day.date()] = kwh_rate
         demand.setdefault(block, {})[day.date()] = kw_rate
+    book.close()
     tariff = make_tariff(
         {RateKind.ENERGY: energy, RateKind.DEMAND: demand, RateKind.FTPMS: {"PUNTA": {date(2020, 1, 1): "0.0042"}}},
         {ScalarKind.VAT_RATE: {date(2000, 1, 1): "0.13"}},

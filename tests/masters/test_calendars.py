@@ -33,8 +33,9 @@ def hours(calendar, day=date(2021, 9, 1)):
 
 def reference_hours():
     """Block of each hour as the spreadsheet program calculated it in the reference workbook."""
-    sheet = openpyxl.load_workbook(WORKBOOK, read_only=True, data_only=True)["Hora-Bloque"]
-    rows = list(sheet.iter_rows(min_row=2, max_row=25, max_col=2, values_only=True))
+    book = openpyxl.load_workbook(WORKBOOK, read_only=True, data_only=True)
+    rows = list(book["Hora-Bloque"].iter_rows(min_row=2, max_row=25, max_col=2, values_only=True))
+    book.close()
     assert [int(hour) for hour, _ in rows] == list(range(24))
     return [block for _, block in rows]
 

@@ -66,6 +66,7 @@ def test_whoever_has_no_readings_waits_and_the_others_are_billed(billed: month.B
 def test_the_eleven_lines_equal_the_workbook(billed: month.BillReport, workspace: Workspace) -> None:
     book = openpyxl.load_workbook(workspace.settings.samples / WORKBOOK, data_only=True, read_only=True)
     cells = [row[0].value for row in book["Nodo Ateos 5614086"]["B16:B26"]]
+    book.close()
     lines = billed.drafted[0].bill.lines
     expected = [Decimal(repr(cell)).quantize(Decimal("0.01"), ROUND_HALF_UP) for cell in cells]
     assert [line.amount for line in lines] == expected
