@@ -14,6 +14,7 @@ from eisenergy.tariffs.load import read_spreadsheet, read_yaml
 from eisenergy.tariffs.model import Tariff
 from eisenergy.workbook import evaluate, library, roles, tables
 from eisenergy.workbook.book import ERRORS, Book, Key, open_book
+from eisenergy.workbook.causes import followed
 from eisenergy.workbook.evaluators import Evaluated
 from eisenergy.workbook.formula import references
 from eisenergy.workbook.input_cells import at, day_of, number_of, origin
@@ -101,7 +102,10 @@ def check_book(
             ):
                 judged[key] = one
         findings += [*inputs.findings, *expected.findings, *implausible(whole, found), *judge.typed_over()]
-    findings = [one for one in findings if not _vindicated(one, judged)]
+    order = {name: number for number, name in enumerate(book.grids)}
+    cells = followed(judged[key] for key in sorted(judged, key=lambda key: (order[key[0]], key[1:])))
+    odd = _vindicated(cells, findings)
+    findings = [one for one in findings if one not in odd]
     return CheckResult(
         file=book.file,
         sha256=book.sha256,
@@ -109,7 +113,7 @@ def check_book(
             SheetExtent(name=grid.name, rows=grid.rows, columns=grid.columns, formulas=len(grid.formulas))
             for grid in book.grids.values()
         ),
-        cells=tuple(judged[key] for key in sorted(judged, key=lambda key: (list(book.grids).index(key[0]), key[1:]))),
+        cells=tuple(followed(cells, findings)),
         findings=_unique(findings),
         evaluators=local.by,
         seconds=time.monotonic() - begun,
@@ -131,21 +135,24 @@ def _tariff(path: Path) -> Tariff:
     return read_spreadsheet(path)
 
 
-def _vindicated(finding: Finding, judged: dict[Key, CellCheck]) -> bool:
-    """Whether a formula that is unlike its neighbours is the right one, and the neighbours are wrong."""
-    if finding.code != "odd-formula":
-        return False
-    sheet, row, column = (finding.data[name] for name in ("sheet", "row", "column"))
-    own = judged.get((sheet, row, column))
-    return (
-        own is not None
-        and own.verdict is Verdict.EQUAL
-        and any(
-            one.verdict is Verdict.DIFFERENT and not one.follows
-            for key, one in judged.items()
-            if key[0] == sheet and key[2] == column and one.role == own.role
-        )
-    )
+def _vindicated(cells: list[CellCheck], findings: list[Finding]) -> list[Finding]:
+    """Findings about formulas that are unlike their neighbours and right, where the neighbours are wrong by themselves."""
+    odd = [one for one in findings if one.code == "odd-formula"]
+    if not odd:
+        return []
+    known = {(one.place.sheet, one.place.row, one.place.column): one for one in cells}
+    wrong = {
+        (one.place.sheet, one.place.column, one.role)
+        for one in cells
+        if one.verdict is Verdict.DIFFERENT and not one.follows
+    }
+    found = []
+    for one in odd:
+        sheet, row, column = (one.data[name] for name in ("sheet", "row", "column"))
+        own = known.get((sheet, row, column))
+        if own is not None and own.verdict is Verdict.EQUAL and (sheet, column, own.role) in wrong:
+            found.append(one)
+    return found
 
 
 def _unique(findings: list[Finding]) -> tuple[Finding, ...]:
@@ -168,17 +175,9 @@ class _Judge:
 
     def cells(self) -> Iterator[CellCheck]:
         """Every formula cell, in order of sheet, row and column."""
-        judged = [
-            self._judged(name, place, formula)
-            for name, grid in self.book.grids.items()
-            for place, formula in sorted(grid.formulas.items())
-        ]
-        wrong: dict[str, set[tuple[int, int]]] = {}
-        for one in judged:
-            if one.verdict in (Verdict.DIFFERENT, Verdict.ERROR):
-                wrong.setdefault(one.place.sheet, set()).add((one.place.row, one.place.column))
-        for one in judged:
-            yield self._followed(one, wrong) if one.verdict in (Verdict.DIFFERENT, Verdict.ERROR) else one
+        for name, grid in self.book.grids.items():
+            for place, formula in sorted(grid.formulas.items()):
+                yield self._judged(name, place, formula)
 
     def typed_over(self) -> Iterator[Finding]:
         """Values where the bill's formulas are expected, with what the library computes; a run of them once."""
@@ -320,21 +319,6 @@ class _Judge:
         if ours is None:
             return ""
         return self.expected.derivation(role, subject)
-
-    def _followed(self, one: CellCheck, wrong: dict[str, set[tuple[int, int]]]) -> CellCheck:
-        follows = []
-        for area in references(one.formula, one.place.sheet):
-            for row, column in sorted(wrong.get(area.sheet, ())):
-                if (row, column) in area and (area.sheet, row, column) != (
-                    one.place.sheet,
-                    one.place.row,
-                    one.place.column,
-                ):
-                    follows.append(Place(area.sheet, row, column))
-        return CellCheck(
-            **{name: getattr(one, name) for name in one.__slots__ if name != "follows"},
-            follows=tuple(dict.fromkeys(follows)),
-        )
 
 
 def _whole(number: float | None) -> int | None:

@@ -63,7 +63,8 @@ class CellCheck:
     :param stale: the cached value is not what the formula gives on its own inputs
     :param derivation: how ours came about, in one sentence with numbers
     :param inputs: the references the formula reads, as written
-    :param follows: cells it reads, directly, that are themselves different: this one may only follow from them
+    :param follows: cells it reads, directly, that are themselves different, errors or blamed by a finding: this one may only follow from
+        them
     :param feeds_total: the amount to pay depends on it
     """
 

@@ -1,11 +1,12 @@
-"""A list of what to look at in a checked workbook: neighbours that are wrong in one way together, then the findings."""
+"""A list of what to look at in a checked workbook: what blocks, then neighbours that are wrong in one way together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eisenergy.findings import Finding
+from eisenergy.findings import Finding, Severity
+from eisenergy.workbook.causes import SYMPTOMS
 from eisenergy.workbook.model import CellCheck, CheckResult, Place
 from eisenergy.workbook.overview import State, gravest_first, span, state, wrong
 from eisenergy.workbook.wording import difference, sentence
@@ -39,11 +40,15 @@ class Problem:
 
 
 def problems(result: CheckResult) -> tuple[Problem, ...]:
-    """Return what to look at: wrong cells with their neighbours below that are wrong in the same way, then findings.
+    """Return what to look at: what somebody did first, then what only shows it.
 
-    What follows from another cell comes after what does not.
+    Findings that block; wrong cells with their neighbours below that are wrong in the same way, those that follow from no other first;
+    then the other findings.
     """
-    return (*_runs(wrong(result)), *(_found(finding) for finding in gravest_first(result.findings)))
+    findings = gravest_first(result.findings)
+    first = [one for one in findings if one.severity is Severity.BLOCKING and one.code not in SYMPTOMS]
+    last = [one for one in findings if one not in first]
+    return (*map(_found, first), *_runs(wrong(result)), *map(_found, last))
 
 
 def _runs(cells: Sequence[CellCheck]) -> list[Problem]:
