@@ -42,6 +42,8 @@ class Grid:
     hidden_rows: frozenset[int] = frozenset()
     hidden_columns: frozenset[int] = frozenset()
     merged: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = ()
+    known: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What was found out about the sheet, so that it is found out once; a changed copy starts without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ class Translator:
 
     def __init__(self, book: Book, *, prefixes: bool = False) -> None:
         self._prefixes = prefixes
+        self._known: dict[tuple[str, str, str], str] = {}
         self._sheets = {name.casefold(): name for name in book.grids}
         self._names = {name.casefold(): text.removeprefix("=") for name, text in book.names.items()}
 
@@ -67,7 +68,14 @@ class Translator:
 
     def write(self, formula: str, sheet: str) -> str:
         """Return the formula with every reference naming its sheet and every defined name replaced by what it stands for."""
-        return "=" + "".join(self._token(one, sheet) for one in tokens(formula, sheet))
+        known = self._known
+        parts = []
+        for one in tokens(formula, sheet):
+            text = known.get((one.text, one.kind, sheet))
+            if text is None:
+                text = known[one.text, one.kind, sheet] = self._token(one, sheet)
+            parts.append(text)
+        return "=" + "".join(parts)
 
     def _token(self, one: Token, sheet: str, depth: int = 0) -> str:
         if one.reference is not None:

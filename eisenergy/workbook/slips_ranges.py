@@ -8,7 +8,7 @@ from typing import Final
 
 from eisenergy.findings import Finding
 from eisenergy.workbook.book import Key
-from eisenergy.workbook.formula import LAST_ROW, Reference, references, tokens
+from eisenergy.workbook.formula import LAST_ROW, Reference, references, shifted, tokens
 from eisenergy.workbook.slips_structure import Structure, Use, named, runs, slip, span
 
 HALF: Final = 0.5
@@ -214,6 +214,8 @@ def circles(structure: Structure) -> Iterator[Finding]:
 
 def _circle(structure: Structure, without: set[Key]) -> list[Key]:
     """Return the cells of one circle; empty where there is none, or too much to look at."""
+    if not without and not _may_circle(structure):
+        return []
     columns: dict[tuple[str, int], list[int]] = {}
     for sheet, row, column in structure.patterns:
         columns.setdefault((sheet, column), []).append(row)
@@ -277,6 +279,47 @@ def _circle(structure: Structure, without: set[Key]) -> list[Key]:
         node = next(source for source in needs[node] if source in left)
     ring = trail[trail.index(node) :]
     return sorted_ring([one for one in ring if isinstance(one, tuple) and isinstance(one[1], int)])
+
+
+def _may_circle(structure: Structure) -> bool:
+    """Say whether groups of like formulas, each taken with all its cells, read one another in a circle: else no cell does.
+
+    What a group reads lies within what its outermost cells read, as copies read what lies as far from them.
+    """
+    boxes = [_box([(key[1], key[2]) for key in group.keys]) for group in structure.groups]
+    reads: list[set[int]] = []
+    for group, (first, last) in zip(structure.groups, boxes, strict=True):
+        corners = [
+            references(shifted(group.formula, group.sheet, row - group.first[1], column - group.first[2]), group.sheet)
+            for row, column in (first, last)
+        ]
+        if len(corners[0]) != len(corners[1]):
+            return True  # a copy would read beyond the sheet's edge
+        areas = [
+            (one.sheet, *_box([one.first, one.last, other.first, other.last]))
+            for one, other in zip(*corners, strict=True)
+        ]
+        reads.append(
+            {
+                number
+                for number, (group_read, (top, bottom)) in enumerate(zip(structure.groups, boxes, strict=True))
+                for sheet, low, high in areas
+                if sheet == group_read.sheet
+                and low[0] <= bottom[0]
+                and top[0] <= high[0]
+                and low[1] <= bottom[1]
+                and top[1] <= high[1]
+            }
+        )
+    left = set(range(len(reads)))
+    while free := {number for number in left if not reads[number] & left}:
+        left -= free
+    return bool(left)
+
+
+def _box(places: list[tuple[int, int]]) -> tuple[tuple[int, int], tuple[int, int]]:
+    rows, columns = [row for row, _ in places], [column for _, column in places]
+    return (min(rows), min(columns)), (max(rows), max(columns))
 
 
 def sorted_ring(ring: list[tuple[object, ...]]) -> list[Key]:

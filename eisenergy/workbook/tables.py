@@ -55,6 +55,13 @@ class Label:
 
 def find(grid: Grid) -> tuple[list[Table], list[Label]]:
     """Find a sheet's tables and, outside of them, its labelled cells."""
+    if "tables" not in grid.known:
+        grid.known["tables"] = _find(grid)
+    found: tuple[list[Table], list[Label]] = grid.known["tables"]
+    return found
+
+
+def _find(grid: Grid) -> tuple[list[Table], list[Label]]:
     tables: list[Table] = []
     taken: set[tuple[int, int]] = set()
     texts = {
