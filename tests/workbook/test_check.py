@@ -11,12 +11,18 @@ import pytest
 from eisenergy.sheets import UnreadableFile
 from eisenergy.tariffs.document import BadDocument
 from eisenergy.workbook import check
+from eisenergy.workbook.book import Book, open_book
 from eisenergy.workbook.model import CheckResult, Verdict
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 REFERENCE = SAMPLES / "Ejemplo de procesamiento de descargas de medidores.xlsx"
 NETTING = Path(__file__).parent / "data" / "Medicion neta.xlsx"
 TARIFF = SAMPLES / "Tarifas EIS-TOU.xlsx"
+
+
+@pytest.fixture(scope="module")
+def book() -> Book:
+    return open_book(REFERENCE)
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +86,11 @@ def test_rates_are_compared_with_a_tariff(tmp_path: Path) -> None:
         ("name: x\nsheets: {Tarifas: {}}\n", "source"),
     ],
 )
-def test_a_statement_that_cannot_be_used(tmp_path: Path, content: str, message: str) -> None:
+def test_a_statement_that_cannot_be_used(book: Book, tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(BadDocument, match=r"s\.yaml") as caught:
-        check.check(REFERENCE, statement=path)
+        check.check_book(book, statement=path)
     assert message in str(caught.value)
 
 
