@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Final
 
 from eisenergy.sheets import cell
-from eisenergy.workbook.book import Book
+from eisenergy.workbook.book import Book, Grid
 from eisenergy.workbook.model import CheckResult
 
 BAND: Final = 100
@@ -24,18 +24,24 @@ def letters(column: int) -> str:
 
 
 def header(book: Book, sheet: str, column: int) -> str:
-    """Return the text just above a column's longest run of formulas; empty where there is none."""
+    """Return the text just above a column's longest run of formulas, cells typed over included; empty where there is none."""
     grid = book.grids[sheet]
     rows = sorted(row for row, one in grid.formulas if one == column)
     runs: list[list[int]] = []
     for row in rows:
-        if runs and row == runs[-1][-1] + 1:
+        if runs and all(_typed_over(grid, runs[-1][-1], (other, column)) for other in range(runs[-1][-1] + 1, row)):
             runs[-1].append(row)
         else:
             runs.append([row])
     first = max(runs, key=len)[0] if runs else 1
     above = (grid.values.get((row, column)) for row in range(first - 1, max(0, first - 4), -1))
     return next((text.strip() for text in above if isinstance(text, str) and text.strip()), "")
+
+
+def _typed_over(grid: Grid, formula: int, place: tuple[int, int]) -> bool:
+    """Say whether a cell holds a value such as the formula in a row above it gives."""
+    value, given = grid.values.get(place), grid.values.get((formula, place[1]))
+    return value is not None and isinstance(value, str) is isinstance(given, str)
 
 
 def longest_sheet(result: CheckResult) -> str | None:

@@ -171,6 +171,16 @@ def test_many_days_become_months_and_no_days_become_rows() -> None:
     assert header(long, "Sin", 1) == ""
 
 
+def test_a_value_typed_over_a_formula_is_no_header() -> None:
+    block: dict[str, Any] = {"A1": "Block", "B1": "Costo"}
+    block |= {f"A{row}": ("=VLOOKUP(1,2,3)", "VALLE") for row in range(2, 8)}
+    block |= {f"B{row}": ("=1+1", 2) for row in range(2, 8)}
+    typed = book({"Uno": block | {"A3": "PUNTA", "B3": 0.5}})
+    assert (header(typed, "Uno", 1), header(typed, "Uno", 2)) == ("Block", "Costo")
+    two = book({"Dos": {"A1": ("=1", 1), "A2": "kWh", "A3": ("=2", 2), "A4": ("=2", 2)}})
+    assert header(two, "Dos", 1) == "kWh"
+
+
 def test_colours_are_those_of_the_page() -> None:
     css = dict(re.findall(r"--mark-([a-z]): (#[0-9A-Fa-f]{6})", CSS.read_text(encoding="utf-8")))
     for kind, letter in ((State.EQUAL, "e"), (State.DIFFERENT, "d"), (State.STALE, "s"), (State.NOT_UNDERSTOOD, "u")):
