@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import re
 from collections.abc import Iterator
 from datetime import datetime, time
 from typing import Final
 
 from eisenergy.findings import Finding
-from eisenergy.sheets import cell
+from eisenergy.sheets import cell, fold
 from eisenergy.workbook import roles, tables
 from eisenergy.workbook.book import Grid, Key
 from eisenergy.workbook.input_cells import day_of, minutes_of, number_of
@@ -20,6 +21,12 @@ from eisenergy.workbook.values import serial
 _MOST: Final = 0.6
 """Share of a column's cells that are of one kind before a text among them is a slip."""
 _SHORTEST: Final = 4
+_IDENTIFIER: Final = re.compile(
+    r"(?!.*\b(kwh|kw|kva|kvar|usd|lectura|reading|energia|energy|potencia|power|monto|importe|amount|total)\b)"
+    r"(((no|num|numero|number) (de |of )?)?(id|codigo|code|clave|nit|dui|nrc|ncr|telefono|tel|phone|cuenta|account|factura|invoice|"
+    r"medidor|meter|serie|serial|contrato|contract)\b.*|(.* )?(id|no|num|numero|number))"
+)
+"""Headers of columns whose numbers are names."""
 _SERIES: Final = 24
 """Rows from which a column of rising times is a series."""
 
@@ -34,17 +41,51 @@ def texts_among_values(structure: Structure) -> Iterator[Finding]:
             if kinds.count(kind) < _MOST * len(kinds):
                 continue
             begun = kinds.index(kind)
+            # what stands at the end in rows of another shape is a total's label or a remark
+            ends = next(
+                at for at in range(len(kinds), 0, -1) if kinds[at - 1] != "text" or _goes_on(structure, block, at - 1)
+            )
             for row, one in block.rows():
-                if one == "text" and row - block.first > begun:
-                    yield _text(structure, (block.sheet, row, block.column), kind, what)
+                key = (block.sheet, row, block.column)
+                if one != "text" or row - block.first <= begun or _identifies(structure, block, key):
+                    continue
+                if row - block.first < ends or _readable(structure, key, kind):
+                    yield _text(structure, key, kind, what)
+
+
+def _goes_on(structure: Structure, block: Block, at: int) -> bool:
+    """Say whether the row of a block's cell is filled as the row above it: the same columns with the same kinds."""
+
+    def shape(row: int) -> list[str]:
+        first, last = structure.band((block.sheet, row, block.column))
+        return [
+            structure.kind((block.sheet, row, column)) for column in range(first, last + 1) if column != block.column
+        ]
+
+    row = block.first + at
+    return bool(shape(row)) and shape(row) == shape(row - 1)
+
+
+def _identifies(structure: Structure, block: Block, key: Key) -> bool:
+    """Say whether a text of digits is a name: in a column of such, or one with leading zeros that nothing totals."""
+    header = structure.book.value((block.sheet, block.first, block.column))
+    name = isinstance(header, str) and bool(_IDENTIFIER.fullmatch(fold(header)))
+    zeros = re.fullmatch(r"0\d+", str(structure.book.value(key)).strip())
+    return bool(name or zeros) and not structure.totalled(key)
+
+
+def _readable(structure: Structure, key: Key, kind: str) -> bool:
+    value = structure.book.value(key)
+    return (number_of(value) is not None) if kind == "number" else (day_of(value) or minutes_of(value)) is not None
 
 
 def _text(structure: Structure, key: Key, kind: str, what: str) -> Finding:
     value = structure.book.value(key)
+    readable = _readable(structure, key, kind)
     if kind == "number":
-        code = "number-as-text" if number_of(value) is not None else "text-among-numbers"
+        code = "number-as-text" if readable else "text-among-numbers"
     else:
-        code = "date-as-text" if day_of(value) is not None or minutes_of(value) is not None else "text-among-dates"
+        code = "date-as-text" if readable else "text-among-dates"
     return slip(
         code,
         structure.totalled(key),
