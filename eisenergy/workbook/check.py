@@ -83,6 +83,7 @@ def check_book(
     local = evaluate.locally(book)
     judged: dict[Key, CellCheck] = {}
     findings: list[Finding] = list(slips(book))
+    amounts: set[Key] = set()
     for number, part in enumerate(_bills(book)):
         tell(STEPS[2])
         whole = full.only(part)
@@ -101,7 +102,8 @@ def check_book(
             ):
                 judged[key] = one
         findings += [*inputs.findings, *expected.findings, *implausible(whole, found), *judge.typed_over()]
-    findings = [one for one in findings if not _vindicated(one, judged)]
+        amounts |= {(thing.sheet, *place) for thing in found.of("line.correction") for place in thing.cells}
+    findings = [one for one in findings if not _vindicated(one, judged, amounts)]
     return CheckResult(
         file=book.file,
         sha256=book.sha256,
@@ -131,19 +133,24 @@ def _tariff(path: Path) -> Tariff:
     return read_spreadsheet(path)
 
 
-def _vindicated(finding: Finding, judged: dict[Key, CellCheck]) -> bool:
-    """Whether a formula that is unlike its neighbours is the right one, and the neighbours are wrong."""
-    if finding.code != "odd-formula":
+def _vindicated(finding: Finding, judged: dict[Key, CellCheck], amounts: set[Key]) -> bool:
+    """Whether a formula that is unlike its neighbours is the right one, and the neighbours are wrong; or a typed amount is an input.
+
+    :param amounts: cells among the invoice's lines that are inputs
+    """
+    if finding.code not in ("odd-formula", "overwritten-formula"):
         return False
-    sheet, row, column = (finding.data[name] for name in ("sheet", "row", "column"))
-    own = judged.get((sheet, row, column))
+    sheet, row, column = place = (str(finding.data["sheet"]), finding.data.get("row", 0), finding.data.get("column", 0))
+    if finding.code == "overwritten-formula":
+        return place in amounts
+    own = judged.get(place)
     return (
         own is not None
         and own.verdict is Verdict.EQUAL
         and any(
             one.verdict is Verdict.DIFFERENT and not one.follows
             for key, one in judged.items()
-            if key[0] == sheet and key[2] == column and one.role == own.role
+            if (key[0], key[2]) == (sheet, column) and key[1] != row and one.role == own.role
         )
     )
 
@@ -225,7 +232,7 @@ class _Judge:
             formula=formula,
             verdict=verdict,
             role=role if known else "",
-            block=subject if isinstance(subject, str) and known else None,
+            block=subject if isinstance(subject, str) and known and not role.startswith("line.") else None,
             found=cached,
             ours=ours if known else None,
             evaluated=evaluated,
@@ -274,7 +281,7 @@ class _Judge:
             day = self._beside_value(thing, "day.day", place, day_of)
             block = thing.block or self._literal(thing, place)
             return None if day is None else (day.date(), block)
-        return None
+        return origin(thing, place) if thing.role == "line.correction" else None
 
     def _beside_value(
         self, thing: Thing, role: str, place: tuple[int, int], read: Callable[[Value], T | None]

@@ -79,14 +79,13 @@ def _contract(inputs: Inputs) -> None:
 
 def _corrections(book: Book, found: Understanding, inputs: Inputs) -> None:
     """The corrections of earlier periods that the workbook carries: an input, whatever its cell is."""
-    thing = found.one("line.correction")
-    if thing is None or inputs.period is None:
+    if inputs.period is None:
         return
-    place = thing.cells[0]
-    number = number_of(book.grids[thing.sheet].values.get(place))
-    if number is not None:
-        inputs.corrections = (
-            Correction(
+    for thing in found.of("line.correction"):
+        place = thing.cells[0]
+        number = number_of(book.grids[thing.sheet].values.get(place))
+        if number is not None:
+            one = Correction(
                 period=inputs.period, month="", invoice="", difference=exact(number), origin=origin(thing, place)
-            ),
-        )
+            )
+            inputs.corrections = (*inputs.corrections, one)

@@ -102,6 +102,11 @@ def _computed(inputs: Inputs) -> Expected:
     if made is not None:
         _blocks(inputs, expected, made)
         _lines(expected, made)
+        for one in inputs.corrections:  # each is an input, whatever its cell is
+            expected.values["line.correction", one.origin] = float(one.difference)
+            expected.words["line.correction"] = lambda cell: (
+                f"the correction of an earlier period, as it stands in {cell}"
+            )
     return expected
 
 
