@@ -84,6 +84,7 @@ def check_book(
     local = evaluate.locally(book)
     judged: dict[Key, CellCheck] = {}
     findings: list[Finding] = list(slips(book))
+    amounts: set[Key] = set()
     for number, part in enumerate(_bills(book)):
         tell(STEPS[2])
         whole = full.only(part)
@@ -102,9 +103,10 @@ def check_book(
             ):
                 judged[key] = one
         findings += [*inputs.findings, *expected.findings, *implausible(whole, found), *judge.typed_over()]
+        amounts |= {(thing.sheet, *place) for thing in found.of("line.correction") for place in thing.cells}
     order = {name: number for number, name in enumerate(book.grids)}
     cells = followed(judged[key] for key in sorted(judged, key=lambda key: (order[key[0]], key[1:])))
-    odd = _vindicated(cells, findings)
+    odd = _vindicated(cells, findings, amounts)
     findings = [one for one in findings if one not in odd]
     return CheckResult(
         file=book.file,
@@ -135,10 +137,14 @@ def _tariff(path: Path) -> Tariff:
     return read_spreadsheet(path)
 
 
-def _vindicated(cells: list[CellCheck], findings: list[Finding]) -> list[Finding]:
-    """Findings about formulas that are unlike their neighbours and right, where the neighbours are wrong by themselves."""
-    odd = [one for one in findings if one.code == "odd-formula"]
-    if not odd:
+def _vindicated(cells: list[CellCheck], findings: list[Finding], amounts: set[Key]) -> list[Finding]:
+    """Findings about formulas that are unlike their neighbours and right, where the neighbours are wrong by themselves; and
+    about typed amounts that are inputs.
+
+    :param amounts: cells among the invoice's lines that are inputs
+    """
+    about = [one for one in findings if one.code in ("odd-formula", "overwritten-formula")]
+    if not about:
         return []
     known = {(one.place.sheet, one.place.row, one.place.column): one for one in cells}
     wrong = {
@@ -147,10 +153,14 @@ def _vindicated(cells: list[CellCheck], findings: list[Finding]) -> list[Finding
         if one.verdict is Verdict.DIFFERENT and not one.follows
     }
     found = []
-    for one in odd:
-        sheet, row, column = (one.data[name] for name in ("sheet", "row", "column"))
-        own = known.get((sheet, row, column))
-        if own is not None and own.verdict is Verdict.EQUAL and (sheet, column, own.role) in wrong:
+    for one in about:
+        place = (str(one.data["sheet"]), one.data.get("row", 0), one.data.get("column", 0))
+        own = known.get(place)
+        if one.code == "overwritten-formula":
+            right = place in amounts
+        else:
+            right = own is not None and own.verdict is Verdict.EQUAL and (place[0], place[2], own.role) in wrong
+        if right:
             found.append(one)
     return found
 
@@ -224,7 +234,7 @@ class _Judge:
             formula=formula,
             verdict=verdict,
             role=role if known else "",
-            block=subject if isinstance(subject, str) and known else None,
+            block=subject if isinstance(subject, str) and known and not role.startswith("line.") else None,
             found=cached,
             ours=ours if known else None,
             evaluated=evaluated,
@@ -273,7 +283,7 @@ class _Judge:
             day = self._beside_value(thing, "day.day", place, day_of)
             block = thing.block or self._literal(thing, place)
             return None if day is None else (day.date(), block)
-        return None
+        return origin(thing, place) if thing.role == "line.correction" else None
 
     def _beside_value(
         self, thing: Thing, role: str, place: tuple[int, int], read: Callable[[Value], T | None]

@@ -178,7 +178,7 @@ def pattern(formula: str, sheet: str, row: int, column: int) -> str:
 
 
 def shifted(formula: str, sheet: str, rows: int, columns: int = 0) -> str:
-    """Return a formula as it reads after it is copied so many rows down and columns to the right."""
+    """Return a formula, with ``=``, as it reads after it is copied so many rows down and columns to the right."""
     return "=" + "".join(
         token.text if token.reference is None else _moved(token.text, rows, columns) for token in tokens(formula, sheet)
     )

@@ -11,6 +11,7 @@ from eisenergy.timeofuse import BlockHours, CalendarError, DayCalendar
 from eisenergy.workbook.book import Book
 from eisenergy.workbook.input_cells import at, number_of, origin, values_of
 from eisenergy.workbook.input_model import Inputs
+from eisenergy.workbook.slips_values import not_covered_once
 from eisenergy.workbook.things import Understanding
 
 _HOURS: Final = 24
@@ -26,15 +27,17 @@ def calendar_of(book: Book, found: Understanding, inputs: Inputs) -> None:
     except CalendarError as problem:
         thing = found.one("hours.first") or found.one("hour.hour")
         assert thing is not None
-        inputs.findings.append(
-            blocking(
-                "bad-hours",
-                thing.sheet,
-                f"{book.file}: {problem} Correct the table of hours.",
-                sheet=thing.sheet,
-                cell=_named_in(str(problem)) or name_of(thing.cells[0][0] - 1, thing.cells[0][1] - 1),
+        # Where the table itself shows it, it is a slip and told as one.
+        if thing.table is None or not any(not_covered_once(book.grids[thing.sheet], thing.table)):
+            inputs.findings.append(
+                blocking(
+                    "bad-hours",
+                    thing.sheet,
+                    f"{book.file}: {problem} Correct the table of hours.",
+                    sheet=thing.sheet,
+                    cell=_named_in(str(problem)) or name_of(thing.cells[0][0] - 1, thing.cells[0][1] - 1),
+                )
             )
-        )
         inputs.calendar = _first_wins(rows)
 
 

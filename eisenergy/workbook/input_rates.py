@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -51,17 +52,27 @@ def tariff_of(book: Book, found: Understanding, inputs: Inputs) -> Tariff | None
         rates.setdefault(
             RateKind.FTPMS, {name: Dated.of("FTPMS", ((LONG_AGO, ftpms),)) for name in found.blocks.values()}
         )
-    # Without a VAT rate the rest of the bill is compared all the same; its VAT is then zero, and so different.
-    vat = inputs.values.get("param.vat", Sourced(Decimal(0), "the workbook names no VAT rate"))
-    scalars = {ScalarKind.VAT_RATE: Dated.of("VAT rate", ((LONG_AGO, vat),))}
     return Tariff(
         name="workbook",
         currency="USD",
         calendar="workbook",
         rates=rates,
-        scalars=scalars,
+        scalars=_vat(inputs),
         rules=rules_of(book, found, inputs, rates),
     )
+
+
+def with_vat(tariff: Tariff, inputs: Inputs) -> Tariff:
+    """Return a tariff given from outside with the workbook's VAT rate where it has none, as a price sheet has not."""
+    return (
+        tariff if ScalarKind.VAT_RATE in tariff.scalars else replace(tariff, scalars={**tariff.scalars, **_vat(inputs)})
+    )
+
+
+def _vat(inputs: Inputs) -> dict[ScalarKind, Dated[Sourced]]:
+    # Without a VAT rate the rest of the bill is compared all the same; its VAT is then zero, and so different.
+    vat = inputs.values.get("param.vat", Sourced(Decimal(0), "the workbook names no VAT rate"))
+    return {ScalarKind.VAT_RATE: Dated.of("VAT rate", ((LONG_AGO, vat),))}
 
 
 def _bad_rate(thing: Thing, place: tuple[int, int], value: Value, start: datetime | None, name: str | None) -> Finding:

@@ -12,7 +12,7 @@ from eisenergy.workbook.book import Book
 from eisenergy.workbook.input_cells import day_of, exact, number_of, origin
 from eisenergy.workbook.input_hours import calendar_of
 from eisenergy.workbook.input_model import METER, Inputs
-from eisenergy.workbook.input_rates import compare, tariff_of
+from eisenergy.workbook.input_rates import compare, tariff_of, with_vat
 from eisenergy.workbook.input_slots import slots_of
 from eisenergy.workbook.things import Understanding
 
@@ -27,7 +27,7 @@ def collect(book: Book, found: Understanding, timezone: str, tariff: Tariff | No
     _parameters(book, found, inputs)
     calendar_of(book, found, inputs)
     own = tariff_of(book, found, inputs)
-    inputs.tariff = own if tariff is None else tariff
+    inputs.tariff = own if tariff is None else with_vat(tariff, inputs)
     if tariff is not None and own is not None:
         compare(book, found, tariff, inputs)
     slots_of(book, found, inputs)
@@ -79,14 +79,13 @@ def _contract(inputs: Inputs) -> None:
 
 def _corrections(book: Book, found: Understanding, inputs: Inputs) -> None:
     """The corrections of earlier periods that the workbook carries: an input, whatever its cell is."""
-    thing = found.one("line.correction")
-    if thing is None or inputs.period is None:
+    if inputs.period is None:
         return
-    place = thing.cells[0]
-    number = number_of(book.grids[thing.sheet].values.get(place))
-    if number is not None:
-        inputs.corrections = (
-            Correction(
+    for thing in found.of("line.correction"):
+        place = thing.cells[0]
+        number = number_of(book.grids[thing.sheet].values.get(place))
+        if number is not None:
+            one = Correction(
                 period=inputs.period, month="", invoice="", difference=exact(number), origin=origin(thing, place)
-            ),
-        )
+            )
+            inputs.corrections = (*inputs.corrections, one)

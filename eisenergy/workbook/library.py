@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +19,7 @@ from eisenergy.period import NotInForce
 from eisenergy.tariffs.model import RateKind
 from eisenergy.timeofuse import compile_runs
 from eisenergy.usage import measure
+from eisenergy.workbook import gaps
 from eisenergy.workbook.input_model import METER, Inputs
 from eisenergy.workbook.model import Value
 
@@ -67,7 +68,29 @@ class Expected:
 
 
 def compute(inputs: Inputs) -> Expected:
-    """Compute every role from the inputs; what an input refuses is a finding, and the rest is computed."""
+    """Compute every role from the inputs; what an input refuses is a finding, and what does not need it is computed."""
+    expected = _computed(inputs)
+    if (
+        inputs.tariff is None
+        or inputs.calendar is None
+        or inputs.period is None
+        or ("line.total", None) in expected.values
+    ):
+        return expected
+    one, other = (
+        _computed(
+            replace(inputs, tariff=gaps.filled(inputs.tariff, inputs.calendar.blocks, inputs.period, Decimal(rate)))
+        )
+        for rate in (1, 2)
+    )
+    for key, value in one.values.items():
+        if key not in expected.values and other.values.get(key) == value:
+            expected.values[key] = value
+            expected.words.setdefault(key[0], one.words.get(key[0], lambda _: ""))
+    return expected
+
+
+def _computed(inputs: Inputs) -> Expected:
     expected = Expected()
     _hours(inputs, expected)
     _day_rates(inputs, expected)
@@ -79,6 +102,11 @@ def compute(inputs: Inputs) -> Expected:
     if made is not None:
         _blocks(inputs, expected, made)
         _lines(expected, made)
+        for one in inputs.corrections:  # each is an input, whatever its cell is
+            expected.values["line.correction", one.origin] = float(one.difference)
+            expected.words["line.correction"] = lambda cell: (
+                f"the correction of an earlier period, as it stands in {cell}"
+            )
     return expected
 
 
@@ -237,7 +265,7 @@ def _refused(inputs: Inputs, problem: Exception) -> Finding:
     return blocking(
         "not-billable",
         inputs.texts.get("param.customer", "the workbook"),
-        f"the bill cannot be made from the workbook's inputs: {problem}. Complete or correct them.",
+        f"the bill cannot be made from the workbook's inputs: {str(problem).rstrip('.')}. Complete or correct them.",
     )
 
 

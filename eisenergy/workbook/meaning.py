@@ -263,7 +263,8 @@ def _labels(book: Book, result: Understanding) -> None:
         )
         role = roles.line_role(thing.header) if thing.formulas or among else ""
         role = role or ("" if thing.formulas and not among else roles.parameter_role(thing.header))
-        if role and not any(one.role == role for one in cells):
+        # of corrections each earlier period has its own
+        if role and (role == "line.correction" or not any(one.role == role for one in cells)):
             thing.role = role
     del book
 

@@ -1,22 +1,19 @@
-"""Slips in what formulas read: ranges too short or too long, amounts counted twice, circles, hidden rows, merged cells."""
+"""Slips in what formulas read: ranges too short or too long, amounts counted twice, hidden rows, merged cells."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Final
 
 from eisenergy.findings import Finding
 from eisenergy.workbook.book import Key
-from eisenergy.workbook.formula import LAST_ROW, Reference, references, shifted, tokens
+from eisenergy.workbook.formula import LAST_ROW, Reference, references, tokens
 from eisenergy.workbook.slips_structure import Structure, Use, named, runs, slip, span
 
 HALF: Final = 0.5
 """Share of a table above which a range that leaves some of it out is taken for one that was meant to be whole."""
 NEARLY_ALL: Final = 0.9
 """The same for a range that moves with its formula: the mean of the last six months is short on purpose."""
-STEPS: Final = 2_000_000
-"""Dependencies looked at in search of a circle."""
 
 
 def short_ranges(structure: Structure) -> Iterator[Finding]:
@@ -32,9 +29,10 @@ def short_ranges(structure: Structure) -> Iterator[Finding]:
             continue
         inside = min(area.last[0], grid.rows) - area.first[0] + 1
         share = inside / (inside + up + down)
-        if share < (NEARLY_ALL if use.sliding and len(use.readers) == 1 and inside > 10 else HALF):
+        moves = use.filled or (len(use.readers) == 1 and inside > 10)
+        if share < (NEARLY_ALL if use.sliding and moves else HALF):
             continue
-        if _paired(structure, use, up, down):
+        if _paired(structure, use, up, down) or _part(structure, use, up, down):
             continue
         whole = span(
             (area.sheet, area.first[0] - up, area.first[1]),
@@ -94,6 +92,29 @@ def _paired(structure: Structure, use: Use, up: int, down: int) -> bool:
     return False
 
 
+def _part(structure: Structure, use: Use, up: int, down: int) -> bool:
+    """Say whether a range is a part on purpose: others read the rest, or its rows are those of one name."""
+    area = use.area
+
+    def apart(row: int, step: int) -> bool:
+        others = (
+            one.area
+            for one in structure.uses
+            if one.area.sheet == area.sheet and (one.area.first[1], one.area.last[1]) == (area.first[1], area.last[1])
+        )
+        if any((one.first if step > 0 else one.last)[0] == row for one in others):
+            return True
+        left, right = structure.band((area.sheet, row, area.first[1]))
+        for column in (*range(left, area.first[1]), *range(area.last[1] + 1, right + 1)):
+            texts = {structure.book.value((area.sheet, at, column)) for at in range(area.first[0], area.last[0] + 1)}
+            beyond = structure.book.value((area.sheet, row, column))
+            if len(texts) == 1 and isinstance(beyond, str) and isinstance(one := texts.pop(), str) and one != beyond:
+                return True
+        return False
+
+    return (not up or apart(area.first[0] - 1, -1)) and (not down or apart(area.last[0] + 1, 1))
+
+
 def swallowed_headers(structure: Structure) -> Iterator[Finding]:
     """Find ranges that run on over the header of another table into its numbers."""
     for use in structure.uses:
@@ -126,7 +147,9 @@ def _header_between(structure: Structure, area: Reference, column: int, rows: in
         key = (area.sheet, row, column)
         kind = structure.kind(key)
         if kind == "text" and numbers and header is None and structure.is_header(key):
-            header = key
+            # a word alone right below a number is a slip of another kind
+            alone = structure.band(key) == (column, column) and structure.kind((area.sheet, row - 1, column))
+            header = None if alone else key
         elif kind == "number" or kind.startswith("="):
             if header is not None:
                 return header
@@ -180,153 +203,6 @@ def _plain_sum(formula: str, sheet: str) -> bool:
             several = True
         several = several or one.text.upper() == "SUM("
     return several
-
-
-def circles(structure: Structure) -> Iterator[Finding]:
-    """Find formulas that read themselves, directly or round about."""
-    direct = set()
-    for group in structure.groups:
-        for key in group.keys:
-            areas = references(structure.formula(key), key[0])
-            own = next((area for area in areas if area.sheet == key[0] and key[1:] in area), None)
-            if own is not None:
-                direct.add(key)
-                several = "sum-includes-itself" if not own.single else "circular-reference"
-                yield slip(
-                    several,
-                    True,
-                    key,
-                    f"{named(key)} reads itself: {own.text} in {structure.formula(key)} holds {named(key)}: expected a range that "
-                    "ends before it. Correct the range.",
-                    range=own.text,
-                )
-    path = _circle(structure, direct)
-    if path:
-        yield slip(
-            "circular-reference",
-            True,
-            path[0],
-            f"{named(path[0])} reads itself round about: {' reads '.join(named(key) for key in [*path, path[0]])}: expected a "
-            "formula that needs only what is computed before it. Break the circle at the cell that should be an input.",
-            path=[named(key) for key in path],
-        )
-
-
-def _circle(structure: Structure, without: set[Key]) -> list[Key]:
-    """Return the cells of one circle; empty where there is none, or too much to look at."""
-    if not without and not _may_circle(structure):
-        return []
-    columns: dict[tuple[str, int], list[int]] = {}
-    for sheet, row, column in structure.patterns:
-        columns.setdefault((sheet, column), []).append(row)
-    for rows in columns.values():
-        rows.sort()
-    by_sheet: dict[str, list[int]] = {}
-    for sheet, column in columns:
-        by_sheet.setdefault(sheet, []).append(column)
-
-    # a node is a formula's cell or a range; what it waits for, and who waits for it
-    waits: dict[object, int] = {}
-    waiting: dict[object, list[object]] = {}
-    needs: dict[object, list[object]] = {}
-    steps = 0
-
-    def join(reader: object, source: object) -> None:
-        waits[reader] = waits.get(reader, 0) + 1
-        waiting.setdefault(source, []).append(reader)
-        needs.setdefault(reader, []).append(source)
-
-    areas: set[tuple[str, tuple[int, int], tuple[int, int]]] = set()
-    for key in structure.patterns:
-        waits.setdefault(key, 0)
-        if key in without:
-            continue
-        for area in references(structure.formula(key), key[0]):
-            if area.single:
-                source: object = (area.sheet, *area.first)
-                if source in structure.patterns:
-                    join(key, source)
-            else:
-                areas.add((area.sheet, area.first, area.last))
-                join(key, (area.sheet, area.first, area.last))
-            steps += 1
-    for one in areas:
-        waits.setdefault(one, 0)
-        sheet, first, last = one
-        for column in by_sheet.get(sheet, ()):
-            if first[1] <= column <= last[1]:
-                rows = columns[sheet, column]
-                for row in rows[bisect_left(rows, first[0]) : bisect_right(rows, last[0])]:
-                    join(one, (sheet, row, column))
-                    steps += 1
-        if steps > STEPS:
-            return []
-    ready = [node for node, count in waits.items() if not count]
-    while ready:
-        node = ready.pop()
-        for reader in waiting.get(node, ()):
-            waits[reader] -= 1
-            if not waits[reader]:
-                ready.append(reader)
-    left = {node for node, count in waits.items() if count}
-    if not left:
-        return []
-    # from any cell that still waits, what it waits for leads into a circle
-    node = next(iter(left))
-    trail: list[object] = []
-    while node not in trail:
-        trail.append(node)
-        node = next(source for source in needs[node] if source in left)
-    ring = trail[trail.index(node) :]
-    return sorted_ring([one for one in ring if isinstance(one, tuple) and isinstance(one[1], int)])
-
-
-def _may_circle(structure: Structure) -> bool:
-    """Say whether groups of like formulas, each taken with all its cells, read one another in a circle: else no cell does.
-
-    What a group reads lies within what its outermost cells read, as copies read what lies as far from them.
-    """
-    boxes = [_box([(key[1], key[2]) for key in group.keys]) for group in structure.groups]
-    reads: list[set[int]] = []
-    for group, (first, last) in zip(structure.groups, boxes, strict=True):
-        corners = [
-            references(shifted(group.formula, group.sheet, row - group.first[1], column - group.first[2]), group.sheet)
-            for row, column in (first, last)
-        ]
-        if len(corners[0]) != len(corners[1]):
-            return True  # a copy would read beyond the sheet's edge
-        areas = [
-            (one.sheet, *_box([one.first, one.last, other.first, other.last]))
-            for one, other in zip(*corners, strict=True)
-        ]
-        reads.append(
-            {
-                number
-                for number, (group_read, (top, bottom)) in enumerate(zip(structure.groups, boxes, strict=True))
-                for sheet, low, high in areas
-                if sheet == group_read.sheet
-                and low[0] <= bottom[0]
-                and top[0] <= high[0]
-                and low[1] <= bottom[1]
-                and top[1] <= high[1]
-            }
-        )
-    left = set(range(len(reads)))
-    while free := {number for number in left if not reads[number] & left}:
-        left -= free
-    return bool(left)
-
-
-def _box(places: list[tuple[int, int]]) -> tuple[tuple[int, int], tuple[int, int]]:
-    rows, columns = [row for row, _ in places], [column for _, column in places]
-    return (min(rows), min(columns)), (max(rows), max(columns))
-
-
-def sorted_ring(ring: list[tuple[object, ...]]) -> list[Key]:
-    """Return a circle's cells from its first cell on, in the order in which each reads the next."""
-    keys = [(str(one[0]), int(str(one[1])), int(str(one[2]))) for one in ring]
-    start = keys.index(min(keys))
-    return keys[start:] + keys[:start]
 
 
 def hidden_in_totals(structure: Structure) -> Iterator[Finding]:

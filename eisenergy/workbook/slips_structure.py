@@ -51,6 +51,7 @@ class Use:
     :param readers: the formula cells, in order
     :param sliding: neither its first nor its last row is fixed
     :param growing: one of them is fixed and the other is not
+    :param filled: the same formula stands in three rows or more, so that a range that slides moves along
     """
 
     area: Reference
@@ -58,6 +59,7 @@ class Use:
     readers: tuple[Key, ...]
     sliding: bool = False
     growing: bool = False
+    filled: bool = False
 
     @property
     def aggregated(self) -> bool:
@@ -129,6 +131,7 @@ class Structure:
         """Every range of several cells that formulas read."""
         found: list[Use] = []
         for group in self.groups:
+            filled = len({row for _, row, _ in group.keys}) > 2
             for number, (area, functions) in enumerate(_placed(group.formula, group.sheet)):
                 if area.single:
                     continue
@@ -140,7 +143,7 @@ class Structure:
                 for key in group.keys:
                     own.setdefault(references(self.formula(key), key[0])[number], []).append(key)
                 found += [
-                    Use(one, functions, tuple(keys), not top and not bottom, top is not bottom)
+                    Use(one, functions, tuple(keys), not top and not bottom, top is not bottom, filled)
                     for one, keys in own.items()
                 ]
         return tuple(found)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import re
 from collections.abc import Iterator
 from datetime import datetime, time
 from typing import Final
 
 from eisenergy.findings import Finding
-from eisenergy.sheets import cell
+from eisenergy.sheets import cell, fold
 from eisenergy.workbook import roles, tables
 from eisenergy.workbook.book import Grid, Key
 from eisenergy.workbook.input_cells import day_of, minutes_of, number_of
@@ -20,6 +21,12 @@ from eisenergy.workbook.values import serial
 _MOST: Final = 0.6
 """Share of a column's cells that are of one kind before a text among them is a slip."""
 _SHORTEST: Final = 4
+_IDENTIFIER: Final = re.compile(
+    r"(?!.*\b(kwh|kw|kva|kvar|usd|lectura|reading|energia|energy|potencia|power|monto|importe|amount|total)\b)"
+    r"(((no|num|numero|number) (de |of )?)?(id|codigo|code|clave|nit|dui|nrc|ncr|telefono|tel|phone|cuenta|account|factura|invoice|"
+    r"medidor|meter|serie|serial|contrato|contract)\b.*|(.* )?(id|no|num|numero|number))"
+)
+"""Headers of columns whose numbers are names."""
 _SERIES: Final = 24
 """Rows from which a column of rising times is a series."""
 
@@ -34,17 +41,51 @@ def texts_among_values(structure: Structure) -> Iterator[Finding]:
             if kinds.count(kind) < _MOST * len(kinds):
                 continue
             begun = kinds.index(kind)
+            # what stands at the end in rows of another shape is a total's label or a remark
+            ends = next(
+                at for at in range(len(kinds), 0, -1) if kinds[at - 1] != "text" or _goes_on(structure, block, at - 1)
+            )
             for row, one in block.rows():
-                if one == "text" and row - block.first > begun:
-                    yield _text(structure, (block.sheet, row, block.column), kind, what)
+                key = (block.sheet, row, block.column)
+                if one != "text" or row - block.first <= begun or _identifies(structure, block, key):
+                    continue
+                if row - block.first < ends or _readable(structure, key, kind):
+                    yield _text(structure, key, kind, what)
+
+
+def _goes_on(structure: Structure, block: Block, at: int) -> bool:
+    """Say whether the row of a block's cell is filled as the row above it: the same columns with the same kinds."""
+
+    def shape(row: int) -> list[str]:
+        first, last = structure.band((block.sheet, row, block.column))
+        return [
+            structure.kind((block.sheet, row, column)) for column in range(first, last + 1) if column != block.column
+        ]
+
+    row = block.first + at
+    return bool(shape(row)) and shape(row) == shape(row - 1)
+
+
+def _identifies(structure: Structure, block: Block, key: Key) -> bool:
+    """Say whether a text of digits is a name: in a column of such, or one with leading zeros that nothing totals."""
+    header = structure.book.value((block.sheet, block.first, block.column))
+    name = isinstance(header, str) and bool(_IDENTIFIER.fullmatch(fold(header)))
+    zeros = re.fullmatch(r"0\d+", str(structure.book.value(key)).strip())
+    return bool(name or zeros) and not structure.totalled(key)
+
+
+def _readable(structure: Structure, key: Key, kind: str) -> bool:
+    value = structure.book.value(key)
+    return (number_of(value) is not None) if kind == "number" else (day_of(value) or minutes_of(value)) is not None
 
 
 def _text(structure: Structure, key: Key, kind: str, what: str) -> Finding:
     value = structure.book.value(key)
+    readable = _readable(structure, key, kind)
     if kind == "number":
-        code = "number-as-text" if number_of(value) is not None else "text-among-numbers"
+        code = "number-as-text" if readable else "text-among-numbers"
     else:
-        code = "date-as-text" if day_of(value) is not None or minutes_of(value) is not None else "text-among-dates"
+        code = "date-as-text" if readable else "text-among-dates"
     return slip(
         code,
         structure.totalled(key),
@@ -55,7 +96,7 @@ def _text(structure: Structure, key: Key, kind: str, what: str) -> Finding:
 
 
 def rows_out_of_order(structure: Structure) -> Iterator[Finding]:
-    """Find rows of a series of times that stand before an earlier one, and times that are missing between two rows."""
+    """Find rows of a series of times that stand before an earlier one or repeat one, and times missing between two rows."""
     for grid in structure.book.grids.values():
         for table in tables.find(grid)[0]:
             if len(table.rows) >= _SERIES:
@@ -64,66 +105,84 @@ def rows_out_of_order(structure: Structure) -> Iterator[Finding]:
 
 def _series(grid: Grid, table: Table) -> Iterator[Finding]:
     dates = _column_of(grid, table, "date")
-    times = _column_of(grid, table, "time")
     if dates is None or any((row, dates) in grid.formulas for row in table.rows[:3]):
         return
-    stamps: list[tuple[int, float]] = []
-    for row in table.rows:
-        day = grid.values.get((row, dates))
-        clock = grid.values.get((row, times)) if times is not None else 0
-        if isinstance(day, datetime) and isinstance(clock, time | int | float):
-            stamps.append((row, round((serial(day) + (serial(clock) if isinstance(clock, time) else clock)) * 1440)))
-    if len(stamps) < _SERIES:
+    known: dict[int, int] = {}  # stamp -> the first row that has it
+    repeated: dict[int, int] = {}
+    unreadable = []
+    for row, stamp in _stamps(grid, table, dates):
+        if stamp is None:
+            unreadable.append(row)  # a finding of its own, and no gap in the series
+        elif stamp in known:
+            repeated[row] = stamp
+        else:
+            known[stamp] = row
+    kept = _rising(list(known))
+    if len(known) < _SERIES or len(kept) < _MOST * (len(known) + len(repeated)):
         return
-    kept = _rising([stamp for _, stamp in stamps])
-    if len(kept) < _MOST * len(stamps):
-        return
-    steps = sorted(b - a for a, b in zip(_at(stamps, kept), _at(stamps, kept)[1:], strict=False))
+    steps = sorted(after - before for before, after in itertools.pairwise(kept))
     step = steps[len(steps) // 2]
-    known = {stamp for _, stamp in stamps}
+    # a list of payments has days without one, and days with two
+    regular = steps.count(step) >= _MOST * len(steps)
+    # a row of the readings that is there twice is told where the readings are read
+    for row, stamp in repeated.items() if regular and table.kind != roles.SLOT else ():
+        yield slip(
+            "row-repeated",
+            False,
+            (grid.name, row, dates),
+            f"{grid.name}!{cell(row - 1, dates - 1)}: {_shown(stamp)} stands in row {known[stamp]} already. Expected every time once. Remove "
+            "one of the rows.",
+        )
     inside = set(kept)
-    column = dates
-    for number, (row, stamp) in enumerate(stamps):
-        if number not in inside:
+    for stamp, row in known.items():
+        if stamp not in inside:
             yield slip(
                 "row-out-of-order",
                 False,
-                (grid.name, row, column),
-                f"{grid.name}!{cell(row - 1, column - 1)}: the row of {_shown(stamp)} stands after a later one, or twice. Expected the times in "
-                "order. Sort the whole table by date and time, or remove the repeated row.",
+                (grid.name, row, dates),
+                f"{grid.name}!{cell(row - 1, dates - 1)}: the row of {_shown(stamp)} stands after a later one. Expected the times in order. "
+                "Sort the whole table by date and time.",
             )
-    for a, b in itertools.pairwise(kept):
-        before, after = stamps[a][1], stamps[b][1]
-        lacking = int((after - before) // step) - 1 if step > 0 else 0
-        if lacking > 0 and not any(before + n * step in known for n in range(1, lacking + 1)):
-            row = stamps[b][0]
+    for before, after in itertools.pairwise(kept) if regular else ():
+        row = known[after]
+        lacking = (after - before) // step - 1 - sum(known[before] < one < row for one in unreadable)
+        if lacking > 0 and not any(moment in known for moment in range(before + step, after, step)):
             yield slip(
                 "rows-missing",
                 True,
-                (grid.name, row, column),
-                f"{grid.name}!{cell(row - 1, column - 1)}: between {_shown(before)} and {_shown(after)} {lacking} row(s) are missing. Insert them.",
+                (grid.name, row, dates),
+                f"{grid.name}!{cell(row - 1, dates - 1)}: between {_shown(before)} and {_shown(after)} {lacking} "
+                f"{'row is' if lacking == 1 else 'rows are'} missing. Insert {'it' if lacking == 1 else 'them'}.",
                 count=lacking,
             )
 
 
+def _stamps(grid: Grid, table: Table, dates: int) -> Iterator[tuple[int, int | None]]:
+    """Row and local minutes since 1899-12-30 of every row with a date or something in its place; ``None`` where it cannot be read."""
+    times = _column_of(grid, table, "time")
+    for row in table.rows:
+        day = grid.values.get((row, dates))
+        moment = day_of(day)
+        clock = None if times is None else grid.values.get((row, times))
+        minutes = 0 if times is None else minutes_of(clock)
+        if moment is not None and minutes is not None:
+            yield row, round(serial(moment) * 1440) + minutes
+        elif day is not None or clock is not None:
+            yield row, None
+
+
 def _column_of(grid: Grid, table: Table, what: str) -> int | None:
-    row = table.rows[0]
+    """The first column with a date, or a time, in one of the first rows."""
+    wanted = datetime if what == "date" else time
     for column in sorted(table.columns):
-        value = grid.values.get((row, column))
-        if what == "date" and isinstance(value, datetime):
-            return column
-        if what == "time" and isinstance(value, time):
+        if any(isinstance(grid.values.get((row, column)), wanted) for row in table.rows[:_SHORTEST]):
             return column
     return None
 
 
-def _at(stamps: list[tuple[int, float]], kept: list[int]) -> list[float]:
-    return [stamps[number][1] for number in kept]
-
-
-def _rising(values: list[float]) -> list[int]:
-    """The longest rising part of a series: what is not in it stands out of order."""
-    tails: list[float] = []
+def _rising(values: list[int]) -> list[int]:
+    """The longest rising part of a series without repetitions: what is not in it stands out of order."""
+    tails: list[int] = []
     ends: list[int] = []
     before: list[int] = []
     for number, value in enumerate(values):
@@ -136,13 +195,13 @@ def _rising(values: list[float]) -> list[int]:
             tails[place], ends[place] = value, number
     kept, number = [], ends[-1] if ends else -1
     while number >= 0:
-        kept.append(number)
+        kept.append(values[number])
         number = before[number]
     return kept[::-1]
 
 
-def _shown(minutes: float) -> str:
-    days, rest = divmod(int(minutes), 1440)
+def _shown(minutes: int) -> str:
+    days, rest = divmod(minutes, 1440)
     moment = day_of(days)
     return f"{moment:%Y-%m-%d} {rest // 60:02d}:{rest % 60:02d}" if moment is not None else str(minutes)
 
@@ -152,10 +211,11 @@ def hours_covered_once(structure: Structure) -> Iterator[Finding]:
     for grid in structure.book.grids.values():
         for table in tables.find(grid)[0]:
             if table.kind == roles.HOURS:
-                yield from _hours(grid, table)
+                yield from not_covered_once(grid, table)
 
 
-def _hours(grid: Grid, table: Table) -> Iterator[Finding]:
+def not_covered_once(grid: Grid, table: Table) -> Iterator[Finding]:
+    """Find hours that one table of first hour, last hour and block gives to two rows, or to none."""
     numbers = [
         column for column in sorted(table.columns) if number_of(grid.values.get((table.rows[0], column))) is not None
     ]
@@ -167,27 +227,42 @@ def _hours(grid: Grid, table: Table) -> Iterator[Finding]:
         if first is None or last is None:
             continue
         hours = range(int(first), int(last) + 1) if first <= last else [*range(int(first), 24), *range(int(last) + 1)]
+        twice: dict[int, list[int]] = {}
         for hour in hours:
             if hour in owners:
-                yield slip(
-                    "hour-in-two-blocks",
-                    True,
-                    (grid.name, row, numbers[0]),
-                    f"{grid.name}!{cell(row - 1, numbers[0] - 1)}: hour {hour} belongs to this row and to row {owners[hour]} already. Expected every "
-                    "hour once; a look-up takes the first. Correct the hours.",
-                    hour=hour,
-                )
+                twice.setdefault(owners[hour], []).append(hour)
             owners.setdefault(hour, row)
-    if lacking := sorted(set(range(24)) - set(owners)):
-        row = table.rows[-1]
+        for other, shared in twice.items():
+            yield slip(
+                "hour-in-two-blocks",
+                True,
+                (grid.name, row, numbers[0]),
+                f"{grid.name}!{cell(row - 1, numbers[0] - 1)}: {_listed(shared)} to this row and to row {other} already. Expected "
+                "every hour once; a look-up takes the first. Correct the hours.",
+                hours=shared,
+            )
+    if not owners:
+        return
+    lacking = [hour for hour in range(24) if hour not in owners]
+    # each gap is told at the row that ends before it
+    gaps: dict[int, list[int]] = {}
+    for hour in lacking:
+        before = next(one for one in itertools.count(1) if (hour - one) % 24 in owners)
+        gaps.setdefault(owners[(hour - before) % 24], []).append(hour)
+    for row, hours_without in gaps.items():
         yield slip(
             "hour-in-no-block",
             True,
             (grid.name, row, numbers[1]),
-            f"{grid.name}!{cell(row - 1, numbers[1] - 1)}: no row of the table covers hour {', '.join(map(str, lacking))}. Expected every hour once. "
-            "Correct the hours.",
-            hours=lacking,
+            f"{grid.name}!{cell(row - 1, numbers[1] - 1)}: {_listed(hours_without)} to no row of the table; this one ends before. Expected every "
+            "hour once. Correct the hours.",
+            hours=hours_without,
         )
+
+
+def _listed(hours: list[int]) -> str:
+    many = len(hours) > 1
+    return f"hour{'s' if many else ''} {', '.join(map(str, hours))} belong{'' if many else 's'}"
 
 
 def spaces_in_labels(structure: Structure) -> Iterator[Finding]:

@@ -137,9 +137,15 @@ def _table(grid: Grid, header: int, columns: list[int], texts: dict[tuple[int, i
     # What stands in the columns says more than words, which may be anybody's; but a long table needs words to be the readings.
     if shape and shape == kind:
         known = True
-    elif shape and not (kind == roles.SLOT or (known and kind == roles.RATES and hits >= 3)):
+    elif shape and not (kind == roles.SLOT or (known and kind == roles.RATES and hits >= 3 and _priced(words, shape))):
         kind, known = shape, True
     return Table(sheet=grid.name, kind=kind if known else "", header=header, rows=tuple(rows), columns=words)
+
+
+def _priced(words: dict[int, str], shape: str) -> bool:
+    """Whether words of rates are more than those that rows of hours have too: from, until, block."""
+    named = {roles.header_role(roles.RATES, text) for text in words.values()}
+    return shape != roles.HOURS or bool(named - {"from", "until", "block", ""})
 
 
 def _without_header(grid: Grid, header: int, rows: list[int], columns: list[int]) -> dict[int, str]:
