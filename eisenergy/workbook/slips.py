@@ -31,13 +31,14 @@ RULES: Final[tuple[Callable[[Structure], Iterable[Finding]], ...]] = (
 """What is looked for; each rule yields its findings."""
 
 
-def slips(book: Book) -> tuple[Finding, ...]:
+def slips(book: Book, timezone: str | None = None) -> tuple[Finding, ...]:
     """Find what a workbook's structure alone shows to be wrong, or likely so.
 
+    :param timezone: IANA name, where the local times of the workbook follow a clock that may change
     :returns: findings whose ``data`` name ``sheet`` and ``cell``; a blocking one changes a number that something totals. The gravest
         first, then in order of sheet, row and column
     """
-    structure = Structure(book)
+    structure = Structure(book, timezone)
     order = {name: number for number, name in enumerate(book.grids)}
     found = [finding for rule in RULES for finding in rule(structure)]
     grave = [Severity.BLOCKING, Severity.WARNING, Severity.INFO]
