@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from eisenergy.accounts import Contract
@@ -101,15 +102,22 @@ def _prices(frame: pl.DataFrame, contract: Contract, tariff: Tariff, runs: Runs)
                 row[f"{name}_given"] = float(rates.of_block(tariff, kind, block, day).value)
             except NotInForce:
                 row[f"{name}_given"] = None
-        row["loss_factor_given"] = None
-        if contract.loss_factor is not None:
-            row["loss_factor_given"] = float(contract.loss_factor.value)
-        elif ScalarKind.LOSS_FACTOR in tariff.scalars:
-            row["loss_factor_given"] = float(tariff.scalars[ScalarKind.LOSS_FACTOR].at(day).value)
+        row["loss_factor_given"] = _loss_factor(contract, tariff, day)
         rows.append(row)
     given = {f"{name}_given": pl.Float64 for name in ("loss_factor", *_BY_BLOCK)}
     schema = {"segment": pl.Int64, "block": pl.String, "energy_rate": pl.Float64, **given}
     return pl.DataFrame(rows, schema=schema)
+
+
+def _loss_factor(contract: Contract, tariff: Tariff, day: date) -> float | None:
+    """The factor of an interval whose reading has none; that it lacks one matters only where there is such an interval."""
+    if contract.loss_factor is not None:
+        return float(contract.loss_factor.value)
+    try:
+        entry = tariff.scalar(ScalarKind.LOSS_FACTOR, day)
+    except NotInForce:
+        return None
+    return None if entry is None else float(entry[1].value)
 
 
 def _refuse_gaps(frame: pl.DataFrame, tariff: Tariff, timezone: str) -> None:
@@ -124,8 +132,8 @@ def _refuse_gaps(frame: pl.DataFrame, tariff: Tariff, timezone: str) -> None:
     }
     for name, needed in needs.items():
         kind = _BY_BLOCK.get(name)
-        in_readings = frame.filter(needed)[name].is_not_null().any()
-        if not (in_readings or (kind and tariff.rates.get(kind))):
+        in_tariff = tariff.rates.get(kind) if kind else tariff.scalars.get(ScalarKind.LOSS_FACTOR)
+        if not (in_tariff or frame.filter(needed)[name].is_not_null().any()):
             continue
         gaps = frame.filter(needed & pl.col(name).is_null())
         if not gaps.is_empty():

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from eisenergy.findings import Finding, blocking, warning
 from eisenergy.tariffs.load import read_spreadsheet, read_yaml
@@ -17,18 +17,19 @@ from eisenergy.workbook.book import ERRORS, Book, Key, open_book
 from eisenergy.workbook.causes import followed
 from eisenergy.workbook.evaluators import Evaluated
 from eisenergy.workbook.formula import references
-from eisenergy.workbook.input_cells import at, day_of, number_of, origin
+from eisenergy.workbook.input_cells import at, origin
 from eisenergy.workbook.input_model import Inputs
 from eisenergy.workbook.inputs import collect
 from eisenergy.workbook.library import Expected
+from eisenergy.workbook.local_times import zone_of
 from eisenergy.workbook.meaning import understand
 from eisenergy.workbook.model import CellCheck, CheckResult, Place, SheetExtent, Value, Verdict
 from eisenergy.workbook.plausibility import implausible, typed
 from eisenergy.workbook.slips import slips
 from eisenergy.workbook.statement import Statement, read_statement
+from eisenergy.workbook.subjects import SUBJECTS, subject_of
 from eisenergy.workbook.things import Thing, Understanding
 
-ZONE: Final = "America/El_Salvador"
 STEPS: Final = (
     "reading the workbook",
     "computing every formula again",
@@ -37,7 +38,6 @@ STEPS: Final = (
     "comparing",
 )
 
-T = TypeVar("T")
 Progress = Callable[[str], None]
 
 
@@ -46,7 +46,7 @@ def check(
     *,
     tariff: Path | None = None,
     statement: Path | None = None,
-    timezone: str = ZONE,
+    timezone: str | None = None,
     progress: Progress | None = None,
 ) -> CheckResult:
     """Judge every formula cell of a workbook.
@@ -54,7 +54,7 @@ def check(
     :param tariff: a price sheet or a YAML tariff to bill by; the workbook's own rates are compared with it
     :param statement: what cannot be inferred, see :mod:`eisenergy.workbook.statement`; by default the file of the workbook's name
         under ``params/workbooks``
-    :param timezone: IANA name of the sheet's local times
+    :param timezone: IANA name of the sheet's local times; by default what the workbook states, else El Salvador's
     :param progress: told each of :data:`STEPS` as it begins
     :raises UnreadableFile: when the workbook, the tariff or the statement cannot be read
     """
@@ -71,7 +71,7 @@ def check_book(
     *,
     tariff: Path | None = None,
     statement: Path | None = None,
-    timezone: str = ZONE,
+    timezone: str | None = None,
     progress: Progress | None = None,
 ) -> CheckResult:
     """Judge every formula cell of a workbook that is read already; see :func:`check`."""
@@ -83,14 +83,15 @@ def check_book(
     full = evaluate.calculated(book)
     local = evaluate.locally(book)
     judged: dict[Key, CellCheck] = {}
-    findings: list[Finding] = list(slips(book))
+    zone = zone_of(book, timezone)
+    findings: list[Finding] = list(slips(book, zone))
     amounts: set[Key] = set()
     for number, part in enumerate(_bills(book)):
         tell(STEPS[2])
         whole = full.only(part)
         found = understand(whole, stated.roles)
         tell(STEPS[3])
-        inputs = collect(whole, found, timezone, given)
+        inputs = collect(whole, found, zone, given)
         expected = library.compute(inputs)
         tell(STEPS[4])
         judge = _Judge(book.only(part), whole, found, inputs, expected, local, stated)
@@ -245,8 +246,10 @@ class _Judge:
         )
 
     def _same(self, value: Value, ours: Value, role: str) -> bool:
-        if isinstance(value, str) and isinstance(ours, str) and role.endswith(".block"):
+        if isinstance(value, str) and isinstance(ours, str) and role.endswith((".block", ".day_kind")):
             return value.strip() == ours
+        if value == "" and ours == 0.0 and role == "block.max_kw_at":
+            return True  # the moment of a maximum that never was
         return evaluate.same(value, ours)
 
     def _ours(self, thing: Thing | None, place: tuple[int, int]) -> tuple[Hashable, Value, str]:
@@ -254,9 +257,9 @@ class _Judge:
         if thing is None or not thing.role or thing.role == "-":
             return None, None, ""
         kind = thing.role.partition(".")[0]
-        if kind not in ("slot", "block", "total", "line", "day", "hour"):
+        if kind not in SUBJECTS:
             return None, None, ""
-        subject = self._subject(thing, kind, place)
+        subject = subject_of(self.book, self.full, self.found, thing, place)
         ours = self.expected.values.get((thing.role, subject))
         return subject, self._signed(thing.role, ours), thing.role
 
@@ -271,33 +274,6 @@ class _Judge:
         formula = self.book.grids[total.sheet].formulas[total.formulas[0]].replace("$", "").replace(" ", "")
         name = Place(thing.sheet, *thing.cells[0]).name
         return -ours if re.search(rf"-{name}(?!\d)", formula) else ours
-
-    def _subject(self, thing: Thing, kind: str, place: tuple[int, int]) -> Hashable:
-        if kind == "slot":
-            return place[0]
-        if kind == "block":
-            return self._beside_value(thing, "block.label", place, self.found.block_of) or self._literal(thing, place)
-        if kind == "hour":
-            return self._beside_value(thing, "hour.hour", place, lambda value: _whole(number_of(value)))
-        if kind == "day":
-            day = self._beside_value(thing, "day.day", place, day_of)
-            block = thing.block or self._literal(thing, place)
-            return None if day is None else (day.date(), block)
-        return origin(thing, place) if thing.role == "line.correction" else None
-
-    def _beside_value(
-        self, thing: Thing, role: str, place: tuple[int, int], read: Callable[[Value], T | None]
-    ) -> T | None:
-        for other in self.found.of(role):
-            if other.table is thing.table and other.table is not None:
-                value = self.full.grids[thing.sheet].values.get((place[0], other.column))
-                return None if value is None else read(value)
-        return None
-
-    def _literal(self, thing: Thing, place: tuple[int, int]) -> str | None:
-        """The block that a formula names as a text."""
-        texts = re.findall(r'"([^"]*)"', self.book.grids[thing.sheet].formulas.get(place, ""))
-        return next((block for text in texts if (block := self.found.block_of(text))), None)
 
     def _beside(self, thing: Thing | None, place: tuple[int, int]) -> bool:
         """Whether a cell of a column of ours stands in a row that holds no reading."""
@@ -329,7 +305,3 @@ class _Judge:
         if ours is None:
             return ""
         return self.expected.derivation(role, subject)
-
-
-def _whole(number: float | None) -> int | None:
-    return None if number is None or number != int(number) else int(number)

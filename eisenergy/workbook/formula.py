@@ -139,6 +139,12 @@ def references(formula: str, sheet: str) -> tuple[Reference, ...]:
     return tuple(token.reference for token in tokens(formula, sheet) if token.reference is not None)
 
 
+def texts_in(formula: str) -> tuple[str, ...]:
+    """Return the texts that stand in a formula, as they read: ``=IF(A1="L""A",1,"x")`` has ``L"A`` and ``x``."""
+    outside = re.sub(r"'(?:[^']|'')*'!", "", formula)  # a sheet's name may hold a quote
+    return tuple(text.replace('""', '"') for text in re.findall(r'"((?:[^"]|"")*)"', outside))
+
+
 def calls(formula: str, sheet: str) -> tuple[Call, ...]:
     """Return the functions a formula calls, the outer before the inner. :raises ValueError: when it is no formula"""
     found: list[tuple[int, str, list[list[Token]], int]] = []

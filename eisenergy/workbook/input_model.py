@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from eisenergy.accounts import Contract, Sourced
@@ -27,8 +28,14 @@ class Inputs:
     :param readings: columns of ``frames.READINGS``; ``source_row`` is the row of the sheet
     :param values: parameter, for example ``param.vat`` -> number
     :param texts: parameter -> text
+    :param calendar: of every day of the bill
+    :param kinds: the hours of each kind of day; of all days, with an empty name, where they are alike
+    :param of_day: the kind of each day, where they are not
+    :param columns: the column that each kind of day has in the table of hours; that of the hours is 1
+    :param step: minutes between two rows of the table of hours
     :param repeats: rows that bring an interval again, each frame with one row per interval
     :param corrections: what the workbook carries of earlier periods
+    :param corrected: cell of an invoice line about them -> their sum
     """
 
     timezone: str
@@ -38,8 +45,13 @@ class Inputs:
     texts: dict[str, str] = field(default_factory=dict)
     tariff: Tariff | None = None
     calendar: DayCalendar | None = None
+    kinds: dict[str, DayCalendar] = field(default_factory=dict)
+    of_day: dict[date, str] = field(default_factory=dict)
+    columns: dict[str, int] = field(default_factory=dict)
+    step: int = 60
     contract: Contract | None = None
     period: Period | None = None
     repeats: list[pl.DataFrame] = field(default_factory=list)
     corrections: tuple[Correction, ...] = ()
+    corrected: dict[str, Decimal] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)

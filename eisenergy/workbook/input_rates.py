@@ -15,6 +15,7 @@ from eisenergy.sheets import cell as name_of
 from eisenergy.sheets import fold
 from eisenergy.tariffs.model import BillingRules, DemandBasis, DeviationMode, LossBasis, RateKind, ScalarKind, Tariff
 from eisenergy.workbook.book import Book
+from eisenergy.workbook.formula import texts_in
 from eisenergy.workbook.input_cells import at, day_of, exact, number_of, origin, values_of
 from eisenergy.workbook.input_model import Inputs
 from eisenergy.workbook.model import Value
@@ -48,10 +49,12 @@ def tariff_of(book: Book, found: Understanding, inputs: Inputs) -> Tariff | None
             name: _dated(f"{kind.value} rate of {name}", pairs, thing, letters, inputs)
             for name, pairs in by_block.items()
         }
-    if ftpms := inputs.values.get("param.ftpms"):
-        rates.setdefault(
-            RateKind.FTPMS, {name: Dated.of("FTPMS", ((LONG_AGO, ftpms),)) for name in found.blocks.values()}
-        )
+    ftpms = inputs.values.get("param.ftpms")
+    if ftpms and (RateKind.FTPMS not in rates or _reads(found, "ftpms", "param.ftpms", "rates.ftpms")):
+        rates[RateKind.FTPMS] = {name: Dated.of("FTPMS", ((LONG_AGO, ftpms),)) for name in found.blocks.values()}
+    scalars = _vat(inputs)
+    if losses := _losses(book, found):
+        scalars[ScalarKind.LOSS_FACTOR] = losses
     return Tariff(
         name="workbook",
         currency="USD",
@@ -73,6 +76,36 @@ def _vat(inputs: Inputs) -> dict[ScalarKind, Dated[Sourced]]:
     # Without a VAT rate the rest of the bill is compared all the same; its VAT is then zero, and so different.
     vat = inputs.values.get("param.vat", Sourced(Decimal(0), "the workbook names no VAT rate"))
     return {ScalarKind.VAT_RATE: Dated.of("VAT rate", ((LONG_AGO, vat),))}
+
+
+def _reads(found: Understanding, price: str, source: str, other: str) -> bool:
+    """Whether the intervals take a price from one source and not from another."""
+    things = [thing for name in (f"slot.{price}", f"slot.{price}_amount") for thing in found.of(name)]
+    read = {one.role for thing in things for one in thing.reads}
+    return source in read and other not in read
+
+
+def dated_losses(found: Understanding) -> bool:
+    """Whether the intervals' loss factor comes from a table of dates, and not from the one parameter."""
+    things = [thing for name in ("slot.loss_factor", "slot.loss_amount") for thing in found.of(name)]
+    read = {one.role for thing in things for one in thing.reads}
+    return "losses.factor" in read and "param.loss_factor" not in read
+
+
+def _losses(book: Book, found: Understanding) -> Dated[Sourced] | None:
+    """The loss factor with its dates; an empty cell ends the one before."""
+    thing, since = found.one("losses.factor"), found.one("losses.from")
+    if thing is None or since is None:
+        return None
+    factors = values_of(book, thing)
+    pairs: dict[date, Sourced | None] = {}
+    for row, (place, value) in values_of(book, since).items():
+        start = day_of(value)
+        cell, factor = factors.get(row, (place, None))
+        number = number_of(factor)
+        if start is not None:
+            pairs[start.date()] = None if number is None else Sourced(exact(number), origin(thing, cell))
+    return Dated.of("loss factor", tuple(pairs.items())) if pairs else None
 
 
 def _bad_rate(thing: Thing, place: tuple[int, int], value: Value, start: datetime | None, name: str | None) -> Finding:
@@ -106,16 +139,15 @@ def rules_of(
     """Return the options that labels state or formulas show; else the reference workbook\'s."""
     texts = {role: fold(text) for role, text in inputs.texts.items()}
     demand = rates.get(RateKind.DEMAND, {})
-    block = found.block_of(inputs.texts.get("param.demand_rate_block")) or _block_in_formula(book, found, "line.demand")
+    block = found.block_of(inputs.texts.get("param.demand_rate_block"))
+    block = block or next(iter(_blocks_in_formula(book, found, "line.demand")), None)
     if "param.ftpms_blocks" in inputs.texts:
-        named = [found.block_of(part) for part in re.split(r"[,;/]| y | and ", inputs.texts["param.ftpms_blocks"])]
-        applies = tuple(one for one in named if one)
+        applies = _named_blocks(found, inputs.texts["param.ftpms_blocks"])
     elif found.one("rates.ftpms") is not None:
         applies = tuple(rates.get(RateKind.FTPMS, {}))
     else:
         applies = tuple(name for name in found.blocks.values() if name.upper() in ("PUNTA", "PEAK"))
-        if not applies and (named_block := _block_in_formula(book, found, "slot.ftpms")):
-            applies = (named_block,)
+        applies = applies or _blocks_in_formula(book, found, "slot.ftpms")
     return BillingRules(
         demand_basis=DemandBasis.BLOCK_MAX
         if texts.get("param.demand_basis") in ("block max", "maximo por bloque", "por bloque")
@@ -131,12 +163,27 @@ def rules_of(
     )
 
 
-def _block_in_formula(book: Book, found: Understanding, role: str) -> str | None:
+def _named_blocks(found: Understanding, text: str) -> tuple[str, ...]:
+    """The blocks that a text lists; a block's own name may hold a comma or an "and"."""
+    parts = re.split(r"(\s*[,;/]\s*|\s+(?:y|e|and)\s+)", text.strip())
+    named: list[str] = []
+    first = 0
+    while first < len(parts):
+        ends = range(len(parts), first, -1)
+        until, block = next(
+            ((end, block) for end in ends if (block := found.block_of("".join(parts[first:end])))), (first + 1, None)
+        )
+        named += [block] if block else []
+        first = until
+    return tuple(dict.fromkeys(named))
+
+
+def _blocks_in_formula(book: Book, found: Understanding, role: str) -> tuple[str, ...]:
     thing = found.one(role)
     if thing is None or not thing.formulas:
-        return None
-    texts = re.findall(r'"([^"]*)"', book.grids[thing.sheet].formulas[thing.formulas[0]])
-    return next((block for text in texts if (block := found.block_of(text))), None)
+        return ()
+    named = map(found.block_of, texts_in(book.grids[thing.sheet].formulas[thing.formulas[0]]))
+    return tuple(dict.fromkeys(block for block in named if block))
 
 
 def compare(book: Book, found: Understanding, tariff: Tariff, inputs: Inputs) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from eisenergy.findings import blocking, warning
@@ -10,8 +10,9 @@ from eisenergy.period import Period
 from eisenergy.workbook.book import Book
 from eisenergy.workbook.input_cells import at, day_of, minutes_of, number_of, origin, values_of
 from eisenergy.workbook.input_model import METER, Inputs
+from eisenergy.workbook.local_times import instants, skipped
 from eisenergy.workbook.model import Value
-from eisenergy.workbook.things import Understanding
+from eisenergy.workbook.things import Thing, Understanding
 
 
 def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
@@ -72,7 +73,6 @@ def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
             {
                 "client": "workbook",
                 "meter": METER,
-                "start": start.replace(tzinfo=zone).astimezone(UTC),
                 **figures,
                 "quality": "measured",
                 "source": book.file,
@@ -82,6 +82,9 @@ def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
     if not rows:
         return
     frame = pl.DataFrame(rows, infer_schema_length=None)
+    own = [inputs.rows[row] for row in frame["source_row"].to_list()]
+    frame = frame.with_columns(pl.Series("start", instants(own, zone), dtype=pl.Datetime("us", "UTC")))
+    _refuse_skipped(found, inputs, kwh, zone)
     repeated = frame.filter(~pl.col("start").is_first_distinct())
     for row in repeated["source_row"].to_list():
         inputs.findings.append(
@@ -99,17 +102,52 @@ def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
         repeated = repeated.filter(~pl.col("start").is_first_distinct())
     days = sorted({moment.date() for moment in inputs.rows.values()})
     inputs.period = Period(days[0], days[-1] + timedelta(days=1))
-    expected = len(range((days[-1] - days[0]).days + 1)) * 96
+    stated = _stated_period(book, found)
+    if stated is not None and days[0] in stated and days[-1] in stated:
+        inputs.period = stated  # the readings of its first or last day may be missing
+    expected = inputs.period.slots(inputs.timezone)
+    first, last = inputs.period.start, inputs.period.end - timedelta(days=1)
     if inputs.readings.height != expected:
         inputs.findings.append(
             warning(
                 "slots-missing",
                 kwh.sheet,
-                f"{kwh.sheet}: {inputs.readings.height} intervals from {days[0]} to {days[-1]}, expected {expected} of 15 minutes. Fill the "
+                f"{kwh.sheet}: {inputs.readings.height} intervals from {first} to {last}, expected {expected} of 15 minutes. Fill the "
                 "missing ones, or say why they are missing.",
                 sheet=kwh.sheet,
             )
         )
+
+
+def _stated_period(book: Book, found: Understanding) -> Period | None:
+    """The first and the last day beside the label of the period; ``None`` where two days are not stated."""
+    thing = found.one("param.period")
+    if thing is None:
+        return None
+    row, column = thing.cells[0]
+    values = book.grids[thing.sheet].values
+    first, last = day_of(values.get((row, column))), day_of(values.get((row, column + 1)))
+    if first is None or last is None or last < first:
+        return None
+    return Period(first.date(), last.date() + timedelta(days=1))
+
+
+def _refuse_skipped(found: Understanding, inputs: Inputs, kwh: Thing, zone: ZoneInfo) -> None:
+    """Tell times that the clock skips: the first of each day."""
+    thing = found.one("slot.time") or found.one("slot.stamp") or kwh
+    told = set()
+    for row, start in inputs.rows.items():
+        if start.date() not in told and skipped(start, zone):
+            told.add(start.date())
+            inputs.findings.append(
+                blocking(
+                    "no-such-time",
+                    thing.sheet,
+                    f"{origin(thing, (row, thing.column))}: found {start:%Y-%m-%d %H:%M}, which no clock shows in {inputs.timezone}: that day "
+                    "it is set forward. Correct the times, or the time zone.",
+                    **at(thing, (row, thing.column)),
+                )
+            )
 
 
 def _start(

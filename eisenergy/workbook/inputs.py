@@ -5,6 +5,9 @@ A cell that cannot be used is a finding, and what can be computed without it is 
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
+
 from eisenergy.accounts import Contract, Customer, Meter, Site, Sourced
 from eisenergy.billing.corrections import Correction
 from eisenergy.tariffs.model import Tariff
@@ -12,7 +15,7 @@ from eisenergy.workbook.book import Book
 from eisenergy.workbook.input_cells import day_of, exact, number_of, origin
 from eisenergy.workbook.input_hours import calendar_of
 from eisenergy.workbook.input_model import METER, Inputs
-from eisenergy.workbook.input_rates import compare, tariff_of, with_vat
+from eisenergy.workbook.input_rates import compare, dated_losses, tariff_of, with_vat
 from eisenergy.workbook.input_slots import slots_of
 from eisenergy.workbook.things import Understanding
 
@@ -25,15 +28,25 @@ def collect(book: Book, found: Understanding, timezone: str, tariff: Tariff | No
     """
     inputs = Inputs(timezone=timezone)
     _parameters(book, found, inputs)
-    calendar_of(book, found, inputs)
     own = tariff_of(book, found, inputs)
     inputs.tariff = own if tariff is None else with_vat(tariff, inputs)
     if tariff is not None and own is not None:
         compare(book, found, tariff, inputs)
     slots_of(book, found, inputs)
-    _contract(inputs)
+    calendar_of(book, found, inputs)
+    if tariff is None:
+        _without_unused_blocks(inputs)
+    _contract(found, inputs)
     _corrections(book, found, inputs)
     return inputs
+
+
+def _without_unused_blocks(inputs: Inputs) -> None:
+    """A block that no day of the bill has is none of the bill's, whatever the options name."""
+    tariff, calendar = inputs.tariff, inputs.calendar
+    if tariff is not None and calendar is not None:
+        blocks = tuple(block for block in tariff.rules.ftpms_blocks if block in calendar.blocks)
+        inputs.tariff = replace(tariff, rules=replace(tariff.rules, ftpms_blocks=blocks))
 
 
 def _parameters(book: Book, found: Understanding, inputs: Inputs) -> None:
@@ -42,19 +55,18 @@ def _parameters(book: Book, found: Understanding, inputs: Inputs) -> None:
             continue
         place = thing.cells[0]
         value = book.grids[thing.sheet].values.get(place)
-        if isinstance(value, str) and (number := number_of(value)) is None:
-            inputs.texts[thing.role] = value
-            continue
+        if isinstance(value, str):
+            inputs.texts[thing.role] = value  # also a number: it may be a block's name
         number = number_of(value)
         if number is None:
             moment = day_of(value)
-            if moment is not None:
+            if moment is not None and not isinstance(value, str):
                 inputs.texts[thing.role] = moment.date().isoformat()
             continue
         inputs.values[thing.role] = Sourced(exact(number), origin(thing, place))
 
 
-def _contract(inputs: Inputs) -> None:
+def _contract(found: Understanding, inputs: Inputs) -> None:
     if inputs.period is None or inputs.tariff is None:
         return
     nothing = ""
@@ -69,7 +81,7 @@ def _contract(inputs: Inputs) -> None:
         meter=Meter(serial=METER, site=Site(node=nothing, municipality=nothing, address=nothing)),
         tariff=inputs.tariff.name,
         contracted_kw=inputs.values.get("param.contracted_kw"),
-        loss_factor=inputs.values.get("param.loss_factor"),
+        loss_factor=None if dated_losses(found) else inputs.values.get("param.loss_factor"),
         municipal_fee=inputs.values.get("param.municipal_fee"),
         retention_rate=inputs.values.get("param.retention"),
         discount_rate=inputs.values.get("param.discount"),
@@ -78,14 +90,18 @@ def _contract(inputs: Inputs) -> None:
 
 
 def _corrections(book: Book, found: Understanding, inputs: Inputs) -> None:
-    """The corrections of earlier periods that the workbook carries: an input, whatever its cell is."""
+    """The corrections of earlier periods that the workbook carries: the rows its lines read; else the lines' own cells, inputs."""
     if inputs.period is None:
         return
     for thing in found.of("line.correction"):
-        place = thing.cells[0]
-        number = number_of(book.grids[thing.sheet].values.get(place))
-        if number is not None:
-            one = Correction(
-                period=inputs.period, month="", invoice="", difference=exact(number), origin=origin(thing, place)
-            )
-            inputs.corrections = (*inputs.corrections, one)
+        rows = found.one("corrections.amount")
+        source = rows if rows is not None and rows in thing.reads and not rows.formulas else thing
+        for place in source.cells:
+            number = number_of(book.grids[source.sheet].values.get(place))
+            if number is not None:
+                one = Correction(
+                    period=inputs.period, month="", invoice="", difference=exact(number), origin=origin(source, place)
+                )
+                inputs.corrections = (*inputs.corrections, one)
+                line = origin(thing, thing.cells[0])
+                inputs.corrected[line] = inputs.corrected.get(line, Decimal(0)) + one.difference

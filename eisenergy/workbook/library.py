@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -16,21 +16,21 @@ from eisenergy.billing.rates import NotBillable
 from eisenergy.billing.slots import price_slots
 from eisenergy.findings import Finding, blocking
 from eisenergy.period import NotInForce
-from eisenergy.tariffs.model import RateKind
-from eisenergy.timeofuse import compile_runs
+from eisenergy.tariffs.model import RateKind, Tariff
+from eisenergy.timeofuse import DayCalendar, compile_runs
 from eisenergy.usage import measure
 from eisenergy.workbook import gaps
 from eisenergy.workbook.input_model import METER, Inputs
 from eisenergy.workbook.model import Value
+from eisenergy.workbook.things import exactly
 
 if TYPE_CHECKING:
     import polars as pl
 
 Key = tuple[str, Hashable]
-"""A role and what it is about: a row of the slot table, a block, an hour, (day, block) or ``None``."""
+"""A role and what it is about: a row of the slot table, a block, (minute, kind of day), (day, block), a day or ``None``."""
 
 SLOTS: Final = {
-    "hour": "hour",
     "block": "block",
     "energy_rate": "energy_rate",
     "energy_cost": "energy_cost",
@@ -42,6 +42,8 @@ SLOTS: Final = {
     "cost_neg": "cost_neg",
     "deviation_amount": "deviation_amount",
 }
+_ALL: Final = ""  # every block
+_ANY_DAY: Final = date(2021, 9, 1)
 _AMOUNTS: Final = {
     "ftpms_amount": LineCode.FTPMS,
     "loss_amount": LineCode.LOSSES,
@@ -102,11 +104,12 @@ def _computed(inputs: Inputs) -> Expected:
     if made is not None:
         _blocks(inputs, expected, made)
         _lines(expected, made)
-        for one in inputs.corrections:  # each is an input, whatever its cell is
-            expected.values["line.correction", one.origin] = float(one.difference)
-            expected.words["line.correction"] = lambda cell: (
-                f"the correction of an earlier period, as it stands in {cell}"
-            )
+        for line, corrected in inputs.corrected.items():
+            expected.values["line.correction", line] = float(corrected)
+        expected.words["line.correction"] = lambda line: (
+            "what earlier periods were billed too little or too much: "
+            + ", ".join(f"{one.difference} ({one.origin})" for one in inputs.corrections if line in inputs.corrected)
+        )
     return expected
 
 
@@ -114,45 +117,68 @@ def _measured(inputs: Inputs, expected: Expected) -> None:
     """What needs no rates: block, energy and power of every interval, per block and in total."""
     if inputs.readings is None or inputs.calendar is None:
         return
-    zone = ZoneInfo(inputs.timezone)
     put = expected.values
     energy: dict[str, list[float]] = {}
     peaks: dict[str, tuple[float, datetime]] = {}
-    blocks: dict[int, str] = {}
+    places = _blocks_of_days(inputs.calendar, {start.date() for start in inputs.rows.values()})
     for row, start in inputs.rows.items():
         minute = start.hour * 60 + start.minute
-        if minute not in blocks:
-            blocks[minute] = inputs.calendar.block_at(start.replace(tzinfo=zone))
-        put["slot.hour", row], put["slot.block", row] = start.hour, blocks[minute]
-    for row, kwh, kw in inputs.readings.select("source_row", "kwh_import", "kw").iter_rows():
+        put["slot.hour", row] = start.hour if inputs.step == 60 else minute // inputs.step * inputs.step / 60
+        put["slot.block", row] = places[start.date()][minute]
+        put["slot.day_kind", row] = inputs.of_day.get(start.date())
+    expected.words["slot.hour"] = lambda row: f"the interval starts at {inputs.rows[row]:%H:%M}"  # type: ignore[index]
+    # in order of time: of equal maxima the first counts
+    for row, kwh, kw in inputs.readings.sort("start").select("source_row", "kwh_import", "kw").iter_rows():
         start = inputs.rows[row]
-        block = blocks[start.hour * 60 + start.minute]
+        block = places[start.date()][start.hour * 60 + start.minute]
         energy.setdefault(block, []).append(kwh)
         power = kwh * 4 if kw is None else kw
-        if block not in peaks or (power, -start.timestamp()) > (peaks[block][0], -peaks[block][1].timestamp()):
-            peaks[block] = (power, start)
+        for name in (block, _ALL):
+            if name not in peaks or power > peaks[name][0]:
+                peaks[name] = (power, start)
     for block, values in energy.items():
         put["block.kwh", block] = math.fsum(values)
         put["block.max_kw", block], put["block.max_kw_at", block] = peaks[block]
     if peaks:
         put["total.kwh", None] = math.fsum(value for values in energy.values() for value in values)
-        top = max(peaks.values(), key=lambda one: (one[0], -one[1].timestamp()))
-        put["total.max_kw", None], put["total.max_kw_at", None] = top
+        put["total.max_kw", None], put["total.max_kw_at", None] = peaks[_ALL]
+    for block in _empty_blocks(inputs, energy):
+        for name in ("kwh", "energy_cost", "max_kw", "max_kw_at", *_AMOUNTS):
+            put[f"block.{name}", block] = 0.0
     if inputs.contract is not None and (factor := inputs.contract.loss_factor) is not None:
         for row, kwh in inputs.readings.select("source_row", "kwh_import").iter_rows():
             put["slot.loss_factor", row], put["slot.loss_amount", row] = float(factor.value), kwh * float(factor.value)
 
 
+def _blocks_of_days(calendar: DayCalendar, days: Iterable[date]) -> dict[date, list[str]]:
+    """The block of every minute of every day."""
+    return {day: [block for start, end, block in calendar.day_blocks(day) for _ in range(start, end)] for day in days}
+
+
+def _empty_blocks(inputs: Inputs, energy: Collection[str]) -> Iterator[str]:
+    """Blocks of the calendar or the tariff that have no interval."""
+    named = [block for calendar in inputs.kinds.values() for block in calendar.blocks]
+    named += [] if inputs.tariff is None else inputs.tariff.blocks
+    return (block for block in dict.fromkeys(named) if block not in energy)
+
+
 def _hours(inputs: Inputs, expected: Expected) -> None:
-    if inputs.calendar is None:
-        return
-    calendar, zone = inputs.calendar, ZoneInfo(inputs.timezone)
-    for hour in range(24):
-        expected.values["hour.block", hour] = calendar.block_at(datetime(2021, 9, 1, hour, 30, tzinfo=zone))
-    rows = {row.block: row.origin for row in calendar.rows}
-    expected.words["hour.block"] = lambda hour: (
-        f"hour {hour} belongs to {expected.values['hour.block', hour]} ({rows.get(str(expected.values['hour.block', hour]), '')})"
-    )
+    """The block of every row of the table of hours; subject: (minute of the day, kind of day)."""
+    origins: dict[Hashable, str] = {}
+    for kind, calendar in inputs.kinds.items():
+        for minute in range(0, 1440, inputs.step):
+            block = next(name for start, end, name in calendar.day_blocks(_ANY_DAY) if start <= minute < end)
+            row = next(row for row in calendar.rows if any(minute in part for part in row.minutes()))
+            expected.values["hour.block", (minute, exactly(kind))] = block
+            on = f" on a day {kind}" if kind else ""
+            hour = f"hour {minute // 60}" if inputs.step == 60 else f"{minute // 60:02d}:{minute % 60:02d}"
+            origins[minute, exactly(kind)] = f"{hour}{on} belongs to {block} ({row.origin})"
+    expected.words["hour.block"] = lambda subject: origins.get(subject, "")
+    for day, kind in inputs.of_day.items():
+        expected.values["kinds.day_kind", day] = kind
+        if kind in inputs.columns:
+            expected.values["kinds.column", day] = inputs.columns[kind]
+    expected.words["kinds.day_kind"] = lambda day: f"{day} is a day {inputs.of_day.get(day, '')}"  # type: ignore[call-overload]
 
 
 def _day_rates(inputs: Inputs, expected: Expected) -> None:
@@ -165,6 +191,9 @@ def _day_rates(inputs: Inputs, expected: Expected) -> None:
             try:
                 since, rate = tariff.rate(RateKind.DEMAND, block, day)
             except NotInForce:
+                # what no look-up finds is zero in a spreadsheet; where it is charged, the bill is refused
+                expected.values["day.demand", (day, block)] = 0.0
+                origins[day, block] = f"no demand rate of {block} is in force on {day}"
                 continue
             expected.values["day.demand", (day, block)] = float(rate.value)
             origins[day, block] = (
@@ -184,7 +213,7 @@ def _slots(inputs: Inputs, expected: Expected) -> pl.DataFrame | None:
     for readings in (inputs.readings, *inputs.repeats):
         try:
             frame = price_slots(
-                _priced(readings),
+                _priced(readings, inputs.tariff),
                 inputs.contract,
                 inputs.tariff,
                 inputs.calendar,
@@ -205,10 +234,12 @@ def _slots(inputs: Inputs, expected: Expected) -> pl.DataFrame | None:
     return whole
 
 
-def _priced(readings: pl.DataFrame) -> pl.DataFrame:
-    """Forecasts without a price for missing them are left out: nothing is charged for them."""
+def _priced(readings: pl.DataFrame, tariff: Tariff) -> pl.DataFrame:
+    """Forecasts without a price for missing them, of their own or of the tariff's, are left out: nothing is charged for them."""
     import polars as pl
 
+    if tariff.rates.get(RateKind.COST_NEG):
+        return readings
     return readings.with_columns(
         forecast_kwh=pl.when(pl.col("cost_neg").is_null() & pl.lit(bool(readings["cost_neg"].is_not_null().any())))
         .then(None)
@@ -221,7 +252,6 @@ def _slot_words(expected: Expected, rows: dict[int, dict[str, Any]]) -> None:
         return lambda row: text(rows[row]) if row in rows else ""
 
     words = {
-        "hour": lambda s: f"the interval starts at {s['local']:%H:%M}",
         "block": lambda s: f"hour {s['hour']} of {s['day']} belongs to {s['block']}",
         "energy_rate": lambda s: f"rate of {s['block']} in force on {s['day']}: {s['energy_rate']}",
         "energy_cost": lambda s: f"{s['kwh']:g} kWh x {s['energy_rate']} = {s['energy_cost']:.10g}",
@@ -246,7 +276,9 @@ def _bill(inputs: Inputs, expected: Expected) -> Bill | None:
         return None
     try:
         runs = compile_runs(inputs.calendar, inputs.tariff.segments(inputs.period), inputs.timezone)
-        usage = measure(METER, _priced(inputs.readings), runs, period=inputs.period, timezone=inputs.timezone)
+        usage = measure(
+            METER, _priced(inputs.readings, inputs.tariff), runs, period=inputs.period, timezone=inputs.timezone
+        )
         return bill(
             inputs.contract,
             inputs.period,

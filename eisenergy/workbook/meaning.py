@@ -17,7 +17,7 @@ from eisenergy.workbook.book import Book
 from eisenergy.workbook.formula import Reference, pattern, references
 from eisenergy.workbook.inference import by_structure
 from eisenergy.workbook.tables import Table
-from eisenergy.workbook.things import Thing, Understanding, feeding
+from eisenergy.workbook.things import Thing, Understanding, exactly, feeding
 
 _FEW: Final = 400  # cells of a range that are looked at one by one
 _TOTAL: Final = ("total", "maximo", "suma", "sum", "max", "todos", "all")
@@ -49,14 +49,15 @@ def _blocks(book: Book, result: Understanding) -> None:
     for table in result.tables:
         if table.kind not in (roles.RATES, roles.HOURS, roles.HOUR):
             continue
-        for column, text in table.columns.items():
-            named = roles.header_role(table.kind, text)
-            if named not in ("block", ""):
+        named = {column: roles.header_role(table.kind, text) for column, text in table.columns.items()}
+        sure = "block" in named.values()
+        for column, name in named.items():
+            if name != ("block" if sure else ""):
                 continue
             for row in table.rows:
                 value = book.grids[table.sheet].values.get((row, column))
-                if isinstance(value, str) and value.strip() and not inputs_like(value):
-                    result.blocks.setdefault(fold(value), value.strip())
+                if isinstance(value, str) and value.strip() and (sure or not inputs_like(value)):
+                    result.blocks.setdefault(exactly(value), value.strip())
 
 
 def inputs_like(text: str) -> bool:
@@ -126,8 +127,9 @@ def _total_rows(book: Book, result: Understanding, table: Table) -> tuple[int, .
             label = column
     rows = []
     for row in table.rows:
-        text = fold(str(grid.values.get((row, label)) or ""))
-        if text not in result.blocks and (result.blocks or any(word in text.split() for word in _TOTAL)):
+        value = grid.values.get((row, label))
+        words = fold(str(value or "")).split()
+        if result.block_of(value) is None and (result.blocks or any(word in words for word in _TOTAL)):
             rows.append(row)
     return tuple(rows)
 
@@ -211,6 +213,8 @@ def _by_type(book: Book, result: Understanding) -> None:
                 thing.role = kind
             if table.kind == roles.DAYS and not thing.role and thing.formulas:
                 thing.role, thing.block = "day.demand", _block_in(result, thing.header)
+        if table.kind == roles.HOUR:
+            _by_day_kind(book, result, table, own)
 
 
 def _type_role(book: Book, table: Table, thing: Thing) -> str:
@@ -225,6 +229,10 @@ def _type_role(book: Book, table: Table, thing: Thing) -> str:
         return "hours.first" if first else "hours.last"
     if table.kind in (roles.HOURS, roles.HOUR) and kind == "text":
         return f"{table.kind}.block"
+    if table.kind == roles.KINDS:
+        return {"date": "kinds.day", "text": "kinds.day_kind", "number": "kinds.column"}.get(kind, "")
+    if table.kind == roles.LOSSES:
+        return {"date": "losses.from", "number": "losses.factor"}.get(kind, "")
     if table.kind == roles.HOUR:
         return "hour.hour"
     if table.kind == roles.DAYS and kind == "date":
@@ -242,9 +250,27 @@ def _leads(values: Mapping[tuple[int, int], object], table: Table, column: int) 
     return False
 
 
+def _by_day_kind(book: Book, result: Understanding, table: Table, own: list[Thing]) -> None:
+    """The columns of a table of hours that has one of blocks for each kind of day, with its name as header."""
+    values = book.grids[table.sheet].values
+    columns = [
+        thing
+        for thing in own
+        if (thing.role == "hour.block" or not (thing.role or thing.stated))
+        and all(isinstance(values.get(place), str) and result.block_of(values[place]) for place in thing.cells)
+    ]
+    if len(columns) < 2 or any(roles.header_role(roles.HOUR, thing.header) for thing in columns):
+        return
+    for thing in columns:
+        thing.role, thing.day_kind = "hour.block", thing.header.strip()
+
+
 def _block_in(result: Understanding, text: str) -> str:
-    words = f" {fold(text)} "
-    return next((name for folded, name in result.blocks.items() if f" {folded} " in words), "")
+    """The block that a header ends with, or holds as a word; of several the longest."""
+    exact, words = f" {exactly(text)}", f" {fold(text)} "
+    ends = [name for name in result.blocks.values() if exact.endswith(f" {exactly(name)}")]
+    inside = [name for name in result.blocks.values() if fold(name) and f" {fold(name)} " in words]
+    return max(ends or inside, key=len, default="")
 
 
 def _labels(book: Book, result: Understanding) -> None:

@@ -19,7 +19,9 @@ _INPUT_TOO: Final = (
     "slot.ftpms",
     "slot.cost_pos",
     "slot.cost_neg",
+    "slot.day_kind",
     "hour.block",
+    "kinds.column",
     "line.correction",
 )
 """Computed roles that may be inputs as well."""

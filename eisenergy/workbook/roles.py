@@ -14,6 +14,7 @@ from typing import Final
 from eisenergy.sheets import fold
 
 SLOT, MATRIX, RATES, DAYS, HOURS, HOUR = "slot", "block", "rates", "day", "hours", "hour"
+KINDS, LOSSES, CORRECTIONS = "kinds", "losses", "corrections"
 
 _ENERGY_COST: Final = r"(costos?|importe|monto|cargo)( de| por)?( la)? energia( activa)?|(cost|charge|amount)( of| for)? energy|energy (cost|charge|amount)"
 _LOSS_AMOUNT: Final = r"(ajuste|cargo|importe|monto|costo)( de| por)? perdidas|loss(es)? (adjustment|amount|charge|cost)|adjustment for losses"
@@ -28,6 +29,10 @@ _COST_POS: Final = (
     r"cost (of )?(positive dev(iation)?|dev(iation)? pos(itive)?)"
 )
 _COST_NEG: Final = _COST_POS.replace("pos", "neg")
+_DAY_KIND: Final = r"(tipos?|clases?)( de(l)?)? dias?|(day|date) (type|kind|class)|(type|kind) of (the )?day"
+_SINCE: Final = (
+    r"vigente ?desde|desde|fecha( de)? (inicio|vigencia)|vigencia|valid from|from|effective( from| date)?|start( date)?"
+)
 
 HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
     SLOT: {
@@ -40,6 +45,7 @@ HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
         "kvar": r"kvar|potencia reactiva( kvar)?|reactive power( kvar)?",
         "hour": r"hora( del dia)?|hour( of( the)? day)?",
         "block": _BLOCK,
+        "day_kind": _DAY_KIND,
         "forecast": r"(energia )?pronostic(o|ada)( de)?( la)?( energia| consumo)?( kwh)?|forecast( energy)?( kwh)?",
         "energy_rate": _ENERGY_RATE,
         "energy_cost": _ENERGY_COST,
@@ -63,7 +69,7 @@ HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     RATES: {
         "block": _BLOCK,
-        "from": r"vigente ?desde|desde|fecha( de)? (inicio|vigencia)|vigencia|valid from|from|effective( from| date)?|start( date)?",
+        "from": _SINCE,
         "until": r"vigente ?hasta|hasta|valid (until|to)|until|end( date)?",
         "energy": _ENERGY_RATE + r"|(cargo|costo) por energia|energy",
         "demand": r"(tarifa|precio|cargo)( de| por)?( la)? (demanda|potencia)( kw)?|demanda|demand (rate|price|tariff|charge)|(rate|tariff|price) demand|demand",
@@ -79,8 +85,21 @@ HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
         "first": r"hora ?(inicial|inicio|desde|de inicio)|desde|(start|first|from)( ?hour)?|hour (from|start)",
         "last": r"hora ?(final|fin|hasta|de fin)|hasta|(end|last|to|until)( ?hour)?|hour (to|end)",
         "block": _BLOCK,
+        "day_kind": _DAY_KIND,
     },
     HOUR: {"hour": r"hora|hour", "block": _BLOCK},
+    KINDS: {
+        "day": r"dia|day|fecha|date",
+        "day_kind": _DAY_KIND,
+        "column": r"columna|column|(no|numero|number) (de|of) column(a)?",
+    },
+    LOSSES: {"from": rf"perdidas ?desde|loss(es)? from|{_SINCE}", "factor": _LOSS_FACTOR},
+    CORRECTIONS: {
+        "period": r"periodo|period|mes|month|factura|invoice",
+        "first": r"desde|from",
+        "last": r"hasta|to|until",
+        "amount": r"diferencia|difference|correccion|correction",
+    },
 }
 """What tables there are and how their columns are called; the names are those of the roles, without the table."""
 
@@ -100,6 +119,7 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "param.demand_rate_block": r"bloque (de|que fija) (la )?(tarifa de )?(la )?demanda|demand rate block",
     "param.loss_basis": r"base( de)?( las)? perdidas|loss(es)? basis",
     "param.ftpms_blocks": r"bloques? (con|de) ftpms|ftpms blocks?",
+    "param.timezone": r"zona horaria|huso horario|time ?zone",
     "param.deviation_mode": r"modo( de)?( la)? desviacion|deviation mode",
 }
 

@@ -88,7 +88,7 @@ def _others(page: Page, source: Source, slots: Slots) -> None:
         ("Base de la demanda", str(rules.demand_basis)),
         ("Bloque de la demanda", rules.demand_rate_block or ""),
         ("Base de las pérdidas", str(rules.loss_basis)),
-        ("Bloques con FTPMS", ", ".join(rules.ftpms_blocks)),
+        ("Bloques con FTPMS", ", ".join(rules.ftpms_blocks) or "ninguno"),
         ("Modo de desviación", str(rules.deviation_mode)),
     )
     for row, (name, value) in enumerate((pair for pair in options if pair[1]), 2):

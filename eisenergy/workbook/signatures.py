@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 _RATE: Final = ("rates.block", "rates.from")
+_KINDS: Final = ("kinds.day", "kinds.day_kind", "kinds.column")
 _AMOUNTS: Final = ("kwh", "energy_cost", "ftpms_amount", "loss_amount", "deviation_amount")
 _CHARGES: Final = ("line.energy", "line.demand", "line.losses", "line.ftpms", "line.deviation")
 
@@ -15,25 +16,44 @@ def _sets(*alternatives: tuple[str, ...]) -> tuple[frozenset[str], ...]:
 
 
 READS: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
-    "hour.block": _sets(("hour.hour", "hours.first", "hours.last", "hours.block")),
+    "hour.block": _sets(
+        ("hour.hour", "hours.first", "hours.last", "hours.block"),
+        ("hour.hour", "hours.first", "hours.last", "hours.block", "hours.day_kind"),
+    ),
+    "kinds.column": _sets(("kinds.day_kind",)),
+    "slot.day_kind": _sets(("slot.date", "kinds.day", "kinds.day_kind"), ("slot.date", *_KINDS)),
     "day.demand": _sets(("day.day", *_RATE, "rates.demand")),
     "slot.hour": _sets(("slot.time",), ("slot.stamp",)),
     "slot.block": _sets(
         ("slot.hour", "hour.hour", "hour.block"),
         ("slot.time", "hour.hour", "hour.block"),
         ("slot.hour", "hours.first", "hours.last", "hours.block"),
+        *(
+            (*when, "hour.hour", "hour.block")
+            for when in (
+                ("slot.hour", "slot.date", *_KINDS),
+                ("slot.time", "slot.date", *_KINDS),
+                ("slot.hour", "slot.day_kind"),
+            )
+        ),
+        ("slot.hour", "slot.day_kind", "hours.first", "hours.last", "hours.block", "hours.day_kind"),
     ),
     "slot.energy_rate": _sets(
         ("slot.block", "slot.date", *_RATE, "rates.energy"), ("slot.block", "slot.stamp", *_RATE, "rates.energy")
     ),
     "slot.energy_cost": _sets(("slot.kwh", "slot.energy_rate")),
-    "slot.loss_factor": _sets(("param.loss_factor",)),
+    "slot.loss_factor": _sets(("param.loss_factor",), ("slot.date", "losses.from", "losses.factor")),
     "slot.loss_amount": _sets(
         ("slot.kwh", "slot.loss_factor"),
         ("slot.kwh", "param.loss_factor"),
         ("slot.kwh", "slot.loss_factor", "slot.energy_rate"),
         ("slot.energy_cost", "slot.loss_factor"),
         ("slot.energy_cost", "param.loss_factor"),
+        *(
+            (base, "slot.loss_factor", *other)
+            for base in ("slot.kwh", "slot.energy_cost")
+            for other in (("param.loss_factor",), ("slot.date", "losses.from", "losses.factor"))
+        ),
     ),
     "slot.ftpms": _sets(("slot.block", "param.ftpms"), ("slot.block", "slot.date", *_RATE, "rates.ftpms")),
     "slot.ftpms_amount": _sets(("slot.kwh", "slot.ftpms"), ("slot.kwh", "slot.block", "param.ftpms")),
@@ -62,6 +82,7 @@ READS: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     "line.losses": _sets(("total.loss_amount",)),
     "line.ftpms": _sets(("total.ftpms_amount",)),
     "line.deviation": _sets(("total.deviation_amount",)),
+    "line.correction": _sets(("corrections.amount",)),
     "line.discount": _sets((*_CHARGES, "param.discount")),
     "line.subtotal": _sets((*_CHARGES, "line.discount"), (*_CHARGES, "line.discount", "line.correction")),
     "line.vat": _sets(("line.subtotal", "param.vat")),

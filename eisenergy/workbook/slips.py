@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from eisenergy.findings import Finding, Severity
-from eisenergy.workbook import slips_circles, slips_formulas, slips_lookups, slips_ranges, slips_values
+from eisenergy.workbook import slips_circles, slips_formulas, slips_hours, slips_lookups, slips_ranges, slips_values
 from eisenergy.workbook.book import Book
 from eisenergy.workbook.slips_structure import Structure
 
@@ -25,19 +25,20 @@ RULES: Final[tuple[Callable[[Structure], Iterable[Finding]], ...]] = (
     slips_ranges.merged_in_tables,
     slips_values.texts_among_values,
     slips_values.rows_out_of_order,
-    slips_values.hours_covered_once,
+    slips_hours.hours_covered_once,
     slips_values.spaces_in_labels,
 )
 """What is looked for; each rule yields its findings."""
 
 
-def slips(book: Book) -> tuple[Finding, ...]:
+def slips(book: Book, timezone: str | None = None) -> tuple[Finding, ...]:
     """Find what a workbook's structure alone shows to be wrong, or likely so.
 
+    :param timezone: IANA name, where the local times of the workbook follow a clock that may change
     :returns: findings whose ``data`` name ``sheet`` and ``cell``; a blocking one changes a number that something totals. The gravest
         first, then in order of sheet, row and column
     """
-    structure = Structure(book)
+    structure = Structure(book, timezone)
     order = {name: number for number, name in enumerate(book.grids)}
     found = [finding for rule in RULES for finding in rule(structure)]
     grave = [Severity.BLOCKING, Severity.WARNING, Severity.INFO]

@@ -105,10 +105,14 @@ class Block:
 
 
 class Structure:
-    """A workbook's patterns, ranges and columns."""
+    """A workbook's patterns, ranges and columns.
 
-    def __init__(self, book: Book) -> None:
+    :param timezone: IANA name of its local times
+    """
+
+    def __init__(self, book: Book, timezone: str | None = None) -> None:
         self.book = book
+        self.timezone = timezone
         self.patterns: dict[Key, str] = {}
         unreadable = []
         for key, formula in book.formulas():

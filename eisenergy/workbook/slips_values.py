@@ -6,14 +6,16 @@ import bisect
 import itertools
 import re
 from collections.abc import Iterator
-from datetime import datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from eisenergy.findings import Finding
 from eisenergy.sheets import cell, fold
 from eisenergy.workbook import roles, tables
 from eisenergy.workbook.book import Grid, Key
 from eisenergy.workbook.input_cells import day_of, minutes_of, number_of
+from eisenergy.workbook.local_times import instants
 from eisenergy.workbook.slips_structure import Block, Structure, slip
 from eisenergy.workbook.tables import Table
 from eisenergy.workbook.values import serial
@@ -29,6 +31,7 @@ _IDENTIFIER: Final = re.compile(
 """Headers of columns whose numbers are names."""
 _SERIES: Final = 24
 """Rows from which a column of rising times is a series."""
+_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - what a spreadsheet counts days from
 
 
 def texts_among_values(structure: Structure) -> Iterator[Finding]:
@@ -100,20 +103,23 @@ def rows_out_of_order(structure: Structure) -> Iterator[Finding]:
     for grid in structure.book.grids.values():
         for table in tables.find(grid)[0]:
             if len(table.rows) >= _SERIES:
-                yield from _series(grid, table)
+                yield from _series(grid, table, structure.timezone)
 
 
-def _series(grid: Grid, table: Table) -> Iterator[Finding]:
+def _series(grid: Grid, table: Table, timezone: str | None) -> Iterator[Finding]:
     dates = _column_of(grid, table, "date")
     if dates is None or any((row, dates) in grid.formulas for row in table.rows[:3]):
         return
+    stamps = list(_stamps(grid, table, dates))
+    unreadable = [row for row, stamp in stamps if stamp is None]  # a finding of its own, and no gap in the series
+    readable = [(row, stamp) for row, stamp in stamps if stamp is not None]
+    shown = dict(readable)
+    if timezone is not None and _column_of(grid, table, "time") is not None:
+        readable = _on_the_clock(readable, ZoneInfo(timezone))
     known: dict[int, int] = {}  # stamp -> the first row that has it
     repeated: dict[int, int] = {}
-    unreadable = []
-    for row, stamp in _stamps(grid, table, dates):
-        if stamp is None:
-            unreadable.append(row)  # a finding of its own, and no gap in the series
-        elif stamp in known:
+    for row, stamp in readable:
+        if stamp in known:
             repeated[row] = stamp
         else:
             known[stamp] = row
@@ -130,7 +136,7 @@ def _series(grid: Grid, table: Table) -> Iterator[Finding]:
             "row-repeated",
             False,
             (grid.name, row, dates),
-            f"{grid.name}!{cell(row - 1, dates - 1)}: {_shown(stamp)} stands in row {known[stamp]} already. Expected every time once. Remove "
+            f"{grid.name}!{cell(row - 1, dates - 1)}: {_shown(shown[row])} stands in row {known[stamp]} already. Expected every time once. Remove "
             "one of the rows.",
         )
     inside = set(kept)
@@ -140,7 +146,7 @@ def _series(grid: Grid, table: Table) -> Iterator[Finding]:
                 "row-out-of-order",
                 False,
                 (grid.name, row, dates),
-                f"{grid.name}!{cell(row - 1, dates - 1)}: the row of {_shown(stamp)} stands after a later one. Expected the times in order. "
+                f"{grid.name}!{cell(row - 1, dates - 1)}: the row of {_shown(shown[row])} stands after a later one. Expected the times in order. "
                 "Sort the whole table by date and time.",
             )
     for before, after in itertools.pairwise(kept) if regular else ():
@@ -151,7 +157,7 @@ def _series(grid: Grid, table: Table) -> Iterator[Finding]:
                 "rows-missing",
                 True,
                 (grid.name, row, dates),
-                f"{grid.name}!{cell(row - 1, dates - 1)}: between {_shown(before)} and {_shown(after)} {lacking} "
+                f"{grid.name}!{cell(row - 1, dates - 1)}: between {_shown(shown[known[before]])} and {_shown(shown[row])} {lacking} "
                 f"{'row is' if lacking == 1 else 'rows are'} missing. Insert {'it' if lacking == 1 else 'them'}.",
                 count=lacking,
             )
@@ -180,6 +186,13 @@ def _column_of(grid: Grid, table: Table, what: str) -> int | None:
     return None
 
 
+def _on_the_clock(stamps: list[tuple[int, int]], zone: ZoneInfo) -> list[tuple[int, int]]:
+    """Minutes that pass, in place of minutes that a clock shows which is set forward and back."""
+    local = [_EPOCH + timedelta(minutes=stamp) for _, stamp in stamps]
+    passed = (instant - _EPOCH.replace(tzinfo=UTC) for instant in instants(local, zone))
+    return [(row, round(since / timedelta(minutes=1))) for (row, _), since in zip(stamps, passed, strict=True)]
+
+
 def _rising(values: list[int]) -> list[int]:
     """The longest rising part of a series without repetitions: what is not in it stands out of order."""
     tails: list[int] = []
@@ -204,65 +217,6 @@ def _shown(minutes: int) -> str:
     days, rest = divmod(minutes, 1440)
     moment = day_of(days)
     return f"{moment:%Y-%m-%d} {rest // 60:02d}:{rest % 60:02d}" if moment is not None else str(minutes)
-
-
-def hours_covered_once(structure: Structure) -> Iterator[Finding]:
-    """Find hours that a table of blocks gives to two rows, or to none."""
-    for grid in structure.book.grids.values():
-        for table in tables.find(grid)[0]:
-            if table.kind == roles.HOURS:
-                yield from not_covered_once(grid, table)
-
-
-def not_covered_once(grid: Grid, table: Table) -> Iterator[Finding]:
-    """Find hours that one table of first hour, last hour and block gives to two rows, or to none."""
-    numbers = [
-        column for column in sorted(table.columns) if number_of(grid.values.get((table.rows[0], column))) is not None
-    ]
-    if len(numbers) != 2:
-        return
-    owners: dict[int, int] = {}
-    for row in table.rows:
-        first, last = (number_of(grid.values.get((row, column))) for column in numbers)
-        if first is None or last is None:
-            continue
-        hours = range(int(first), int(last) + 1) if first <= last else [*range(int(first), 24), *range(int(last) + 1)]
-        twice: dict[int, list[int]] = {}
-        for hour in hours:
-            if hour in owners:
-                twice.setdefault(owners[hour], []).append(hour)
-            owners.setdefault(hour, row)
-        for other, shared in twice.items():
-            yield slip(
-                "hour-in-two-blocks",
-                True,
-                (grid.name, row, numbers[0]),
-                f"{grid.name}!{cell(row - 1, numbers[0] - 1)}: {_listed(shared)} to this row and to row {other} already. Expected "
-                "every hour once; a look-up takes the first. Correct the hours.",
-                hours=shared,
-            )
-    if not owners:
-        return
-    lacking = [hour for hour in range(24) if hour not in owners]
-    # each gap is told at the row that ends before it
-    gaps: dict[int, list[int]] = {}
-    for hour in lacking:
-        before = next(one for one in itertools.count(1) if (hour - one) % 24 in owners)
-        gaps.setdefault(owners[(hour - before) % 24], []).append(hour)
-    for row, hours_without in gaps.items():
-        yield slip(
-            "hour-in-no-block",
-            True,
-            (grid.name, row, numbers[1]),
-            f"{grid.name}!{cell(row - 1, numbers[1] - 1)}: {_listed(hours_without)} to no row of the table; this one ends before. Expected every "
-            "hour once. Correct the hours.",
-            hours=hours_without,
-        )
-
-
-def _listed(hours: list[int]) -> str:
-    many = len(hours) > 1
-    return f"hour{'s' if many else ''} {', '.join(map(str, hours))} belong{'' if many else 's'}"
 
 
 def spaces_in_labels(structure: Structure) -> Iterator[Finding]:

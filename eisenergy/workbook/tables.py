@@ -15,6 +15,12 @@ _LONG: Final = 8
 """Rows from which a run of texts above columns of one type is a header, whatever its words."""
 _RATES: Final = 400
 """Rows more than which no table of rates has."""
+_SURE: Final = {roles.RATES: 3, roles.KINDS: 2, roles.LOSSES: 2, roles.CORRECTIONS: 2}
+"""Known headers from which a table is of a kind whatever the types of its columns."""
+_CLEAR: Final = 6
+"""The same for readings of a few intervals only."""
+_STEPS: Final = (1, 2, 4, 12, 60)
+"""Rows per hour that a table of the blocks of a day may have."""
 _WIDE: Final = 16  # columns beside a table's headers that are looked at for more of it
 _REACH: Final = 3  # columns a value may stand to the right of its label
 
@@ -137,7 +143,10 @@ def _table(grid: Grid, header: int, columns: list[int], texts: dict[tuple[int, i
     # What stands in the columns says more than words, which may be anybody's; but a long table needs words to be the readings.
     if shape and shape == kind:
         known = True
-    elif shape and not (kind == roles.SLOT or (known and kind == roles.RATES and hits >= 3 and _priced(words, shape))):
+    elif shape and not (
+        kind == roles.SLOT
+        or (known and kind in _SURE and hits >= _SURE[kind] and (kind != roles.RATES or _priced(words, shape)))
+    ):
         kind, known = shape, True
     return Table(sheet=grid.name, kind=kind if known else "", header=header, rows=tuple(rows), columns=words)
 
@@ -184,7 +193,7 @@ def _shape(grid: Grid, rows: list[int], columns: list[int]) -> str:
     by_type = {name: [c for c, t in types.items() if t == name] for name in ("text", "date", "number", "formula")}
     text, dates, numbers, formulas = (by_type[name] for name in ("text", "date", "number", "formula"))
     hours = [c for c in numbers if all(_is_hour(grid.values.get((row, c))) for row in rows)]
-    if len(rows) == 24 and any(sorted(_whole(grid, rows, c)) == list(range(24)) for c in hours):
+    if len(rows) % 24 == 0 and len(rows) // 24 in _STEPS and any(_whole_day(grid, rows, c) for c in numbers):
         return roles.HOUR
     if len(text) == 1 and len(hours) == 2 and len(columns) == 3 and len(rows) <= 48:
         return roles.HOURS
@@ -201,8 +210,11 @@ def _is_hour(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 24 and value == int(value)
 
 
-def _whole(grid: Grid, rows: list[int], column: int) -> list[int]:
-    return [int(value) for row in rows if isinstance(value := grid.values.get((row, column)), int | float)]
+def _whole_day(grid: Grid, rows: list[int], column: int) -> bool:
+    """Whether a column holds every hour of a day once, or every half hour, quarter ..."""
+    values = sorted(float(value) for row in rows if isinstance(value := grid.values.get((row, column)), int | float))
+    wanted = (number * 24 / len(rows) for number in range(len(rows)))
+    return len(values) == len(rows) and all(abs(a - b) < 1e-9 for a, b in zip(values, wanted, strict=True))
 
 
 def _rows(grid: Grid, header: int, columns: list[int]) -> Iterator[int]:
@@ -233,7 +245,7 @@ def _kind(words: dict[int, str], rows: int) -> tuple[str, int]:
     for kind in roles.HEADERS:
         named = {role for text in words.values() if (role := roles.header_role(kind, text))}
         hits = len(named) if kind != roles.DAYS else sum(bool(roles.header_role(kind, text)) for text in words.values())
-        if kind == roles.SLOT and (rows < _LONG or hits < 3):
+        if kind == roles.SLOT and (hits < 3 or (rows < _LONG and not _readings(named))):
             continue
         if kind == roles.MATRIX and (
             rows > 60 or not named & {"max_kw", "max_kw_at", "kwh", "energy_cost", "loss_amount"}
@@ -247,9 +259,20 @@ def _kind(words: dict[int, str], rows: int) -> tuple[str, int]:
             continue
         if kind == roles.HOUR and (len(words) > 4 or rows not in range(20, 27)):
             continue
+        if kind == roles.KINDS and not ("day" in named and len(named) > 1):
+            continue
+        if kind == roles.LOSSES and named != {"from", "factor"}:
+            continue
+        if kind == roles.CORRECTIONS and not {"period", "amount"} <= named:
+            continue
         if hits > most or (hits == most and hits and kind == roles.HOUR):
             best, most = kind, hits
     return best, most
+
+
+def _readings(named: set[str]) -> bool:
+    """Whether headers alone say that these are readings, however few."""
+    return len(named) >= _CLEAR and "kwh" in named and bool(named & {"date", "stamp"})
 
 
 def _is_data(grid: Grid, place: tuple[int, int]) -> bool:

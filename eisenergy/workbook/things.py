@@ -16,6 +16,8 @@ class Thing:
     :param header: header or label, as written
     :param cells: all its cells, formulas or not
     :param formulas: those of them that are formulas
+    :param block: the block it is about, where it is about one
+    :param day_kind: the kind of day it is about, where the hours depend on the day
     :param reads: things the formulas read, those of every pattern
     :param main: things that the most frequent pattern reads
     """
@@ -29,6 +31,7 @@ class Thing:
     table: Table | None = None
     column: int = 0
     block: str = ""
+    day_kind: str = ""
     reads: frozenset[Thing] = frozenset()
     main: frozenset[Thing] = frozenset()
     stated: bool = False
@@ -38,7 +41,7 @@ class Thing:
 class Understanding:
     """The things of a workbook.
 
-    :param blocks: block names as written first, by their folded name
+    :param blocks: block names as written first, by :func:`exactly`
     :param feeding: things the amount to pay depends on
     """
 
@@ -58,8 +61,19 @@ class Understanding:
         return next((thing for thing in self.things if thing.role == role), None)
 
     def block_of(self, text: object) -> str | None:
-        """Return the block a text names, whatever its case and spaces."""
-        return self.blocks.get(fold(str(text))) if text is not None else None
+        """Return the block a text names, whatever its case and spaces; also its accents and signs, where one block only is so named."""
+        if text is None:
+            return None
+        if (name := self.blocks.get(exactly(str(text)))) is not None:
+            return name
+        like = fold(str(text))
+        alike = [name for name in self.blocks.values() if like and fold(name) == like]
+        return alike[0] if len(alike) == 1 else None
+
+
+def exactly(text: str) -> str:
+    """Return a name as a spreadsheet compares it, whatever its case; spaces at its ends are an error that is told elsewhere."""
+    return " ".join(text.casefold().split())
 
 
 def feeding(result: Understanding) -> frozenset[Thing]:

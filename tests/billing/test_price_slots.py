@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -113,6 +114,8 @@ def test_by_hand() -> None:
         ({"cost_neg": [("PUNTA", date(2021, 1, 1), Fraction(1))]}, "cost_neg"),
         ({"cost_pos": [("PUNTA", date(2021, 1, 1), Fraction(1))]}, "cost_pos"),
         ({"energy": [("PUNTA", date(2021, 1, 1), Fraction(1))]}, "energy"),
+        ({"tariff_loss": [(date(2021, 9, 3), Fraction(1))]}, "loss_factor"),
+        ({"tariff_loss": [(date(2021, 9, 3), Fraction(1))], "slot_loss": [Fraction(1), None]}, "loss_factor"),
     ],
 )
 def test_a_price_that_is_missing_is_refused_as_the_bill_refuses_it(changes: dict[str, Any], name: str) -> None:
@@ -121,6 +124,14 @@ def test_a_price_that_is_missing_is_refused_as_the_bill_refuses_it(changes: dict
         priced(case)
     with pytest.raises(NotInForce, match="2021-09-02"):
         bill_of(case)
+
+
+def test_a_tariff_is_not_asked_for_the_loss_factor_that_every_reading_carries() -> None:
+    """The tariff's own begins a day later."""
+    later = [(date(2021, 9, 3), Fraction(9))]
+    case = simple(tariff_loss=later, slot_loss=[Fraction(1, 2), Fraction(2)], loss_basis="charge_per_kwh")
+    assert priced(case)["loss_amount"].to_list() == [1.5, 10.0]
+    assert bill_of(case).line(LineCode.LOSSES).exact == Decimal("11.5")
 
 
 @pytest.mark.parametrize("name", ["ftpms", "cost_neg", "cost_pos"])
