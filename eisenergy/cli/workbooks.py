@@ -152,10 +152,11 @@ def show(result: CheckResult, html: Path | None, annotated: Path | None) -> None
     to_pay = amount_to_pay(result)
     if to_pay is not None:
         ours = "not computed" if to_pay.ours is None else amount(to_pay.ours)
+        calculated = "" if to_pay.calculated is None else f" (calculated here {escape(amount(to_pay.calculated))})"
         same = to_pay.verdict is Verdict.EQUAL or not to_pay.difference
         apart = "" if same else f", difference {difference(to_pay.difference or 0.0)}"
         say(
-            f"amount to pay ({escape(str(to_pay.place))}): in the file [bold]{escape(amount(to_pay.found))}[/], "
+            f"amount to pay ({escape(str(to_pay.place))}): in the file [bold]{escape(amount(to_pay.found))}[/]{calculated}, "
             f"ours [bold]{escape(ours)}[/]{apart}"
         )
     say(f"[bold {'green' if result.passed else 'red'}]{escape(headline(result))}[/]")
@@ -186,6 +187,8 @@ def _show_cells(cells: Sequence[CellCheck], html: Path | None, annotated: Path |
         values = f"in the file {shown(cell.found)}"
         if cell.ours is not None or kind is State.DIFFERENT:
             values += f", ours {shown(cell.ours)}"
+        if cell.calculated is not None:
+            values += f", calculated here {shown(cell.calculated)}"
         if cell.difference:
             values += f", difference {difference(cell.difference)}"
         if cell.stale:
@@ -256,6 +259,8 @@ def _cell(cell: CellCheck) -> dict[str, Any]:
         "ours": _json(cell.ours),
         "difference": cell.difference,
         "evaluated": _json(cell.evaluated),
+        "calculated": _json(cell.calculated),
+        "agrees": cell.agrees,
         "derivation": cell.derivation,
         "inputs": list(cell.inputs),
         "follows": [str(one) for one in cell.follows],

@@ -80,7 +80,7 @@ def check_book(
     given = None if tariff is None else _tariff(tariff)
     stated = read_statement(book, statement)
     tell(STEPS[1])
-    full = evaluate.calculated(book)
+    full, calculator = evaluate.calculated(book)
     local = evaluate.locally(book)
     judged: dict[Key, CellCheck] = {}
     zone = zone_of(book, timezone)
@@ -120,6 +120,7 @@ def check_book(
         findings=_unique(findings),
         evaluators=local.by,
         seconds=time.monotonic() - begun,
+        notes={"calculated_by": calculator} if calculator else {},
     )
 
 
@@ -239,6 +240,8 @@ class _Judge:
             found=cached,
             ours=ours if known else None,
             evaluated=evaluated,
+            calculated=value if cached is None else None,
+            agrees=None if cached is not None or value is None or ours is None else self._same(value, ours, role),
             stale=cached is not None and key in self.local.values and not evaluate.same(cached, evaluated),
             derivation=self._derivation(verdict, role, subject, ours),
             inputs=tuple(dict.fromkeys(area.text for area in references(formula, sheet))),

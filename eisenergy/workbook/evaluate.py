@@ -13,7 +13,7 @@ from eisenergy.workbook import office
 from eisenergy.workbook.book import Book, Key
 from eisenergy.workbook.dispute import settle
 from eisenergy.workbook.engine import BY_TEXT, UNKNOWN, Translator, loaded
-from eisenergy.workbook.evaluators import Evaluated, absence, evaluators
+from eisenergy.workbook.evaluators import Evaluated, absence, evaluators, library
 from eisenergy.workbook.formula import references
 from eisenergy.workbook.recalculation import recalculate
 from eisenergy.workbook.values import same
@@ -53,18 +53,28 @@ def afresh(book: Book, local: Evaluated | None = None) -> Evaluated:
     return recalculate(book, *_written(book), locally(book) if local is None else local)
 
 
-def calculated(book: Book) -> Book:
+def calculated(book: Book) -> tuple[Book, str]:
     """Return the book with every formula's missing cached value filled in, by LibreOffice where it is installed.
 
     A cached value that is there stays, also a stale one.
+
+    :returns: the book, and who calculated, with versions; empty where nothing was missing
     """
-    if not _complete(book) and book.path.is_file() and office.program():
+    if _complete(book):
+        return book, ""
+    by = []
+    if book.path.is_file() and office.program():
         try:
             other = office.recalculated(book.path)
         except (office.OfficeFailed, ValueError):
-            other = book
-        book = book.filled({key: other.value(key) for key, _ in book.formulas()})
-    return book if _complete(book) else book.filled(afresh(book, Evaluated(values={})).values)
+            pass
+        else:
+            book = book.filled({key: other.value(key) for key, _ in book.formulas()})
+            by.append(office.version())
+    if not _complete(book):
+        book = book.filled(afresh(book, Evaluated(values={})).values)
+        by.append(library("formualizer"))
+    return book, ", ".join(by)
 
 
 def _complete(book: Book) -> bool:

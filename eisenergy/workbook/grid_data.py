@@ -162,6 +162,8 @@ def _extra(cell: CellCheck, texts: Texts) -> dict[str, Any]:
         extra["none"] = 1
     if cell.stale:
         extra["evaluated"] = texts.value(cell.evaluated)
+    if cell.calculated is not None:
+        extra["calculated"] = texts.value(cell.calculated)
     if cell.difference is not None and "ours" in extra:
         extra["difference"] = difference(cell.difference)
     if cell.follows:

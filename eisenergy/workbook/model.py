@@ -60,6 +60,8 @@ class CellCheck:
     :param found: the cached value
     :param ours: what the library computes from the sheet's input cells; ``None`` where the cell is not ours
     :param evaluated: what an independent evaluator computes from the cell's own inputs, as they stand in the file
+    :param calculated: what the formula gives when the workbook is calculated here; only where it has no cached value
+    :param agrees: whether that is ours; ``None`` where either is missing
     :param stale: the cached value is not what the formula gives on its own inputs
     :param derivation: how ours came about, in one sentence with numbers
     :param inputs: the references the formula reads, as written
@@ -76,6 +78,8 @@ class CellCheck:
     found: Value = None
     ours: Value = None
     evaluated: Value = None
+    calculated: Value = None
+    agrees: bool | None = None
     stale: bool = False
     derivation: str = ""
     inputs: tuple[str, ...] = ()
@@ -84,11 +88,12 @@ class CellCheck:
 
     @property
     def difference(self) -> float | None:
-        """Found less ours, where both are numbers."""
-        if isinstance(self.found, bool) or isinstance(self.ours, bool):
+        """Found less ours, where both are numbers; of a cell without a value what is calculated for it, where that is not ours."""
+        found = self.calculated if self.agrees is False else self.found
+        if isinstance(found, bool) or isinstance(self.ours, bool):
             return None
-        if isinstance(self.found, int | float) and isinstance(self.ours, int | float):
-            return float(self.found) - float(self.ours)
+        if isinstance(found, int | float) and isinstance(self.ours, int | float):
+            return float(found) - float(self.ours)
         return None
 
 
@@ -112,6 +117,7 @@ class CheckResult:
     :param findings: an analyst's slips and the workbook's shape; ``data`` holds ``sheet`` and ``cell`` (a name such as ``C100``)
     :param evaluators: who computed the formulas again, with versions
     :param seconds: how long it took
+    :param notes: ``calculated_by``: who calculated what had no cached value, with versions
     """
 
     file: str

@@ -134,8 +134,12 @@ def by_sheet(result: CheckResult) -> tuple[SheetCounts, ...]:
 
 
 def wrong(result: CheckResult) -> tuple[CellCheck, ...]:
-    """Return the formula cells to look at: those that follow from no other first, then in order."""
-    return tuple(sorted((cell for cell in result.cells if state(cell) in _WRONG), key=lambda cell: bool(cell.follows)))
+    """Return the formula cells to look at: those that follow from no other first, and last those that only lack a value."""
+
+    def weight(cell: CellCheck) -> tuple[bool, bool]:
+        return state(cell) is State.NO_VALUE and cell.agrees is not False, bool(cell.follows)
+
+    return tuple(sorted((cell for cell in result.cells if state(cell) in _WRONG), key=weight))
 
 
 def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -68,7 +68,7 @@ def _runs(cells: Sequence[CellCheck]) -> list[Problem]:
 
 def _alike(above: CellCheck, cell: CellCheck) -> bool:
     below = Place(above.place.sheet, above.place.row + 1, above.place.column)
-    kinds = [(state(one), one.role, bool(one.follows)) for one in (above, cell)]
+    kinds = [(state(one), one.agrees, one.role, bool(one.follows)) for one in (above, cell)]
     return cell.place == below and kinds[0] == kinds[1]
 
 

@@ -39,7 +39,11 @@ def evaluation(result: CheckResult) -> str:
     """Say how many formulas were computed again, by whom, and how many saved values are not what came out."""
     done = sum(cell.evaluated is not None for cell in result.cells)
     by = ", ".join(result.evaluators) or "nobody"
-    return f"{done:,} of {len(result.cells):,} formulas computed again by {by}: {result.stale:,} stale."
+    said = f"{done:,} of {len(result.cells):,} formulas computed again by {by}: {result.stale:,} stale."
+    if calculator := result.notes.get("calculated_by"):
+        agree, differ = (sum(cell.agrees is one for cell in result.cells) for one in (True, False))
+        said += f" What had no value was calculated by {calculator}: {agree:,} as the library computes, {differ:,} different."
+    return said
 
 
 def amount(value: Value) -> str:
@@ -63,7 +67,7 @@ def sentence(cell: CellCheck) -> str:
             "Calculate the workbook in the spreadsheet program and save it."
         )
     elif kind is State.NO_VALUE:
-        said = "It was never calculated. Open the workbook in a spreadsheet program and save it."
+        said = f"It was never calculated. {_calculated(cell)}Open the workbook in a spreadsheet program and save it."
     elif kind is State.ERROR:
         said = f"It gives {shown(cell.found)}."
     elif kind is State.NOT_UNDERSTOOD:
@@ -75,6 +79,18 @@ def sentence(cell: CellCheck) -> str:
     if cell.follows:
         said += f" It may only follow from {', '.join(str(one) for one in cell.follows[:3])}."
     return said
+
+
+def _calculated(cell: CellCheck) -> str:
+    if cell.calculated is None:
+        return ""
+    given = f"Calculated here it gives {shown(cell.calculated)}"
+    if cell.agrees is None:
+        return f"{given}. "
+    if cell.agrees:
+        return f"{given}, as the library computes. "
+    apart = "" if cell.difference is None else f" (difference {difference(cell.difference)})"
+    return f"{given}; the library computes {shown(cell.ours)}{apart}. "
 
 
 def difference(value: float) -> str:

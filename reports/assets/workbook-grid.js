@@ -130,6 +130,7 @@
       say("in the file", whole(found), "figure");
       say("ours", "ours" in more ? whole(DATA.texts[more.ours]) : more.none ? "not computed by the library" : whole(found), "figure");
       say("difference", more.difference, "figure");
+      if ("calculated" in more) { say("calculated here", whole(DATA.texts[more.calculated]), "figure"); }
       if ("evaluated" in more) { say("its formula gives", whole(DATA.texts[more.evaluated]), "figure"); }
       say("formula", formula(sheet, row, column, n), "formula");
       var role = DATA.texts[one.role[n]], block = DATA.texts[one.block[n]];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import books
@@ -13,6 +14,7 @@ from eisenergy.tariffs.document import BadDocument
 from eisenergy.workbook import check
 from eisenergy.workbook.book import Book, open_book
 from eisenergy.workbook.model import CheckResult, Verdict
+from eisenergy.workbook.wording import evaluation, sentence
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 REFERENCE = SAMPLES / "Ejemplo de procesamiento de descargas de medidores.xlsx"
@@ -102,3 +104,25 @@ def test_what_is_no_workbook(tmp_path: Path) -> None:
     (tmp_path / "b.xls").write_bytes(b"\xd0\xcf\x11\xe0 legacy")
     with pytest.raises(UnreadableFile, match=r"Save it from the spreadsheet program as \.xlsx"):
         check.check(tmp_path / "b.xls")
+
+
+def test_what_has_no_value_is_calculated_and_compared_all_the_same(book: Book) -> None:
+    meter = book.grids[books.METER]
+    lines = {place for place in meter.formulas if place[0] in range(16, 27)}
+    values = {place: None if place in lines else value for place, value in meter.values.items()}
+    formulas = meter.formulas | {(23, 2): "=ROUND(B22*0.15,2)"}
+    wrong = replace(
+        book, path=Path("otro.xlsx"), grids={**book.grids, meter.name: replace(meter, values=values, formulas=formulas)}
+    )
+    result = check.check_book(wrong)
+    by_name = {
+        one.place.name: one for one in result.cells if one.place.sheet == meter.name and one.place.row in range(16, 27)
+    }
+    assert {one.verdict for one in by_name.values()} == {Verdict.NO_VALUE}
+    assert [name for name, one in by_name.items() if one.agrees is False] == ["B23", "B26"]
+    assert by_name["B23"].difference == pytest.approx(1737.99 - 1506.26)
+    assert by_name["B22"].calculated == pytest.approx(11_586.59)
+    assert "Calculated here it gives 1737.99; the library computes 1506.26" in sentence(by_name["B23"])
+    assert "as the library computes" in sentence(by_name["B22"])
+    assert "9 as the library computes, 2 different" in evaluation(result)
+    assert not result.passed

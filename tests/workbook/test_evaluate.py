@@ -251,7 +251,8 @@ def test_an_input_without_a_value_counts_with_its_recalculation() -> None:
 @pytest.mark.usefixtures("without_office")
 def test_calculated_fills_what_is_missing_and_keeps_what_is_there() -> None:
     partly = book({"Hoja1": {"A1": 2, "B1": ("=A1*3", None), "C1": ("=B1+1", 99)}})
-    filled = calculated(partly)
+    filled, by = calculated(partly)
+    assert by.startswith("formualizer")
     assert filled.value(at("B1")) == 6
     assert filled.value(at("C1")) == 99
     assert partly.value(at("B1")) is None
@@ -266,7 +267,9 @@ def test_calculated_by_libreoffice(tmp_path: Path, require: object) -> None:
     written.save(path)
     opened = open_book(path)
     assert not opened.calculated
-    filled = calculated(opened)
+    filled, by = calculated(opened)
+    assert by.startswith("LibreOffice")
+    assert calculated(filled) == (filled, "")
     assert filled.value(at("A2", "Sheet")) == 6
     assert filled.value(at("A3", "Sheet")) == ""
 
