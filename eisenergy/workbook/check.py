@@ -16,11 +16,11 @@ from eisenergy.workbook import evaluate, library, roles, tables
 from eisenergy.workbook.book import ERRORS, Book, Key, open_book
 from eisenergy.workbook.causes import followed
 from eisenergy.workbook.evaluators import Evaluated
+from eisenergy.workbook.expected import Expected
 from eisenergy.workbook.formula import references
 from eisenergy.workbook.input_cells import at, origin
 from eisenergy.workbook.input_model import Inputs
 from eisenergy.workbook.inputs import collect
-from eisenergy.workbook.library import Expected
 from eisenergy.workbook.local_times import zone_of
 from eisenergy.workbook.meaning import understand
 from eisenergy.workbook.model import CellCheck, CheckResult, Place, SheetExtent, Value, Verdict

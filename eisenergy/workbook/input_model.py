@@ -28,6 +28,8 @@ class Inputs:
     :param readings: columns of ``frames.READINGS``; ``source_row`` is the row of the sheet
     :param values: parameter, for example ``param.vat`` -> number
     :param texts: parameter -> text
+    :param lasting: the tariff if an empty cell among a block's rates ends no rate; ``None`` where there is no such cell
+    :param ends: rate and day -> the empty cell that ends it
     :param calendar: of every day of the bill
     :param kinds: the hours of each kind of day; of all days, with an empty name, where they are alike
     :param of_day: the kind of each day, where they are not
@@ -44,6 +46,8 @@ class Inputs:
     values: dict[str, Sourced] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     tariff: Tariff | None = None
+    lasting: Tariff | None = None
+    ends: dict[tuple[str, date], str] = field(default_factory=dict)
     calendar: DayCalendar | None = None
     kinds: dict[str, DayCalendar] = field(default_factory=dict)
     of_day: dict[date, str] = field(default_factory=dict)

@@ -19,7 +19,7 @@ from eisenergy.workbook.formula import texts_in
 from eisenergy.workbook.input_cells import at, day_of, exact, number_of, origin, values_of
 from eisenergy.workbook.input_model import Inputs
 from eisenergy.workbook.model import Value
-from eisenergy.workbook.things import Thing, Understanding
+from eisenergy.workbook.things import Thing, Understanding, exactly
 
 LONG_AGO: Final = date(1900, 1, 1)
 
@@ -76,6 +76,26 @@ def _vat(inputs: Inputs) -> dict[ScalarKind, Dated[Sourced]]:
     # Without a VAT rate the rest of the bill is compared all the same; its VAT is then zero, and so different.
     vat = inputs.values.get("param.vat", Sourced(Decimal(0), "the workbook names no VAT rate"))
     return {ScalarKind.VAT_RATE: Dated.of("VAT rate", ((LONG_AGO, vat),))}
+
+
+def with_ends(book: Book, found: Understanding, inputs: Inputs, tariff: Tariff) -> Tariff | None:
+    """Return the tariff with an empty cell in a block's newer row as the end of its rate; ``None`` where there is no such cell."""
+    blocks, starts = values_of(book, found.one("rates.block")), values_of(book, found.one("rates.from"))
+    rates = {kind: dict(by_block) for kind, by_block in tariff.rates.items()}
+    for kind, by_block in rates.items():
+        thing = found.one(f"rates.{kind.value}")
+        filled = {row for row, (_, value) in values_of(book, thing).items() if value is not None}
+        if thing is None or (kind is RateKind.FTPMS and _reads(found, "ftpms", "param.ftpms", "rates.ftpms")):
+            continue
+        for row, (place, block) in blocks.items():
+            name, start = found.block_of(block), day_of(starts.get(row, (place, None))[1])
+            dated = by_block.get(name or "")
+            if row in filled or start is None or dated is None or name is None:
+                continue
+            if min(dated.starts) < start.date() and start.date() not in dated.starts:
+                by_block[name] = Dated.of(dated.name, (*dated.values, (start.date(), None)))
+                inputs.ends[dated.name, start.date()] = origin(thing, (row, thing.column))
+    return replace(tariff, rates=rates) if inputs.ends else None
 
 
 def _reads(found: Understanding, price: str, source: str, other: str) -> bool:
@@ -170,9 +190,8 @@ def _named_blocks(found: Understanding, text: str) -> tuple[str, ...]:
     first = 0
     while first < len(parts):
         ends = range(len(parts), first, -1)
-        until, block = next(
-            ((end, block) for end in ends if (block := found.block_of("".join(parts[first:end])))), (first + 1, None)
-        )
+        whole = ((end, found.blocks.get(exactly("".join(parts[first:end])))) for end in ends)
+        until, block = next(((end, block) for end, block in whole if block), (first + 1, found.block_of(parts[first])))
         named += [block] if block else []
         first = until
     return tuple(dict.fromkeys(named))

@@ -15,7 +15,7 @@ from eisenergy.workbook.book import Book
 from eisenergy.workbook.input_cells import day_of, exact, number_of, origin
 from eisenergy.workbook.input_hours import calendar_of
 from eisenergy.workbook.input_model import METER, Inputs
-from eisenergy.workbook.input_rates import compare, dated_losses, tariff_of, with_vat
+from eisenergy.workbook.input_rates import compare, dated_losses, tariff_of, with_ends, with_vat
 from eisenergy.workbook.input_slots import slots_of
 from eisenergy.workbook.things import Understanding
 
@@ -30,6 +30,8 @@ def collect(book: Book, found: Understanding, timezone: str, tariff: Tariff | No
     _parameters(book, found, inputs)
     own = tariff_of(book, found, inputs)
     inputs.tariff = own if tariff is None else with_vat(tariff, inputs)
+    if tariff is None and own is not None and (ending := with_ends(book, found, inputs, own)) is not None:
+        inputs.tariff, inputs.lasting = ending, own
     if tariff is not None and own is not None:
         compare(book, found, tariff, inputs)
     slots_of(book, found, inputs)
@@ -43,10 +45,13 @@ def collect(book: Book, found: Understanding, timezone: str, tariff: Tariff | No
 
 def _without_unused_blocks(inputs: Inputs) -> None:
     """A block that no day of the bill has is none of the bill's, whatever the options name."""
-    tariff, calendar = inputs.tariff, inputs.calendar
-    if tariff is not None and calendar is not None:
-        blocks = tuple(block for block in tariff.rules.ftpms_blocks if block in calendar.blocks)
-        inputs.tariff = replace(tariff, rules=replace(tariff.rules, ftpms_blocks=blocks))
+    if inputs.tariff is None or inputs.calendar is None:
+        return
+    rules = inputs.tariff.rules
+    blocks = tuple(block for block in rules.ftpms_blocks if block in inputs.calendar.blocks)
+    rules = replace(rules, ftpms_blocks=blocks)
+    inputs.tariff = replace(inputs.tariff, rules=rules)
+    inputs.lasting = None if inputs.lasting is None else replace(inputs.lasting, rules=rules)
 
 
 def _parameters(book: Book, found: Understanding, inputs: Inputs) -> None:
@@ -90,12 +95,17 @@ def _contract(found: Understanding, inputs: Inputs) -> None:
 
 
 def _corrections(book: Book, found: Understanding, inputs: Inputs) -> None:
-    """The corrections of earlier periods that the workbook carries: the rows its lines read; else the lines' own cells, inputs."""
+    """The corrections of earlier periods that the workbook carries.
+
+    They are the rows of their table where a line reads them, or where the one line reads nothing; else the lines' own cells.
+    """
     if inputs.period is None:
         return
-    for thing in found.of("line.correction"):
-        rows = found.one("corrections.amount")
-        source = rows if rows is not None and rows in thing.reads and not rows.formulas else thing
+    rows, lines = found.one("corrections.amount"), found.of("line.correction")
+    for thing in lines:
+        source = thing
+        if rows is not None and not rows.formulas and (rows in thing.reads or (len(lines) == 1 and not thing.formulas)):
+            source = rows
         for place in source.cells:
             number = number_of(book.grids[source.sheet].values.get(place))
             if number is not None:

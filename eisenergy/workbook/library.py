@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Hashable, Iterable, Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from eisenergy.billing.engine import bill
-from eisenergy.billing.model import Bill, BillLine, LineCode
+from eisenergy.billing.model import Bill, LineCode
 from eisenergy.billing.rates import NotBillable
 from eisenergy.billing.slots import price_slots
 from eisenergy.findings import Finding, blocking
@@ -20,28 +20,16 @@ from eisenergy.tariffs.model import RateKind, Tariff
 from eisenergy.timeofuse import DayCalendar, compile_runs
 from eisenergy.usage import measure
 from eisenergy.workbook import gaps
+from eisenergy.workbook.derivations import line_words, slot_words, told
+from eisenergy.workbook.expected import Expected
 from eisenergy.workbook.input_model import METER, Inputs
-from eisenergy.workbook.model import Value
 from eisenergy.workbook.things import exactly
 
 if TYPE_CHECKING:
     import polars as pl
 
-Key = tuple[str, Hashable]
-"""A role and what it is about: a row of the slot table, a block, (minute, kind of day), (day, block), a day or ``None``."""
-
-SLOTS: Final = {
-    "block": "block",
-    "energy_rate": "energy_rate",
-    "energy_cost": "energy_cost",
-    "loss_factor": "loss_factor",
-    "loss_amount": "loss_amount",
-    "ftpms": "ftpms",
-    "ftpms_amount": "ftpms_amount",
-    "cost_pos": "cost_pos",
-    "cost_neg": "cost_neg",
-    "deviation_amount": "deviation_amount",
-}
+PRICES: Final = ("loss_factor", "ftpms", "cost_pos", "cost_neg")
+SLOTS: Final = ("block", "energy_rate", "energy_cost", *PRICES, "loss_amount", "ftpms_amount", "deviation_amount")
 _ALL: Final = ""  # every block
 _ANY_DAY: Final = date(2021, 9, 1)
 _AMOUNTS: Final = {
@@ -49,24 +37,6 @@ _AMOUNTS: Final = {
     "loss_amount": LineCode.LOSSES,
     "deviation_amount": LineCode.DEVIATION,
 }
-
-
-@dataclass(slots=True, kw_only=True)
-class Expected:
-    """What every role is, by the library.
-
-    :param values: value by role and subject
-    :param words: how one of them came about, in a sentence with numbers
-    """
-
-    values: dict[Key, Value] = field(default_factory=dict)
-    words: dict[str, Callable[[Hashable], str]] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-
-    def derivation(self, role: str, subject: Hashable) -> str:
-        """Say how a value came about; empty where nothing is known."""
-        tell = self.words.get(role)
-        return tell(subject) if tell is not None and (role, subject) in self.values else ""
 
 
 def compute(inputs: Inputs) -> Expected:
@@ -94,6 +64,7 @@ def compute(inputs: Inputs) -> Expected:
 
 def _computed(inputs: Inputs) -> Expected:
     expected = Expected()
+    _ended_or_not(inputs, expected)
     _hours(inputs, expected)
     _day_rates(inputs, expected)
     _measured(inputs, expected)
@@ -111,6 +82,32 @@ def _computed(inputs: Inputs) -> Expected:
             + ", ".join(f"{one.difference} ({one.origin})" for one in inputs.corrections if line in inputs.corrected)
         )
     return expected
+
+
+def _ended_or_not(inputs: Inputs, expected: Expected) -> None:
+    """Take an empty cell among a block's rates for the end of the rate, unless the bill needs a rate there."""
+    if inputs.lasting is None or inputs.readings is None or inputs.contract is None:
+        return
+    try:
+        _made(inputs)
+    except NotInForce as problem:
+        ends = [(day, cell) for (name, day), cell in inputs.ends.items() if name == problem.name and day <= problem.day]
+        if not ends:
+            return  # another rate than those is missing: said where the bill is made
+        sheet, _, cell = max(ends)[1].rpartition("!")
+        expected.findings.append(
+            blocking(
+                "rate-missing",
+                sheet,
+                f"{sheet}!{cell}: found an empty cell, expected the {problem.name}, which the bill needs on {problem.day}. The rate of the row "
+                "before is taken here. Fill the cell.",
+                sheet=sheet,
+                cell=cell,
+            )
+        )
+        inputs.tariff = inputs.lasting
+    except ValueError:
+        return  # said where the bill is made
 
 
 def _measured(inputs: Inputs, expected: Expected) -> None:
@@ -225,12 +222,12 @@ def _slots(inputs: Inputs, expected: Expected) -> pl.DataFrame | None:
             return whole
         whole = frame if whole is None else whole
         rows = readings.sort("start")["source_row"].to_list()
-        for name, column in SLOTS.items():
-            role = f"slot.{name}"
-            for row, value in zip(rows, frame[column].to_list(), strict=True):
-                if value is not None:
-                    expected.values[role, row] = value
-        _slot_words(expected, dict(zip(rows, frame.to_dicts(), strict=True)))
+        for name in SLOTS:
+            for row, value in zip(rows, frame[name].to_list(), strict=True):
+                if value is not None or name in PRICES:
+                    # a price that nobody has for the interval, and that it does not need: a look-up finds zero
+                    expected.values[f"slot.{name}", row] = 0.0 if value is None else value
+        slot_words(expected, dict(zip(rows, frame.to_dicts(), strict=True)))
     return whole
 
 
@@ -247,50 +244,30 @@ def _priced(readings: pl.DataFrame, tariff: Tariff) -> pl.DataFrame:
     )
 
 
-def _slot_words(expected: Expected, rows: dict[int, dict[str, Any]]) -> None:
-    def tell(text: Callable[[dict[str, Any]], str]) -> Callable[[Hashable], str]:
-        return lambda row: text(rows[row]) if row in rows else ""
-
-    words = {
-        "block": lambda s: f"hour {s['hour']} of {s['day']} belongs to {s['block']}",
-        "energy_rate": lambda s: f"rate of {s['block']} in force on {s['day']}: {s['energy_rate']}",
-        "energy_cost": lambda s: f"{s['kwh']:g} kWh x {s['energy_rate']} = {s['energy_cost']:.10g}",
-        "loss_factor": lambda s: f"the loss factor is {s['loss_factor']}",
-        "loss_amount": lambda s: f"{s['kwh']:g} kWh x {s['loss_factor']} = {s['loss_amount']:.10g}",
-        "ftpms": lambda s: f"FTPMS in {s['block']}: {s['ftpms']}",
-        "ftpms_amount": lambda s: f"{s['kwh']:g} kWh x {s['ftpms']} = {s['ftpms_amount']:.10g}",
-        "cost_pos": lambda s: f"cost of taking more than forecast: {s['cost_pos']}",
-        "cost_neg": lambda s: f"cost of taking less than forecast: {s['cost_neg']}",
-        "deviation_amount": lambda s: (
-            f"forecast {s['forecast_kwh']} kWh, taken {s['kwh']:g} kWh, at {s['cost_neg']} per kWh short: {s['deviation_amount']:.10g}"
-        ),
-    }
-    for name, text in words.items():
-        expected.words.setdefault(f"slot.{name}", tell(text))
-
-
 def _bill(inputs: Inputs, expected: Expected) -> Bill | None:
+    try:
+        return _made(inputs)
+    except (NotInForce, NotBillable, ValueError) as problem:
+        expected.findings.append(_refused(inputs, problem))
+        return None
+
+
+def _made(inputs: Inputs) -> Bill | None:
     if inputs.readings is None or inputs.contract is None or inputs.tariff is None:
         return None
     if inputs.calendar is None or inputs.period is None:
         return None
-    try:
-        runs = compile_runs(inputs.calendar, inputs.tariff.segments(inputs.period), inputs.timezone)
-        usage = measure(
-            METER, _priced(inputs.readings, inputs.tariff), runs, period=inputs.period, timezone=inputs.timezone
-        )
-        return bill(
-            inputs.contract,
-            inputs.period,
-            usage,
-            inputs.tariff,
-            timezone=inputs.timezone,
-            calendar_name=inputs.calendar.name,
-            corrections=inputs.corrections,
-        )
-    except (NotInForce, NotBillable, ValueError) as problem:
-        expected.findings.append(_refused(inputs, problem))
-        return None
+    runs = compile_runs(inputs.calendar, inputs.tariff.segments(inputs.period), inputs.timezone)
+    readings = _priced(inputs.readings, inputs.tariff)
+    return bill(
+        inputs.contract,
+        inputs.period,
+        measure(METER, readings, runs, period=inputs.period, timezone=inputs.timezone),
+        inputs.tariff,
+        timezone=inputs.timezone,
+        calendar_name=inputs.calendar.name,
+        corrections=inputs.corrections,
+    )
 
 
 def _refused(inputs: Inputs, problem: Exception) -> Finding:
@@ -349,31 +326,11 @@ def _blocks(inputs: Inputs, expected: Expected, made: Bill) -> None:
         ("loss_amount", "kWh times loss factor, of all intervals"),
         ("deviation_amount", "what was taken less than forecast, times its cost, of all intervals"),
     ):
-        expected.words[f"block.{role}"] = _told(expected, f"block.{role}", what + " in {}")
-        expected.words[f"total.{role}"] = _told(expected, f"total.{role}", what)
-
-
-def _told(expected: Expected, role: str, what: str) -> Callable[[Hashable], str]:
-    return lambda subject: f"{what.format(subject)}: {expected.values[role, subject]}"
+        expected.words[f"block.{role}"] = told(expected, f"block.{role}", what + " in {}")
+        expected.words[f"total.{role}"] = told(expected, f"total.{role}", what)
 
 
 def _lines(expected: Expected, made: Bill) -> None:
     for line in made.lines:
         expected.values[f"line.{line.code.value}", None] = float(line.amount)
-        expected.words[f"line.{line.code.value}"] = _line_words(line)
-
-
-def _line_words(line: BillLine) -> Callable[[Hashable], str]:
-    def tell(_: Hashable) -> str:
-        return " ".join((line.formula, *_parts(line), f"= {line.exact:f}, rounded {line.amount}."))
-
-    return tell
-
-
-def _parts(line: BillLine) -> Iterator[str]:
-    for part in line.parts[:6]:
-        since = f", from {part.rate_from}" if part.rate_from else ""
-        block = f"{part.block}: " if part.block else ""
-        yield f"{block}{part.quantity:f} {part.unit} x {part.rate:f} ({part.origin}{since});"
-    if len(line.parts) > 6:
-        yield f"and {len(line.parts) - 6} more;"
+        expected.words[f"line.{line.code.value}"] = line_words(line)

@@ -82,7 +82,8 @@ def typed(book: Book, found: Understanding) -> Iterator[tuple[Thing, tuple[int, 
     for thing in found.things:
         if thing.role not in READS and not thing.role.startswith("line."):
             continue
-        if thing.role in _INPUT_TOO and not thing.formulas:
+        listed = thing.role == "line.correction" and found.one("corrections.amount") is not None
+        if thing.role in _INPUT_TOO and not thing.formulas and not listed:
             continue
         formulas = set(thing.formulas)
         values = book.grids[thing.sheet].values

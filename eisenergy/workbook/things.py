@@ -72,8 +72,8 @@ class Understanding:
 
 
 def exactly(text: str) -> str:
-    """Return a name as a spreadsheet compares it, whatever its case; spaces at its ends are an error that is told elsewhere."""
-    return " ".join(text.casefold().split())
+    """Return a name as a spreadsheet compares it, whatever its case; spaces at its ends are told elsewhere."""
+    return text.strip().casefold()
 
 
 def feeding(result: Understanding) -> frozenset[Thing]:

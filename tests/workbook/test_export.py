@@ -20,19 +20,30 @@ import exported
 import openpyxl
 import polars as pl
 import pytest
-from billing_builders import ZONE, make_contract, make_tariff, sourced
+from billing_builders import ZONE, make_contract, sourced
 from billing_cases import make_case, starts
+from issued import (
+    AWKWARD,
+    MIDWEEK,
+    RATES,
+    TEXTS,
+    bill_of,
+    block_of_kinds,
+    block_of_quarters,
+    block_of_three,
+    kinds_of_day,
+    quarters,
+    readings,
+    renamed,
+    three,
+)
 from oracle import Case
 
-from eisenergy.frames import conform
 from eisenergy.period import Period
-from eisenergy.tariffs.model import BillingRules, DemandBasis, RateKind, ScalarKind
-from eisenergy.timeofuse import BlockHours, DayCalendar, DayType, Season
+from eisenergy.tariffs.model import BillingRules, DemandBasis
 from eisenergy.workbook import evaluate, export, sheet_meter
 from eisenergy.workbook.book import open_book
-from eisenergy.workbook.check import check
 from eisenergy.workbook.layout import rounded, sheet_name
-from eisenergy.workbook.model import Verdict
 from eisenergy.workbook.sheet_tariffs import RateSheet
 
 pytestmark = pytest.mark.long
@@ -131,20 +142,6 @@ def test_random_bills_calculated_by_formualizer(size: str, seed: int, tmp_path: 
     assert evaluated(tmp_path / name) == exported.truth(case)
 
 
-UNDERSTOOD = [("days", seed) for seed in (*range(200_000, 200_007), 200_008, 200_011, 200_013)]
-"""Bills with every rule and with prices beside the readings; no deviation cost in some readings only, no dated loss factor."""
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(("size", "seed"), UNDERSTOOD)
-def test_the_check_understands_bills_of_every_rule(size: str, seed: int, tmp_path: Path) -> None:
-    ((name, case),) = write(tmp_path, (size, seed)).items()
-    result = check(tmp_path / name, timezone=case.zone)
-    wrong = [cell for cell in result.cells if cell.verdict not in (Verdict.EQUAL, Verdict.NOT_OURS) or cell.stale]
-    assert wrong == []
-    assert result.passed
-
-
 average = RateSheet.average
 lookup = RateSheet.lookup
 
@@ -225,123 +222,6 @@ def test_only_half_a_cent_is_rounded_twice(exact: str, formula: str) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ calendars, blocks, contracts
-
-
-MIDWEEK = Period(date(2021, 9, 9), date(2021, 9, 21))
-RATES = {"NOCHE": "0.1", "DIA": "0.2", "PICO": "0.4"}
-
-
-def readings(period: Period, zone: str = ZONE, **more: Any) -> pl.DataFrame:
-    """Every interval of a period: 1.01, 2.01 ... kWh over and over; the 40th to the 57th are estimates."""
-    when = starts(zone, period.start, period.end)
-    rows = [
-        {
-            "client": "EIS",
-            "meter": "5614086",
-            "start": at,
-            "kwh_import": number % 7 + 1.01,
-            "quality": "estimated" if 40 <= number < 58 else "measured",
-            "source": "test",
-            "source_row": number + 1,
-            **more,
-        }
-        for number, at in enumerate(when)
-    ]
-    return conform(pl.DataFrame(rows))
-
-
-def bill_of(
-    calendar: DayCalendar,
-    rates: dict[str, str] | None = None,
-    *,
-    period: Period = MIDWEEK,
-    zone: str = ZONE,
-    rules: BillingRules | None = None,
-    frame: pl.DataFrame | None = None,
-    issuer: Any = None,
-    tariff_name: str = "EIS-TOU",
-    **contract: Any,
-) -> export.Source:
-    prices = rates or RATES
-    tariff = make_tariff(
-        {
-            RateKind.ENERGY: {block: {date(2021, 1, 1): price} for block, price in prices.items()},
-            RateKind.DEMAND: {block: {date(2021, 1, 1): "7.1", date(2021, 9, 15): "8.3"} for block in prices},
-            RateKind.FTPMS: {block: {date(2021, 1, 1): "0.004"} for block in prices},
-        },
-        {ScalarKind.VAT_RATE: {date(2000, 1, 1): "0.13"}},
-        rules or BillingRules(ftpms_blocks=(next(iter(prices)),)),
-        name=tariff_name,
-    )
-    found = readings(period, zone) if frame is None else frame
-    return exported.source_of(make_contract(**contract), period, tariff, calendar, found, zone=zone, issuer=issuer)
-
-
-def hours(*rows: tuple[int, int, str], **more: Any) -> tuple[BlockHours, ...]:
-    return tuple(BlockHours(start_minute=start, end_minute=end, block=block, **more) for start, end, block in rows)
-
-
-WORKDAYS = frozenset({DayType.WEEKDAY})
-RESTDAYS = frozenset({DayType.SUNDAY, DayType.HOLIDAY})
-SATURDAYS = frozenset({DayType.SATURDAY})
-
-
-def kinds_of_day() -> DayCalendar:
-    """Workdays, Saturdays, rest days; another peak from 15 September; the 15th is a holiday."""
-    dry = hours((0, 360, "NOCHE"), (360, 1080, "DIA"), (1080, 1440, "PICO"), day_types=WORKDAYS, season="Seca")
-    wet = hours((0, 360, "NOCHE"), (360, 1140, "DIA"), (1140, 1440, "PICO"), day_types=WORKDAYS, season="Lluviosa")
-    rest = hours((0, 1440, "NOCHE"), day_types=RESTDAYS) + hours(
-        (1380, 360, "NOCHE"), (360, 1380, "DIA"), day_types=SATURDAYS
-    )
-    return DayCalendar(
-        name="dias",
-        rows=dry + wet + rest,
-        seasons=(Season(name="Seca", start_month=1, start_day=1), Season(name="Lluviosa", start_month=9, start_day=14)),
-        holidays=frozenset({date(2021, 9, 15)}),
-    )
-
-
-def block_of_kinds(at: datetime) -> str:
-    rest = at.date() == date(2021, 9, 15) or at.weekday() == 6
-    if rest or at.hour < 6:
-        return "NOCHE"
-    if at.weekday() == 5:
-        return "NOCHE" if at.hour == 23 else "DIA"
-    return "PICO" if at.hour >= (18 if at.day < 14 else 19) else "DIA"
-
-
-def quarters() -> DayCalendar:
-    """Blocks that change at 05:45 and 17:30; the night wraps midnight."""
-    return DayCalendar(name="cuartos", rows=hours((1290, 345, "NOCHE"), (345, 1050, "DIA"), (1050, 1290, "PICO")))
-
-
-def block_of_quarters(at: datetime) -> str:
-    minute = at.hour * 60 + at.minute
-    return "PICO" if 1050 <= minute < 1290 else "DIA" if 345 <= minute < 1050 else "NOCHE"
-
-
-def three() -> DayCalendar:
-    return DayCalendar(name="tres", rows=hours((0, 360, "NOCHE"), (360, 1080, "DIA"), (1080, 1440, "PICO")))
-
-
-def block_of_three(at: datetime) -> str:
-    return ("NOCHE", "DIA", "DIA", "PICO")[at.hour // 6]
-
-
-AWKWARD = {"*": "0.1", "<5": "0.2", 'L"A PICO': "0.4"}
-TEXTS = {"1": "0.1", "2021-09-01": "0.2", "=1+1": "0.4"}
-
-
-def renamed(names: dict[str, str]) -> DayCalendar:
-    return DayCalendar(
-        name="raros",
-        rows=hours(
-            *(
-                (start, end, name)
-                for (start, end), name in zip(((0, 360), (360, 1080), (1080, 1440)), names, strict=True)
-            )
-        ),
-    )
 
 
 HAND: dict[str, tuple[Callable[[], export.Source], Callable[[datetime], str], dict[str, str]]] = {
