@@ -20,11 +20,6 @@ def at(name: str, sheet: str = "Hoja1") -> Key:
     return (sheet, *spot(name))
 
 
-@pytest.fixture
-def without_office(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(office, "program", lambda: None)
-
-
 @pytest.mark.parametrize(("path", "formulas"), [(REFERENCE, 26_073), (NET_METERING, 10_533)], ids=["bill", "net"])
 def test_every_formula_of_the_reference_workbooks(path: Path, formulas: int) -> None:
     opened = open_book(path)
