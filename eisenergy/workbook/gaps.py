@@ -37,11 +37,14 @@ def filled(tariff: Tariff, blocks: Iterable[str], period: Period, value: Decimal
         lacking = [name for name, dated in rates[kind].items() if dated != known.get(name)]
         if kind is RateKind.DEMAND and demand is None and lacking:
             demand = lacking[0]  # no block's rate is everybody's where one of them is unknown
-    known_scalars = {ScalarKind.VAT_RATE: Dated[Sourced](str(ScalarKind.VAT_RATE), ())} | dict(tariff.scalars)
+    never: Dated[Sourced] = Dated(str(ScalarKind.VAT_RATE), ())
     return replace(
         tariff,
         rates=rates,
-        scalars={kind: _throughout(period, dated, invented) for kind, dated in known_scalars.items()},
+        scalars={
+            kind: _throughout(period, dated, invented)
+            for kind, dated in ({ScalarKind.VAT_RATE: never} | dict(tariff.scalars)).items()
+        },
         rules=replace(tariff.rules, demand_rate_block=demand),
     )
 

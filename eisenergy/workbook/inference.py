@@ -15,7 +15,9 @@ def by_structure(result: Understanding) -> None:
 
 def _computed(result: Understanding) -> bool:
     """Give a formula without a role the role that reads just what it reads."""
-    for thing in result.things:
+    read = {one for thing in result.things for one in thing.reads}
+    # of two that read the same the one that something reads is the bill's
+    for thing in sorted(result.things, key=lambda one: one not in read):
         if thing.role or not thing.formulas:
             continue
         known = {one.role for one in thing.main}

@@ -60,7 +60,7 @@ def tariff_of(book: Book, found: Understanding, inputs: Inputs) -> Tariff | None
         currency="USD",
         calendar="workbook",
         rates=rates,
-        scalars=_vat(inputs),
+        scalars=scalars,
         rules=rules_of(book, found, inputs, rates),
     )
 

@@ -76,7 +76,9 @@ def _computed(inputs: Inputs) -> Expected:
         _blocks(inputs, expected, made)
         _lines(expected, made)
         for line, corrected in inputs.corrected.items():
-            expected.values["line.correction", line] = float(corrected)
+            # the one line of all of them is rounded once, as the bill's is
+            whole = expected.values.get(("line.correction", None)) if len(inputs.corrected) == 1 else None
+            expected.values["line.correction", line] = float(corrected) if whole is None else whole
         expected.words["line.correction"] = lambda line: (
             "what earlier periods were billed too little or too much: "
             + ", ".join(f"{one.difference} ({one.origin})" for one in inputs.corrections if line in inputs.corrected)

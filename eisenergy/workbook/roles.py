@@ -24,11 +24,12 @@ _BLOCK: Final = r"bloques?( horarios?| tarifarios?)?|franjas?( horarias?)?|(time
 _KWH: Final = r"kwh( del| import| consumidos?)?|(energia|consumo)( activa| de energia)?( kwh)?|(active )?energy( kwh)?|consumption( kwh)?"
 _ENERGY_RATE: Final = r"tarifa( de| por)?( la)?( energia)?( kwh)?|precio( de| por)?( la)?( energia)?( kwh)?|(energy |kwh )?(rate|price|tariff)( kwh)?|tariff kwh"
 _LOSS_FACTOR: Final = r"factor( de)? perdidas?|loss(es)? factor"
-_COST_POS: Final = (
-    r"costo? des(v|viacion)?s?( de)? pos(itiva)?s?|cost des pos|(positive )?dev(iation)? cost pos(itive)?|positive dev(iation)? cost|"
-    r"cost (of )?(positive dev(iation)?|dev(iation)? pos(itive)?)"
+_COST: Final = (
+    r"costos? (de )?(la )?des(v|viacion|viaciones)?s?( de)? {short}({spanish})?s?|cost des {short}|({english} )?dev(iation)?s? cost {short}({ending})?|"
+    r"{english} dev(iation)?s? cost|cost (of )?({english} dev(iation)?s?|dev(iation)?s? {short}({ending})?)"
 )
-_COST_NEG: Final = _COST_POS.replace("pos", "neg")
+_COST_POS: Final = _COST.format(short="pos", spanish="itiva", english="positive", ending="itive")
+_COST_NEG: Final = _COST.format(short="neg", spanish="ativa", english="negative", ending="ative")
 _DAY_KIND: Final = r"(tipos?|clases?)( de(l)?)? dias?|(day|date) (type|kind|class)|(type|kind) of (the )?day"
 _SINCE: Final = (
     r"vigente ?desde|desde|fecha( de)? (inicio|vigencia)|vigencia|valid from|from|effective( from| date)?|start( date)?"
@@ -139,6 +140,8 @@ LINES: Final[Mapping[str, str]] = {
 }
 
 _SIGN: Final = re.compile(r"^(mas|menos|less|plus|minus|add)( el| la| los| las)? ")
+_PERCENT: Final = re.compile(r"\(?\s*\d+([.,]\d+)?\s*%\s*\)?")  # a rate that a label names
+_MONEY: Final = re.compile(r" (usd|us)$")
 _UNIT: Final = re.compile(r" (usd|us|kwh|kw|kva|kvar|usd kwh|usd kw|usd period|usd mes|15 min)$")
 
 
@@ -153,8 +156,8 @@ def parameter_role(text: str) -> str:
 
 
 def line_role(text: str) -> str:
-    """Return the invoice line that a label names, for example ``line.vat``; empty for none."""
-    return _match(LINES, text)
+    """Return the invoice line that a label names, for example ``line.vat``; empty for none, as for a total of energy."""
+    return _match(LINES, text, _MONEY)
 
 
 def bill_word(text: str, table: str = "") -> bool:
@@ -162,13 +165,13 @@ def bill_word(text: str, table: str = "") -> bool:
     return bool(header_role(table, text)) if table in HEADERS else bool(parameter_role(text) or line_role(text))
 
 
-def _match(words: Mapping[str, str], text: str) -> str:
-    folded = _SIGN.sub("", fold(text).replace("%", "").strip())
+def _match(words: Mapping[str, str], text: str, units: re.Pattern[str] = _UNIT) -> str:
+    folded = _SIGN.sub("", fold(_PERCENT.sub("", text)).replace("%", "").strip())
     while folded:
         for role, expression in words.items():
             if _compiled(expression).fullmatch(folded):
                 return role
-        shorter = _UNIT.sub("", folded)
+        shorter = units.sub("", folded)
         if shorter == folded:
             return ""
         folded = shorter

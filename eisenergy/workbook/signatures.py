@@ -83,8 +83,14 @@ READS: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     "line.ftpms": _sets(("total.ftpms_amount",)),
     "line.deviation": _sets(("total.deviation_amount",)),
     "line.correction": _sets(("corrections.amount",)),
-    "line.discount": _sets((*_CHARGES, "param.discount")),
-    "line.subtotal": _sets((*_CHARGES, "line.discount"), (*_CHARGES, "line.discount", "line.correction")),
+    # an invoice without a forecast has no line of deviation
+    "line.discount": _sets((*_CHARGES, "param.discount"), (*_CHARGES[:-1], "param.discount")),
+    "line.subtotal": _sets(
+        (*_CHARGES, "line.discount"),
+        (*_CHARGES, "line.discount", "line.correction"),
+        (*_CHARGES[:-1], "line.discount"),
+        (*_CHARGES[:-1], "line.discount", "line.correction"),
+    ),
     "line.vat": _sets(("line.subtotal", "param.vat")),
     "line.retention": _sets(("line.subtotal", "param.retention")),
     "line.municipal_fee": _sets(("param.municipal_fee",)),

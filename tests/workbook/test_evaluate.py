@@ -11,18 +11,13 @@ import openpyxl
 import pytest
 from small import METER, NET_METERING, REFERENCE, book, spot
 
-from eisenergy.workbook import dispute, office
+from eisenergy.workbook import dispute
 from eisenergy.workbook.book import Book, Grid, Key, open_book
 from eisenergy.workbook.evaluate import Evaluated, afresh, calculated, evaluators, locally, same
 
 
 def at(name: str, sheet: str = "Hoja1") -> Key:
     return (sheet, *spot(name))
-
-
-@pytest.fixture
-def without_office(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(office, "program", lambda: None)
 
 
 @pytest.mark.parametrize(("path", "formulas"), [(REFERENCE, 26_073), (NET_METERING, 10_533)], ids=["bill", "net"])

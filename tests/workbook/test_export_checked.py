@@ -258,7 +258,7 @@ PLANTED: Mapping[str, tuple[str, Mapping[str, Value], Mapping[str, str]]] = {
     "a quarter that no row covers": (
         "quarters",
         {f"{BLOCKS_OF}!B3": 17.0},
-        {f"{BLOCKS_OF}!B5": "hour-in-no-block"},
+        {f"{BLOCKS_OF}!B3": "hour-in-no-block"},
     ),
     "an interval that looks up the hour, not the quarter": (
         "quarters",
@@ -297,7 +297,7 @@ PLANTED: Mapping[str, tuple[str, Mapping[str, Value], Mapping[str, str]]] = {
     "a rate that is missing where it is charged": (
         "a demand rate that ended, of no block of the calendar",
         {"Tarifas!D13": None},  # PICO's, from the 15th on
-        {"Tarifas!K3": DIFFERENT, "Tarifas!K4": DIFFERENT, "Tarifas!D13": "rate-missing"},
+        {"Tarifas!D13": "rate-missing"},
     ),
 }
 """Export, what is put into its cells, and the cells that must be pointed at for that."""

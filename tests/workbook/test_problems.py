@@ -21,4 +21,4 @@ def test_what_somebody_did_comes_before_what_shows_it() -> None:
     assert listed[1] == "Hoja 1!B3: different"
     assert listed[-2:] == ["Hoja 1!B6: error value", "Hoja 1!A9: text number"]
     follows = next(title for title in listed if "B9" in title)
-    assert listed.index(follows) > listed.index("Hoja 1!B5: no cached value")
+    assert listed.index("Hoja 1!B3: different") < listed.index(follows) < listed.index("Hoja 1!B5: no cached value")
