@@ -15,7 +15,7 @@ from eisenergy.tariffs.model import Tariff
 from eisenergy.workbook import evaluate, library, roles, tables
 from eisenergy.workbook.book import ERRORS, Book, Key, open_book
 from eisenergy.workbook.evaluators import Evaluated
-from eisenergy.workbook.formula import references
+from eisenergy.workbook.formula import copied, references
 from eisenergy.workbook.input_cells import at, day_of, number_of, origin
 from eisenergy.workbook.input_model import Inputs
 from eisenergy.workbook.inputs import collect
@@ -25,6 +25,7 @@ from eisenergy.workbook.model import CellCheck, CheckResult, Place, SheetExtent,
 from eisenergy.workbook.plausibility import implausible, typed
 from eisenergy.workbook.slips import slips
 from eisenergy.workbook.statement import Statement, read_statement
+from eisenergy.workbook.steps import steps
 from eisenergy.workbook.things import Thing, Understanding
 
 ZONE: Final = "America/El_Salvador"
@@ -177,8 +178,14 @@ class _Judge:
         for one in judged:
             if one.verdict in (Verdict.DIFFERENT, Verdict.ERROR):
                 wrong.setdefault(one.place.sheet, set()).add((one.place.row, one.place.column))
+        proven = steps(self.found, {(one.place.sheet, one.place.row, one.place.column): one for one in judged})
         for one in judged:
-            yield self._followed(one, wrong) if one.verdict in (Verdict.DIFFERENT, Verdict.ERROR) else one
+            proof = proven.get((one.place.sheet, one.place.row, one.place.column))
+            if proof is not None:
+                told = f"no part of the bill by itself, but a step to {Place(*proof)}, which is equal"
+                yield replace(one, verdict=Verdict.NOT_OURS, derivation=told)
+            else:
+                yield self._followed(one, wrong) if one.verdict in (Verdict.DIFFERENT, Verdict.ERROR) else one
 
     def typed_over(self) -> Iterator[Finding]:
         """Values where the bill's formulas are expected, with what the library computes; a run of them once."""
@@ -242,6 +249,8 @@ class _Judge:
 
     def _ours(self, thing: Thing | None, place: tuple[int, int]) -> tuple[Hashable, Value, str]:
         """What the cell is about, what the library computes for it, and its role."""
+        if thing is not None and not thing.role and (source := self._source(thing, place)) is not None:
+            return self._ours(self.found.by_cell.get(source), source[1:])
         if thing is None or not thing.role or thing.role == "-":
             return None, None, ""
         kind = thing.role.partition(".")[0]
@@ -250,6 +259,13 @@ class _Judge:
         subject = self._subject(thing, kind, place)
         ours = self.expected.values.get((thing.role, subject))
         return subject, self._signed(thing.role, ours), thing.role
+
+    def _source(self, thing: Thing, place: tuple[int, int]) -> Key | None:
+        """The cell whose value a formula repeats without computing anything."""
+        formula = self.book.grids[thing.sheet].formulas.get(place)
+        area = None if formula is None else copied(formula, thing.sheet)
+        key = None if area is None else (area.sheet, *area.first)
+        return key if key is not None and self.book.value(key) is not None and key != (thing.sheet, *place) else None
 
     def _signed(self, role: str, ours: Value) -> Value:
         """What is taken off may be shown positive where the sum subtracts it."""

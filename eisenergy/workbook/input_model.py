@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 from eisenergy.accounts import Contract, Sourced
@@ -29,6 +29,7 @@ class Inputs:
     :param texts: parameter -> text
     :param repeats: rows that bring an interval again, each frame with one row per interval
     :param corrections: what the workbook carries of earlier periods
+    :param days: days of the tables of daily rates, those outside of the period included
     """
 
     timezone: str
@@ -42,4 +43,5 @@ class Inputs:
     period: Period | None = None
     repeats: list[pl.DataFrame] = field(default_factory=list)
     corrections: tuple[Correction, ...] = ()
+    days: tuple[date, ...] = ()
     findings: list[Finding] = field(default_factory=list)

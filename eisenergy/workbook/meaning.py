@@ -13,8 +13,8 @@ from typing import Final
 
 from eisenergy.sheets import fold
 from eisenergy.workbook import roles, tables
-from eisenergy.workbook.book import Book
-from eisenergy.workbook.formula import Reference, pattern, references
+from eisenergy.workbook.book import Book, Grid
+from eisenergy.workbook.formula import Reference, copied, pattern, references
 from eisenergy.workbook.inference import by_structure
 from eisenergy.workbook.tables import Table
 from eisenergy.workbook.things import Thing, Understanding, feeding
@@ -67,9 +67,10 @@ def inputs_like(text: str) -> bool:
 def _things(book: Book, result: Understanding) -> None:
     for table in result.tables:
         grid = book.grids[table.sheet]
-        total = _total_rows(book, result, table) if table.kind == roles.MATRIX else ()
+        total, other = _rows_of_all(book, result, table)
+        apart = {*total, *other}
         for column, text in table.columns.items():
-            for context, rows in ((table.kind, [r for r in table.rows if r not in total]), ("total", list(total))):
+            for context, rows in ((table.kind, [r for r in table.rows if r not in apart]), ("total", total)):
                 cells = tuple(
                     (row, column) for row in rows if (row, column) in grid.formulas or (row, column) in grid.values
                 )
@@ -77,6 +78,12 @@ def _things(book: Book, result: Understanding) -> None:
                     _add(book, result, Thing(
                         sheet=table.sheet, header=text, context=context, cells=cells,
                         formulas=tuple(cell for cell in cells if cell in grid.formulas), table=table, column=column,
+                    ))  # fmt: skip
+            for row in other:
+                if (row, column) in grid.formulas:
+                    _add(book, result, Thing(
+                        sheet=table.sheet, header=_label_of(grid, table, row), context="", cells=((row, column),),
+                        formulas=((row, column),), column=column,
                     ))  # fmt: skip
     for label in result.labels:
         if (label.sheet, *label.value) not in result.by_cell:
@@ -117,19 +124,37 @@ def _add(book: Book, result: Understanding, thing: Thing) -> None:
         result.by_cell[thing.sheet, row, column] = thing
 
 
-def _total_rows(book: Book, result: Understanding, table: Table) -> tuple[int, ...]:
-    """The rows of a block matrix that are about all blocks: those whose label is no block."""
+def _rows_of_all(book: Book, result: Understanding, table: Table) -> tuple[list[int], list[int]]:
+    """The rows of a table that are about all of its rows: those that total, and those with another figure, such as a mean.
+
+    In a block matrix they are the rows whose label is no block; at an end of a table of intervals, the rows whose formulas read the column
+    they stand in.
+    """
     grid = book.grids[table.sheet]
-    label = min(table.columns)
-    for column, text in table.columns.items():
-        if roles.header_role(roles.MATRIX, text) == "label":
-            label = column
+    if table.kind == roles.SLOT:
+        return [], tables.summing_rows(grid, table)
+    if table.kind != roles.MATRIX:
+        return [], []
     rows = []
     for row in table.rows:
-        text = fold(str(grid.values.get((row, label)) or ""))
-        if text not in result.blocks and (result.blocks or any(word in text.split() for word in _TOTAL)):
+        text = _label_of(grid, table, row)
+        if text not in result.blocks and (result.blocks or _says_total(text)):
             rows.append(row)
-    return tuple(rows)
+    total = [row for row in rows if _says_total(_label_of(grid, table, row))] or rows[:1]
+    return total, [row for row in rows if row not in total]
+
+
+def _label_of(grid: Grid, table: Table, row: int) -> str:
+    """A row's label in a block matrix, folded; in another table its first text."""
+    column = min(table.columns)
+    for one, text in table.columns.items():
+        if roles.header_role(roles.MATRIX, text) == "label":
+            column = one
+    return fold(str(grid.values.get((row, column)) or ""))
+
+
+def _says_total(label: str) -> bool:
+    return any(word in label.split() for word in _TOTAL)
 
 
 def _read(book: Book, result: Understanding) -> None:
@@ -249,7 +274,11 @@ def _block_in(result: Understanding, text: str) -> str:
 
 def _labels(book: Book, result: Understanding) -> None:
     """Labelled cells: a line of the invoice where it stands among lines, else an input."""
-    cells = [thing for thing in result.things if thing.context == "label" and not thing.stated]
+    cells = [
+        thing
+        for thing in result.things
+        if thing.context == "label" and not thing.stated and not _repeats(book, result, thing)
+    ]
     lines = Counter((thing.sheet, thing.column) for thing in cells if thing.formulas and roles.line_role(thing.header))
     home = lines.most_common(1)[0][0] if lines else None
     rows = [
@@ -265,7 +294,18 @@ def _labels(book: Book, result: Understanding) -> None:
         role = role or ("" if thing.formulas and not among else roles.parameter_role(thing.header))
         if role and not any(one.role == role for one in cells):
             thing.role = role
-    del book
+
+
+def _repeats(book: Book, result: Understanding, thing: Thing) -> bool:
+    """Whether a labelled cell only repeats a line of the invoice that has the same label elsewhere, as a sheet for printing does."""
+    role = roles.line_role(thing.header)
+    if not role or not thing.formulas:
+        return False
+    area = copied(book.grids[thing.sheet].formulas[thing.formulas[0]], thing.sheet)
+    source = None if area is None else result.by_cell.get((area.sheet, *area.first))
+    return (
+        source is not None and source is not thing and bool(source.formulas) and roles.line_role(source.header) == role
+    )
 
 
 def _one_each(result: Understanding) -> None:

@@ -12,6 +12,7 @@ from eisenergy.findings import Finding
 from eisenergy.sheets import cell
 from eisenergy.workbook import roles, tables
 from eisenergy.workbook.book import Grid, Key
+from eisenergy.workbook.formula import references
 from eisenergy.workbook.input_cells import day_of, minutes_of, number_of
 from eisenergy.workbook.slips_structure import Block, Structure, slip
 from eisenergy.workbook.tables import Table
@@ -35,8 +36,21 @@ def texts_among_values(structure: Structure) -> Iterator[Finding]:
                 continue
             begun = kinds.index(kind)
             for row, one in block.rows():
-                if one == "text" and row - block.first > begun:
-                    yield _text(structure, (block.sheet, row, block.column), kind, what)
+                key = (block.sheet, row, block.column)
+                if one == "text" and row - block.first > begun and not _labels_totals(structure, key):
+                    yield _text(structure, key, kind, what)
+
+
+def _labels_totals(structure: Structure, key: Key) -> bool:
+    """Say whether a text stands in a row of totals: a formula beside it reads the column that it stands in."""
+    sheet, row, _ = key
+    first, last = structure.band(key)
+    return any(
+        area.sheet == sheet and not area.single and area.first[1] <= column <= area.last[1] and area.last[0] == row - 1
+        for column in range(first, last + 1)
+        if structure.is_formula((sheet, row, column))
+        for area in references(structure.formula((sheet, row, column)), sheet)
+    )
 
 
 def _text(structure: Structure, key: Key, kind: str, what: str) -> Finding:

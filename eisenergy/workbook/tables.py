@@ -9,6 +9,7 @@ from typing import Final
 
 from eisenergy.workbook import roles
 from eisenergy.workbook.book import Grid
+from eisenergy.workbook.formula import references
 from eisenergy.workbook.model import Value
 
 _LONG: Final = 8
@@ -16,6 +17,7 @@ _LONG: Final = 8
 _RATES: Final = 400
 """Rows more than which no table of rates has."""
 _WIDE: Final = 16  # columns beside a table's headers that are looked at for more of it
+_ENDS: Final = 3  # rows at either end of a table that may be about all of its rows
 _REACH: Final = 3  # columns a value may stand to the right of its label
 
 
@@ -70,10 +72,19 @@ def find(grid: Grid) -> tuple[list[Table], list[Label]]:
             if (row, segment[0]) in taken:
                 continue
             table = _table(grid, row, segment, texts)
-            if table is not None:
+            if table is not None and not _named_below(table, texts):
                 tables.append(table)
                 taken |= {(r, c) for r in (table.header, *table.rows) for c in table.columns}
     return _merged(tables), list(_labels(grid, texts, taken))
+
+
+def _named_below(table: Table, texts: dict[tuple[int, int], str]) -> bool:
+    """Say whether the row below a header is the header, and this one only has units or titles above it."""
+    below = {column: texts[table.header + 1, column] for column in table.columns if (table.header + 1, column) in texts}
+    if 2 * len(below) <= len(table.columns):
+        return False
+    rows = len(table.rows) - 1
+    return _kind(below, rows)[1] > _kind({c: text for c, text in table.columns.items() if text}, rows)[1]
 
 
 def _merged(tables: list[Table]) -> list[Table]:
@@ -182,6 +193,26 @@ def _shape(grid: Grid, rows: list[int], columns: list[int]) -> str:
     if len(text) == 1 and len(formulas) >= 2 and not dates and not numbers and 2 <= len(rows) <= 60:
         return roles.MATRIX
     return ""
+
+
+def summing_rows(grid: Grid, table: Table) -> list[int]:
+    """Return the rows at a table's ends whose formulas read most of the column that they stand in, such as a row of totals."""
+    found = []
+    for row in (*table.rows[:_ENDS], *table.rows[-_ENDS:]):
+        for column in table.columns:
+            formula = grid.formulas.get((row, column))
+            if formula is None:
+                continue
+            read = (area for area in references(formula, grid.name) if area.sheet == grid.name)
+            if any(
+                area.first[1] <= column <= area.last[1]
+                and 2 * sum(r in range(area.first[0], area.last[0] + 1) for r in table.rows) > len(table.rows)
+                for area in read
+                if not area.single
+            ):
+                found.append(row)
+                break
+    return sorted(set(found))
 
 
 def _is_hour(value: Value) -> bool:

@@ -1,0 +1,61 @@
+"""Steps between cells of the bill: a helper column, a sum carried on. No word names them, and what reads them is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from eisenergy.workbook.book import Key
+from eisenergy.workbook.model import CellCheck, Verdict
+from eisenergy.workbook.things import Thing, Understanding
+
+
+def steps(found: Understanding, cells: Mapping[Key, CellCheck]) -> dict[Key, Key]:
+    """Find cells that are not understood, and read by cells of the bill that are all equal, directly or by other steps.
+
+    :param cells: every formula cell, judged
+    :returns: step -> a cell of the bill that reads it
+    """
+    readers: dict[Thing, list[Thing]] = {}
+    for thing in found.things:
+        for read in thing.reads:
+            readers.setdefault(read, []).append(thing)
+    result: dict[Key, Key] = {}
+    for key, one in cells.items():
+        own = found.by_cell.get(key)
+        if one.verdict is Verdict.NOT_UNDERSTOOD and not one.stale and own is not None and not own.role:
+            proof = _proof(own, key, readers, cells, frozenset((own,)))
+            if proof is not None:
+                result[key] = proof
+    return result
+
+
+def _proof(
+    thing: Thing,
+    key: Key,
+    readers: Mapping[Thing, list[Thing]],
+    cells: Mapping[Key, CellCheck],
+    seen: frozenset[Thing],
+) -> Key | None:
+    """A cell that is equal and reads the step; ``None`` where there is none, or one that reads it is not equal."""
+    proof: Key | None = None
+    for reader in readers.get(thing, ()):
+        if reader in seen:
+            continue
+        beside = reader.table is not None and reader.table is thing.table
+        for row, column in reader.formulas:
+            if beside and row != key[1]:
+                continue
+            there = (reader.sheet, row, column)
+            check = cells.get(there)
+            if check is None or check.verdict is Verdict.NOT_OURS:
+                continue
+            if check.verdict is Verdict.EQUAL:
+                proof = proof or there
+            elif check.verdict is Verdict.NOT_UNDERSTOOD and not reader.role:
+                further = _proof(reader, there, readers, cells, seen | {reader})
+                if further is None:
+                    return None
+                proof = proof or further
+            else:
+                return None
+    return proof
