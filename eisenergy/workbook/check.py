@@ -25,7 +25,8 @@ from eisenergy.workbook.model import CellCheck, CheckResult, Place, SheetExtent,
 from eisenergy.workbook.plausibility import implausible, typed
 from eisenergy.workbook.slips import slips
 from eisenergy.workbook.statement import Statement, read_statement
-from eisenergy.workbook.steps import steps
+from eisenergy.workbook.steps import steps, vindicated
+from eisenergy.workbook.suspects import suspects
 from eisenergy.workbook.things import Thing, Understanding
 
 ZONE: Final = "America/El_Salvador"
@@ -101,8 +102,9 @@ def check_book(
                 or (judged[key].verdict, one.verdict) == (Verdict.NOT_OURS, Verdict.EQUAL)
             ):
                 judged[key] = one
-        findings += [*inputs.findings, *expected.findings, *implausible(whole, found), *judge.typed_over()]
-    findings = [one for one in findings if not _vindicated(one, judged)]
+        findings += [*inputs.findings, *expected.findings, *implausible(whole, found), *suspects(whole, found, inputs)]
+        findings += judge.typed_over()
+    findings = [one for one in findings if not vindicated(one, judged)]
     return CheckResult(
         file=book.file,
         sha256=book.sha256,
@@ -130,23 +132,6 @@ def _tariff(path: Path) -> Tariff:
     if path.suffix.casefold() in (".yaml", ".yml"):
         return read_yaml(path)
     return read_spreadsheet(path)
-
-
-def _vindicated(finding: Finding, judged: dict[Key, CellCheck]) -> bool:
-    """Whether a formula that is unlike its neighbours is the right one, and the neighbours are wrong."""
-    if finding.code != "odd-formula":
-        return False
-    sheet, row, column = (finding.data[name] for name in ("sheet", "row", "column"))
-    own = judged.get((sheet, row, column))
-    return (
-        own is not None
-        and own.verdict is Verdict.EQUAL
-        and any(
-            one.verdict is Verdict.DIFFERENT and not one.follows
-            for key, one in judged.items()
-            if key[0] == sheet and key[2] == column and one.role == own.role
-        )
-    )
 
 
 def _unique(findings: list[Finding]) -> tuple[Finding, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import median
 from typing import Final
 
 from eisenergy.findings import Finding, blocking
@@ -13,6 +14,8 @@ from eisenergy.workbook.things import Thing, Understanding
 
 _AGREE: Final = 0.9
 """Share of rows in which kWh and kW must fit each other before the others are findings."""
+_RUN: Final = 24
+"""Rows from which a difference is one of a column, or of a run of its rows."""
 _SHARES: Final = ("param.vat", "param.discount", "param.retention")
 _INPUT_TOO: Final = (
     "slot.loss_factor",
@@ -38,6 +41,7 @@ def implausible(book: Book, found: Understanding) -> Iterator[Finding]:
                     f"{origin(kwh, place)}: found {number:g} kWh, expected zero or more. Correct the reading.",
                     **at(kwh, place),
                 )
+        yield from _outliers(kwh, energy)
         if kw is not None:
             power = {row: number_of(value) for row, (_, value) in values_of(book, kw).items()}
             yield from _unlike(kwh, energy, power)
@@ -64,6 +68,7 @@ def _unlike(
     ]
     apart = [(place, a, b) for place, a, b in pairs if b is not None and abs(4 * a - b) > 0.03 * max(abs(b), 1)]
     if not pairs or len(apart) > (1 - _AGREE) * len(pairs):
+        yield from _throughout(kwh, energy, power)
         return
     for place, a, b in apart:
         yield blocking(
@@ -71,6 +76,57 @@ def _unlike(
             kwh.sheet,
             f"{origin(kwh, place)}: found {a:g} kWh beside {b:g} kW; in {len(pairs) - len(apart)} of {len(pairs)} rows the kW are four times the "
             f"kWh, which would be {(b or 0) / 4:g}. Look up the reading.",
+            **at(kwh, place),
+        )
+
+
+def _throughout(
+    kwh: Thing, energy: dict[int, tuple[tuple[int, int], float | None]], power: dict[int, float | None]
+) -> Iterator[Finding]:
+    """A whole run of kWh that stand beside another row's kW, or in another unit."""
+    rows = [row for row in sorted(energy) if energy[row][1] and power.get(row)]
+
+    def fits(row: int, step: int, times: float) -> bool:
+        a, b = energy[row][1], power.get(row + step)
+        return a is not None and b is not None and abs(times * a - b) <= 0.03 * max(abs(b), 1)
+
+    apart = [row for row in rows if not fits(row, 0, 4)]
+    if len(apart) < _RUN:
+        return
+    place = energy[apart[0]][0]
+    for step, where in ((-1, "above"), (1, "below")):
+        if sum(fits(row, step, 4) for row in apart) >= _AGREE * len(apart):
+            yield blocking(
+                "rows-shifted",
+                kwh.sheet,
+                f"{origin(kwh, place)}: from this row on the kWh of {len(apart)} rows are a quarter of the kW in the row {where}, not of those "
+                "beside them. Was one of the columns moved by a row? Put it back.",
+                **at(kwh, place),
+            )
+            return
+    ratio = median(float(power[row] or 0) / float(energy[row][1] or 1) for row in apart)
+    if sum(fits(row, 0, ratio) for row in apart) >= _AGREE * len(apart):
+        yield blocking(
+            "kwh-unlike-kw",
+            kwh.sheet,
+            f"{origin(kwh, place)}: in {len(apart)} of {len(rows)} rows the kW are {ratio:.4g} times the kWh, expected 4 times, as of 15 minutes. "
+            "Is one column in the other's unit, or a meter's factor missing in one of them?",
+            **at(kwh, place),
+        )
+
+
+def _outliers(kwh: Thing, energy: dict[int, tuple[tuple[int, int], float | None]]) -> Iterator[Finding]:
+    """One reading that is a hundred times what is usual, and ten times every other one."""
+    known = sorted((number, place) for place, number in energy.values() if number is not None)
+    if len(known) < _RUN:
+        return
+    (second, _), (highest, place) = known[-2:]
+    usual = median(number for number, _ in known)
+    if second > 0 and highest >= 10 * second and highest >= 100 * usual:
+        yield blocking(
+            "reading-out-of-scale",
+            kwh.sheet,
+            f"{origin(kwh, place)}: found {highest:g} kWh; the next highest reading is {second:g}. Expected one of their size. Look up the reading.",
             **at(kwh, place),
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from eisenergy.findings import Finding, Severity
-from eisenergy.workbook import slips_formulas, slips_ranges, slips_values
+from eisenergy.workbook import slips_formulas, slips_lookups, slips_ranges, slips_values
 from eisenergy.workbook.book import Book
 from eisenergy.workbook.slips_structure import Structure
 
@@ -15,7 +15,8 @@ RULES: Final[tuple[Callable[[Structure], Iterable[Finding]], ...]] = (
     slips_formulas.unlike_neighbours,
     slips_formulas.typed_among_formulas,
     slips_formulas.rates_typed_in,
-    slips_formulas.approximate_lookups,
+    slips_lookups.approximate_lookups,
+    slips_lookups.ranges_apart,
     slips_formulas.outside_the_workbook,
     slips_ranges.short_ranges,
     slips_ranges.swallowed_headers,

@@ -1,9 +1,10 @@
-"""Steps between cells of the bill: a helper column, a sum carried on. No word names them, and what reads them is right."""
+"""What the verdicts of all cells say of one: a helper column is a step to what is right, an odd formula may be the right one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from eisenergy.findings import Finding
 from eisenergy.workbook.book import Key
 from eisenergy.workbook.model import CellCheck, Verdict
 from eisenergy.workbook.things import Thing, Understanding
@@ -59,3 +60,20 @@ def _proof(
             else:
                 return None
     return proof
+
+
+def vindicated(finding: Finding, judged: Mapping[Key, CellCheck]) -> bool:
+    """Whether a formula that is unlike its neighbours is the right one, and the neighbours are wrong."""
+    if finding.code != "odd-formula":
+        return False
+    sheet, row, column = (finding.data[name] for name in ("sheet", "row", "column"))
+    own = judged.get((sheet, row, column))
+    return (
+        own is not None
+        and own.verdict is Verdict.EQUAL
+        and any(
+            one.verdict is Verdict.DIFFERENT and not one.follows
+            for key, one in judged.items()
+            if key[0] == sheet and key[2] == column and one.role == own.role
+        )
+    )

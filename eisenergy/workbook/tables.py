@@ -129,6 +129,8 @@ def _segments(columns: list[int]) -> Iterator[list[int]]:
 def _table(grid: Grid, header: int, columns: list[int], texts: dict[tuple[int, int], str]) -> Table | None:
     words = {column: texts[header, column] for column in columns}
     rows = list(_rows(grid, header, columns))
+    if not rows and _kind(words, _LONG)[1] >= 3:
+        rows = list(_rows(grid, header + 1, columns))  # an empty row below a header that is one by its words
     if not rows or not any(_is_data(grid, (row, column)) for row in rows[:2] for column in columns):
         return None
     words |= _without_header(grid, header, rows, columns)
