@@ -306,9 +306,9 @@ class _Judge:
             return Verdict.NOT_OURS
         if thing is None or thing in self.found.feeding:
             return Verdict.NOT_UNDERSTOOD
-        if self.found.one("line.total") is None or not roles.bill_word(
-            thing.header, "" if thing.table is None else thing.table.kind
-        ):
+        if self.found.one("line.total") is None or (thing.table is not None and not thing.table.kind):
+            return Verdict.NOT_OURS
+        if not roles.bill_word(thing.header, "" if thing.table is None else thing.table.kind):
             return Verdict.NOT_OURS
         del place, sheet
         return Verdict.NOT_UNDERSTOOD

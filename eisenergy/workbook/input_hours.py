@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from eisenergy.findings import blocking
@@ -44,6 +45,8 @@ def _hour_rows(book: Book, found: Understanding, inputs: Inputs) -> list[BlockHo
     if thing is None or not last or not block:
         return []
     rows = []
+    ends = {row: number_of(last.get(row, (place, None))[1]) for row, (place, _) in first.items()}
+    beyond = 0 if half_open([(number_of(value), ends[row]) for row, (_, value) in first.items()]) else 60
     for row, (place, value) in first.items():
         start, end = number_of(value), number_of(last.get(row, (place, None))[1])
         name = block.get(row, (place, None))[1]
@@ -61,12 +64,20 @@ def _hour_rows(book: Book, found: Understanding, inputs: Inputs) -> list[BlockHo
         rows.append(
             BlockHours(
                 start_minute=int(start * 60),
-                end_minute=min(1440, int(end * 60) + 60),
+                end_minute=min(1440, int(end * 60) + beyond),
                 block=found.block_of(name) or str(name).strip(),
                 origin=origin(thing, place),
             )
         )
     return rows
+
+
+def half_open(hours: Iterable[tuple[float | None, float | None]]) -> bool:
+    """Say whether the last hour of every row is the first of the next one: it is then the end, and not an hour of the row."""
+    pairs = sorted((start, end) for start, end in hours if start is not None and end is not None)
+    return len(pairs) > 1 and all(
+        end % _HOURS == start % _HOURS for (_, end), (start, _) in zip(pairs, [*pairs[1:], pairs[0]], strict=True)
+    )
 
 
 def _single_hours(book: Book, found: Understanding) -> list[BlockHours]:

@@ -14,6 +14,7 @@ from eisenergy.workbook import roles, tables
 from eisenergy.workbook.book import Grid, Key
 from eisenergy.workbook.formula import references
 from eisenergy.workbook.input_cells import day_of, minutes_of, number_of
+from eisenergy.workbook.input_hours import half_open
 from eisenergy.workbook.slips_structure import Block, Structure, slip
 from eisenergy.workbook.tables import Table
 from eisenergy.workbook.values import serial
@@ -176,10 +177,12 @@ def _hours(grid: Grid, table: Table) -> Iterator[Finding]:
     if len(numbers) != 2:
         return
     owners: dict[int, int] = {}
-    for row in table.rows:
-        first, last = (number_of(grid.values.get((row, column))) for column in numbers)
+    read = {row: [number_of(grid.values.get((row, column))) for column in numbers] for row in table.rows}
+    beyond = 1 if half_open((first, last) for first, last in read.values()) else 0
+    for row, (first, last) in read.items():
         if first is None or last is None:
             continue
+        last -= beyond
         hours = range(int(first), int(last) + 1) if first <= last else [*range(int(first), 24), *range(int(last) + 1)]
         for hour in hours:
             if hour in owners:

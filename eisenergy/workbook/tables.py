@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, datetime, time
+from itertools import takewhile
 from typing import Final
 
 from eisenergy.workbook import roles
@@ -16,6 +17,8 @@ _LONG: Final = 8
 """Rows from which a run of texts above columns of one type is a header, whatever its words."""
 _RATES: Final = 400
 """Rows more than which no table of rates has."""
+_DAYS: Final = 31
+"""Rows in which readings of less than a day name one day twice."""
 _WIDE: Final = 16  # columns beside a table's headers that are looked at for more of it
 _ENDS: Final = 3  # rows at either end of a table that may be about all of its rows
 _REACH: Final = 3  # columns a value may stand to the right of its label
@@ -135,6 +138,10 @@ def _table(grid: Grid, header: int, columns: list[int], texts: dict[tuple[int, i
         return None
     words |= _without_header(grid, header, rows, columns)
     kind, hits = _kind(words, len(rows))
+    if kind == roles.SLOT and _daily(grid, rows, list(words)):
+        kind, hits = "", 0
+    if kind == roles.MATRIX:
+        rows = list(takewhile(lambda row: not _is_line(grid, row, words), rows))
     shape = _shape(grid, rows, list(words))
     known = hits >= 2 or (hits >= 1 and len(rows) >= 3 and not _is_label_list(grid, rows, columns))
     uniform = len(rows) >= _LONG and len(columns) >= 2 and _uniform(grid, rows, columns)
@@ -161,10 +168,15 @@ def _without_header(grid: Grid, header: int, rows: list[int], columns: list[int]
         if filled >= 0.9 * len(sample):
             text = grid.values.get((header, column))
             found[column] = text if isinstance(text, str) else ""
-    # Only what touches the table, directly or by others: what stands apart is another table.
+    # Only what touches the table, directly or by others: what stands apart is another table, unless it is one column by itself.
+    alone = {c for c in found if found[c] and not {c - 1, c + 1} & (set(found) | set(columns))}
     touching: dict[int, str] = {}
     edge = set(columns)
-    while more := {c for c in found if c not in touching and (c - 1 in edge or c + 1 in edge)}:
+    while more := {
+        c
+        for c in found
+        if c not in touching and (c - 1 in edge or c + 1 in edge or (c in alone and (c - 2 in edge or c + 2 in edge)))
+    }:
         touching |= {c: found[c] for c in more}
         edge |= more
     return touching
@@ -235,7 +247,9 @@ def _rows(grid: Grid, header: int, columns: list[int]) -> Iterator[int]:
             for column in columns
             if grid.values.get((row, column)) is not None or (row, column) in grid.formulas
         }
-        if not filled:
+        # a title between two tables parts them as an empty row does
+        titled = len(shape) > 2 and len(filled) == 1 and set(filled.values()) == {"text"}
+        if not filled or titled:
             empty += 1
             if empty > 2:
                 return
@@ -274,6 +288,28 @@ def _kind(words: dict[int, str], rows: int) -> tuple[str, int]:
 
 def _is_data(grid: Grid, place: tuple[int, int]) -> bool:
     return place in grid.formulas or (grid.values.get(place) is not None and not isinstance(grid.values[place], str))
+
+
+def _daily(grid: Grid, rows: list[int], columns: list[int]) -> bool:
+    """Whether every row is about another day, and none says a time: sums per day, and no readings."""
+    seen = {column: [grid.values.get((row, column)) for row in rows[:_DAYS]] for column in columns}
+    if any(isinstance(value, time) for values in seen.values() for value in values):
+        return False
+    return any(
+        len({value.date() for value in values if isinstance(value, datetime) and value.time() == time()}) == len(values)
+        for values in seen.values()
+    )
+
+
+def _is_line(grid: Grid, row: int, words: dict[int, str]) -> bool:
+    """Whether a row below a matrix is a line of the invoice: a label, and one amount where the matrix has several."""
+    filled = [
+        column
+        for column in sorted(words)
+        if (row, column) in grid.formulas or grid.values.get((row, column)) is not None
+    ]
+    label = grid.values.get((row, filled[0])) if filled else None
+    return 2 * len(filled) <= len(words) and isinstance(label, str) and bool(roles.line_role(label))
 
 
 def _is_label_list(grid: Grid, rows: list[int], columns: list[int]) -> bool:
