@@ -206,7 +206,7 @@ class _Judge:
         elif isinstance(cached, str) and cached in ERRORS:
             verdict = Verdict.ERROR
         elif not role:
-            verdict = self._unknown(thing, place, sheet)
+            verdict = self._unknown(thing)
         elif ours is None:
             verdict = Verdict.NOT_OURS if self._beside(thing, place) else Verdict.NOT_UNDERSTOOD
         else:
@@ -300,18 +300,19 @@ class _Judge:
         empty = kwh is None or self.full.grids[kwh.sheet].values.get((row, kwh.column)) is None
         return row not in self.inputs.rows and empty
 
-    def _unknown(self, thing: Thing | None, place: tuple[int, int], sheet: str) -> Verdict:
+    def _unknown(self, thing: Thing | None) -> Verdict:
         """None of ours where nothing of the bill depends on it, and no word says that it is of the bill."""
         if thing is not None and thing.role == "-":
             return Verdict.NOT_OURS
         if thing is None or thing in self.found.feeding:
             return Verdict.NOT_UNDERSTOOD
-        if self.found.one("line.total") is None or (thing.table is not None and not thing.table.kind):
+        if self.found.one("line.total") is None:
             return Verdict.NOT_OURS
-        if not roles.bill_word(thing.header, "" if thing.table is None else thing.table.kind):
-            return Verdict.NOT_OURS
-        del place, sheet
-        return Verdict.NOT_UNDERSTOOD
+        if thing.table is not None:
+            return Verdict.NOT_UNDERSTOOD if roles.header_role(thing.table.kind, thing.header) else Verdict.NOT_OURS
+        role = roles.parameter_role(thing.header) or roles.line_role(thing.header)
+        # What another cell is already is not this one: the total of a table of days is no amount to pay.
+        return Verdict.NOT_UNDERSTOOD if role and self.found.one(role) is None else Verdict.NOT_OURS
 
     def _derivation(self, verdict: Verdict, role: str, subject: Hashable, ours: Value) -> str:
         if verdict is Verdict.NOT_UNDERSTOOD:

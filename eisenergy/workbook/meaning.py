@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import time
 from typing import Final
 
 from eisenergy.sheets import fold
@@ -35,6 +37,7 @@ def understand(book: Book, stated: Mapping[tuple[str, int, int], str] | None = N
         labels += beside
     result = Understanding(things=[], tables=found, labels=labels)
     _blocks(book, result)
+    result.tables = [_if_matrix(book, result, table) for table in found]
     _things(book, result)
     _read(book, result)
     _by_statement(result, stated or {})
@@ -124,6 +127,14 @@ def _add(book: Book, result: Understanding, thing: Thing) -> None:
         result.by_cell[thing.sheet, row, column] = thing
 
 
+def _if_matrix(book: Book, result: Understanding, table: Table) -> Table:
+    """The table, without its kind where it would be a block matrix and names no block: sums per hour or month."""
+    if table.kind != roles.MATRIX or not result.blocks:
+        return table
+    labels = {_label_of(book.grids[table.sheet], table, row) for row in table.rows}
+    return table if labels & set(result.blocks) else replace(table, kind="")
+
+
 def _rows_of_all(book: Book, result: Understanding, table: Table) -> tuple[list[int], list[int]]:
     """The rows of a table that are about all of its rows: those that total, and those with another figure, such as a mean.
 
@@ -211,12 +222,14 @@ def _by_words(book: Book, result: Understanding) -> None:
         if not name:
             continue
         if thing.table.kind == roles.SLOT and name in ("hour", "time"):
-            # `Hora` is the hour where it is computed, and the time of day where it is read.
-            name = "hour" if thing.formulas else "time"
+            # `Hora` is the hour where it is computed, and the time of day where it is read, or computed as a time.
+            name = "hour" if thing.formulas and not _says_minutes(book, thing) else "time"
         prefix = "total" if thing.context == "total" else thing.table.kind
         if prefix == "total" and name == "label":
             continue
         role = f"{prefix}.{name}"
+        if role == "day.demand" and not _of_rates(thing):
+            continue
         if role in ("day.demand",) or not any(one.role == role and one.table is thing.table for one in result.things):
             thing.role = role
         if role == "day.demand":
@@ -224,6 +237,12 @@ def _by_words(book: Book, result: Understanding) -> None:
     _by_type(book, result)
     _labels(book, result)
     _one_each(result)
+
+
+def _says_minutes(book: Book, thing: Thing) -> bool:
+    """Whether a column's values are times of day, and no whole hours."""
+    values = (book.grids[thing.sheet].values.get(place) for place in thing.cells[:8])
+    return any(isinstance(value, time) or (isinstance(value, float) and value != int(value)) for value in values)
 
 
 def _by_type(book: Book, result: Understanding) -> None:
@@ -234,8 +253,13 @@ def _by_type(book: Book, result: Understanding) -> None:
             kind = _type_role(book, table, thing)
             if kind and not thing.role and not thing.stated and not any(one.role == kind for one in own):
                 thing.role = kind
-            if table.kind == roles.DAYS and not thing.role and thing.formulas:
+            if table.kind == roles.DAYS and not thing.role and thing.formulas and _of_rates(thing):
                 thing.role, thing.block = "day.demand", _block_in(result, thing.header)
+
+
+def _of_rates(thing: Thing) -> bool:
+    """Whether a column of a table of days holds rates: typed ones, or formulas that read a table of rates."""
+    return not thing.formulas or any(one.table is not None and one.table.kind == roles.RATES for one in thing.main)
 
 
 def _type_role(book: Book, table: Table, thing: Thing) -> str:
@@ -286,12 +310,14 @@ def _labels(book: Book, result: Understanding) -> None:
         for thing in cells
         if (thing.sheet, thing.column) == home and thing.formulas and roles.line_role(thing.header)
     ]
-    for thing in cells:
+    for thing in sorted(cells, key=lambda thing: (thing.sheet, thing.column) != home):
+        computed = any(references(book.grids[thing.sheet].formulas[place], thing.sheet) for place in thing.formulas)
         among = (
             (thing.sheet, thing.column) == home and bool(rows) and min(rows) - 1 <= thing.cells[0][0] <= max(rows) + 1
         )
-        role = roles.line_role(thing.header) if thing.formulas or among else ""
-        role = role or ("" if thing.formulas and not among else roles.parameter_role(thing.header))
+        # A formula that reads no cell, such as 13/100, is a number that somebody typed.
+        role = roles.line_role(thing.header) if computed or among else ""
+        role = role or ("" if computed and not among else roles.parameter_role(thing.header))
         if role and not any(one.role == role for one in cells):
             thing.role = role
 

@@ -127,8 +127,8 @@ _UNIT: Final = re.compile(r" (usd|us|kwh|kw|kva|kvar|usd kwh|usd kw|usd period|u
 
 
 def header_role(table: str, text: str) -> str:
-    """Return the role a header names in a table of a kind, without the table's name; empty for none."""
-    return _match(HEADERS[table], text)
+    """Return the role a header names in a table of a kind, without the table's name; empty for none, and in a table of no kind."""
+    return _match(HEADERS.get(table, {}), text)
 
 
 def parameter_role(text: str) -> str:

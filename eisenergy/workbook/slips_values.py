@@ -38,8 +38,18 @@ def texts_among_values(structure: Structure) -> Iterator[Finding]:
             begun = kinds.index(kind)
             for row, one in block.rows():
                 key = (block.sheet, row, block.column)
-                if one == "text" and row - block.first > begun and not _labels_totals(structure, key):
+                if (
+                    one == "text"
+                    and row - block.first > begun
+                    and not (_labels_totals(structure, key) or _titles(structure, key))
+                ):
                     yield _text(structure, key, kind, what)
+
+
+def _titles(structure: Structure, key: Key) -> bool:
+    """Say whether a text stands alone in its row, between rows of several cells: a title above some of them."""
+    sheet, row, column = key
+    return structure.band(key) == (column, column) and structure.band((sheet, row - 1, column)) != (column, column)
 
 
 def _labels_totals(structure: Structure, key: Key) -> bool:
@@ -84,9 +94,12 @@ def _series(grid: Grid, table: Table) -> Iterator[Finding]:
         return
     stamps: list[tuple[int, float]] = []
     for row in table.rows:
-        day = grid.values.get((row, dates))
+        day = day_of(grid.values.get((row, dates)))
         clock = grid.values.get((row, times)) if times is not None else 0
-        if isinstance(day, datetime) and isinstance(clock, time | int | float):
+        minutes = minutes_of(clock) if isinstance(clock, str) else None
+        if day is not None and minutes is not None:
+            stamps.append((row, round(serial(day) * 1440) + minutes))
+        elif day is not None and isinstance(clock, time | int | float):
             stamps.append((row, round((serial(day) + (serial(clock) if isinstance(clock, time) else clock)) * 1440)))
     if len(stamps) < _SERIES:
         return
@@ -110,7 +123,8 @@ def _series(grid: Grid, table: Table) -> Iterator[Finding]:
     for a, b in itertools.pairwise(kept):
         before, after = stamps[a][1], stamps[b][1]
         lacking = int((after - before) // step) - 1 if step > 0 else 0
-        if lacking > 0 and not any(before + n * step in known for n in range(1, lacking + 1)):
+        between = sum(number not in inside for number in range(a + 1, b))  # rows that stand there under another time
+        if lacking > between and not any(before + n * step in known for n in range(1, lacking + 1)):
             row = stamps[b][0]
             yield slip(
                 "rows-missing",
@@ -196,7 +210,9 @@ def _hours(grid: Grid, table: Table) -> Iterator[Finding]:
                 )
             owners.setdefault(hour, row)
     if lacking := sorted(set(range(24)) - set(owners)):
-        row = table.rows[-1]
+        row = next(
+            (row for row in table.rows if lacking[0] - 1 in owners and owners[lacking[0] - 1] == row), table.rows[-1]
+        )
         yield slip(
             "hour-in-no-block",
             True,

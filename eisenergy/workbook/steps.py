@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from eisenergy.findings import Finding
 from eisenergy.workbook.book import Key
 from eisenergy.workbook.model import CellCheck, Verdict
+from eisenergy.workbook.signatures import READS
 from eisenergy.workbook.things import Thing, Understanding
 
 
 def steps(found: Understanding, cells: Mapping[Key, CellCheck]) -> dict[Key, Key]:
     """Find cells that are not understood, and read by cells of the bill that are all equal, directly or by other steps.
+
+    An input that is computed, such as the next day's date, is a step as well: its value is what the bill is made from.
 
     :param cells: every formula cell, judged
     :returns: step -> a cell of the bill that reads it
@@ -23,7 +26,7 @@ def steps(found: Understanding, cells: Mapping[Key, CellCheck]) -> dict[Key, Key
     result: dict[Key, Key] = {}
     for key, one in cells.items():
         own = found.by_cell.get(key)
-        if one.verdict is Verdict.NOT_UNDERSTOOD and not one.stale and own is not None and not own.role:
+        if one.verdict is Verdict.NOT_UNDERSTOOD and not one.stale and own is not None and own.role not in READS:
             proof = _proof(own, key, readers, cells, frozenset((own,)))
             if proof is not None:
                 result[key] = proof
@@ -52,7 +55,7 @@ def _proof(
                 continue
             if check.verdict is Verdict.EQUAL:
                 proof = proof or there
-            elif check.verdict is Verdict.NOT_UNDERSTOOD and not reader.role:
+            elif check.verdict is Verdict.NOT_UNDERSTOOD and reader.role not in READS:
                 further = _proof(reader, there, readers, cells, seen | {reader})
                 if further is None:
                     return None

@@ -348,6 +348,8 @@ def _labels(grid: Grid, texts: dict[tuple[int, int], str], taken: set[tuple[int,
             if there in taken:
                 break
             if grid.values.get(there) is not None or there in grid.formulas:
+                if there in texts and roles.bill_word(texts[there]):
+                    break  # the next label, and not the value of this one
                 values.add(there)
                 yield Label(sheet=grid.name, text=text, place=(row, column), value=there)
                 break
