@@ -17,7 +17,7 @@ from eisenergy.workbook.book import ERRORS, Book, Key, open_book
 from eisenergy.workbook.causes import followed
 from eisenergy.workbook.evaluators import Evaluated
 from eisenergy.workbook.expected import Expected
-from eisenergy.workbook.formula import references
+from eisenergy.workbook.formula import copied, references
 from eisenergy.workbook.input_cells import at, origin
 from eisenergy.workbook.input_model import Inputs
 from eisenergy.workbook.inputs import collect
@@ -27,7 +27,9 @@ from eisenergy.workbook.model import CellCheck, CheckResult, Place, SheetExtent,
 from eisenergy.workbook.plausibility import implausible, typed
 from eisenergy.workbook.slips import slips
 from eisenergy.workbook.statement import Statement, read_statement
+from eisenergy.workbook.steps import steps, vindicated
 from eisenergy.workbook.subjects import SUBJECTS, subject_of
+from eisenergy.workbook.suspects import suspects
 from eisenergy.workbook.things import Thing, Understanding
 
 STEPS: Final = (
@@ -103,11 +105,12 @@ def check_book(
                 or (judged[key].verdict, one.verdict) == (Verdict.NOT_OURS, Verdict.EQUAL)
             ):
                 judged[key] = one
-        findings += [*inputs.findings, *expected.findings, *implausible(whole, found), *judge.typed_over()]
+        findings += [*inputs.findings, *expected.findings, *implausible(whole, found), *suspects(whole, found, inputs)]
+        findings += judge.typed_over()
         amounts |= {(thing.sheet, *place) for thing in found.of("line.correction") for place in thing.cells}
     order = {name: number for number, name in enumerate(book.grids)}
     cells = followed(judged[key] for key in sorted(judged, key=lambda key: (order[key[0]], key[1:])))
-    odd = _vindicated(cells, findings, amounts)
+    odd = vindicated(cells, findings, amounts)
     findings = [one for one in findings if one not in odd]
     return CheckResult(
         file=book.file,
@@ -139,34 +142,6 @@ def _tariff(path: Path) -> Tariff:
     return read_spreadsheet(path)
 
 
-def _vindicated(cells: list[CellCheck], findings: list[Finding], amounts: set[Key]) -> list[Finding]:
-    """Findings about formulas that are unlike their neighbours and right, where the neighbours are wrong by themselves; and
-    about typed amounts that are inputs.
-
-    :param amounts: cells among the invoice's lines that are inputs
-    """
-    about = [one for one in findings if one.code in ("odd-formula", "overwritten-formula")]
-    if not about:
-        return []
-    known = {(one.place.sheet, one.place.row, one.place.column): one for one in cells}
-    wrong = {
-        (one.place.sheet, one.place.column, one.role)
-        for one in cells
-        if one.verdict is Verdict.DIFFERENT and not one.follows
-    }
-    found = []
-    for one in about:
-        place = (str(one.data["sheet"]), one.data.get("row", 0), one.data.get("column", 0))
-        own = known.get(place)
-        if one.code == "overwritten-formula":
-            right = place in amounts
-        else:
-            right = own is not None and own.verdict is Verdict.EQUAL and (place[0], place[2], own.role) in wrong
-        if right:
-            found.append(one)
-    return found
-
-
 def _unique(findings: list[Finding]) -> tuple[Finding, ...]:
     """Every finding once; of two of one kind at one cell the first."""
     unique: dict[tuple[object, ...], Finding] = {}
@@ -187,9 +162,19 @@ class _Judge:
 
     def cells(self) -> Iterator[CellCheck]:
         """Every formula cell, in order of sheet, row and column."""
-        for name, grid in self.book.grids.items():
-            for place, formula in sorted(grid.formulas.items()):
-                yield self._judged(name, place, formula)
+        judged = [
+            self._judged(name, place, formula)
+            for name, grid in self.book.grids.items()
+            for place, formula in sorted(grid.formulas.items())
+        ]
+        proven = steps(self.found, {(one.place.sheet, one.place.row, one.place.column): one for one in judged})
+        for one in judged:
+            proof = proven.get((one.place.sheet, one.place.row, one.place.column))
+            if proof is None:
+                yield one
+            else:
+                told = f"no part of the bill by itself, but a step to {Place(*proof)}, which is equal"
+                yield replace(one, verdict=Verdict.NOT_OURS, derivation=told)
 
     def typed_over(self) -> Iterator[Finding]:
         """Values where the bill's formulas are expected, with what the library computes; a run of them once."""
@@ -225,12 +210,14 @@ class _Judge:
         elif isinstance(cached, str) and cached in ERRORS:
             verdict = Verdict.ERROR
         elif not role:
-            verdict = self._unknown(thing, place, sheet)
+            verdict = self._unknown(thing)
         elif ours is None:
             verdict = Verdict.NOT_OURS if self._beside(thing, place) else Verdict.NOT_UNDERSTOOD
         else:
             verdict = Verdict.EQUAL if self._same(value, ours, role) else Verdict.DIFFERENT
         known = verdict not in (Verdict.NOT_OURS, Verdict.NOT_UNDERSTOOD)
+        if thing is not None and not thing.role:
+            role = ""  # what repeats another cell is none of the bill's own
         return CellCheck(
             place=Place(sheet, *place),
             formula=formula,
@@ -257,6 +244,8 @@ class _Judge:
 
     def _ours(self, thing: Thing | None, place: tuple[int, int]) -> tuple[Hashable, Value, str]:
         """What the cell is about, what the library computes for it, and its role."""
+        if thing is not None and not thing.role and (source := self._source(thing, place)) is not None:
+            return self._ours(self.found.by_cell.get(source), source[1:])
         if thing is None or not thing.role or thing.role == "-":
             return None, None, ""
         kind = thing.role.partition(".")[0]
@@ -265,6 +254,13 @@ class _Judge:
         subject = subject_of(self.book, self.full, self.found, thing, place)
         ours = self.expected.values.get((thing.role, subject))
         return subject, self._signed(thing.role, ours), thing.role
+
+    def _source(self, thing: Thing, place: tuple[int, int]) -> Key | None:
+        """The cell whose value a formula repeats without computing anything."""
+        formula = self.book.grids[thing.sheet].formulas.get(place)
+        area = None if formula is None else copied(formula, thing.sheet)
+        key = None if area is None else (area.sheet, *area.first)
+        return key if key is not None and self.book.value(key) is not None and key != (thing.sheet, *place) else None
 
     def _signed(self, role: str, ours: Value) -> Value:
         """What is taken off may be shown positive where the sum subtracts it."""
@@ -287,18 +283,19 @@ class _Judge:
         empty = kwh is None or self.full.grids[kwh.sheet].values.get((row, kwh.column)) is None
         return row not in self.inputs.rows and empty
 
-    def _unknown(self, thing: Thing | None, place: tuple[int, int], sheet: str) -> Verdict:
+    def _unknown(self, thing: Thing | None) -> Verdict:
         """None of ours where nothing of the bill depends on it, and no word says that it is of the bill."""
         if thing is not None and thing.role == "-":
             return Verdict.NOT_OURS
         if thing is None or thing in self.found.feeding:
             return Verdict.NOT_UNDERSTOOD
-        if self.found.one("line.total") is None or not roles.bill_word(
-            thing.header, "" if thing.table is None else thing.table.kind
-        ):
+        if self.found.one("line.total") is None:
             return Verdict.NOT_OURS
-        del place, sheet
-        return Verdict.NOT_UNDERSTOOD
+        if thing.table is not None:
+            return Verdict.NOT_UNDERSTOOD if roles.header_role(thing.table.kind, thing.header) else Verdict.NOT_OURS
+        role = roles.parameter_role(thing.header) or roles.line_role(thing.header)
+        # What another cell is already is not this one: the total of a table of days is no amount to pay.
+        return Verdict.NOT_UNDERSTOOD if role and self.found.one(role) is None else Verdict.NOT_OURS
 
     def _derivation(self, verdict: Verdict, role: str, subject: Hashable, ours: Value) -> str:
         if verdict is Verdict.NOT_UNDERSTOOD:

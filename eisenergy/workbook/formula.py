@@ -171,6 +171,14 @@ def calls(formula: str, sheet: str) -> tuple[Call, ...]:
     )
 
 
+def copied(formula: str, sheet: str) -> Reference | None:
+    """Return the one cell whose value a formula repeats, as ``=Tarifas!B5`` does; ``None`` where it computes anything."""
+    found = [one for one in tokens(formula, sheet) if not one.kind.startswith("Whitespace") and one.text != "+"]
+    return (
+        found[0].reference if len(found) == 1 and found[0].reference is not None and found[0].reference.single else None
+    )
+
+
 @lru_cache(maxsize=1 << 16)
 def pattern(formula: str, sheet: str, row: int, column: int) -> str:
     """Return the formula with every relative reference written as an offset: equal for a formula that was filled down.

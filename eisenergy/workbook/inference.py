@@ -49,10 +49,17 @@ def _completed(result: Understanding) -> bool:
                 known - OPTIONAL <= needed
                 and len(lacking) == 1
                 and _may(result, unknown[0], role := next(iter(lacking)))
+                and not _computed_from_elsewhere(unknown[0], role)
             ):
                 unknown[0].role = role
                 return True
     return False
+
+
+def _computed_from_elsewhere(thing: Thing, role: str) -> bool:
+    """Whether a role that is an input would go to a formula that reads other tables, such as a helper column."""
+    place = role.partition(".")[0]
+    return role not in READS and any(one.role and one.role.partition(".")[0] != place for one in thing.main)
 
 
 def _may(result: Understanding, thing: Thing, role: str) -> bool:

@@ -15,7 +15,7 @@ from eisenergy.workbook.book import Book
 from eisenergy.workbook.input_cells import at, number_of, origin, values_of
 from eisenergy.workbook.input_days import column_of_kind, kinds_of_days
 from eisenergy.workbook.input_model import Inputs
-from eisenergy.workbook.slips_hours import not_covered_once, step_of
+from eisenergy.workbook.slips_hours import half_open, not_covered_once, step_of
 from eisenergy.workbook.things import Thing, Understanding, exactly
 
 _HOURS: Final = 24
@@ -89,6 +89,8 @@ def _hour_rows(book: Book, found: Understanding, inputs: Inputs) -> list[tuple[s
     if thing is None or not last or not block:
         return []
     rows = []
+    ends = {row: number_of(last.get(row, (place, None))[1]) for row, (place, _) in first.items()}
+    beyond = 0 if half_open([(number_of(value), ends[row]) for row, (_, value) in first.items()]) else inputs.step
     for row, (place, value) in first.items():
         start, end = number_of(value), number_of(last.get(row, (place, None))[1])
         name = block.get(row, (place, None))[1]
@@ -106,7 +108,7 @@ def _hour_rows(book: Book, found: Understanding, inputs: Inputs) -> list[tuple[s
         days = kind.get(row, (place, None))[1]
         hours = BlockHours(
             start_minute=int(start * _HOUR),
-            end_minute=min(DAY_MINUTES, int(end * _HOUR) + inputs.step),
+            end_minute=min(DAY_MINUTES, int(end * _HOUR) + beyond),
             block=found.block_of(name) or str(name).strip(),
             origin=origin(thing, place),
         )

@@ -38,6 +38,7 @@ class Inputs:
     :param repeats: rows that bring an interval again, each frame with one row per interval
     :param corrections: what the workbook carries of earlier periods
     :param corrected: cell of an invoice line about them -> their sum
+    :param days: days of the tables of daily rates, those outside of the period included
     """
 
     timezone: str
@@ -58,4 +59,5 @@ class Inputs:
     repeats: list[pl.DataFrame] = field(default_factory=list)
     corrections: tuple[Correction, ...] = ()
     corrected: dict[str, Decimal] = field(default_factory=dict)
+    days: tuple[date, ...] = ()
     findings: list[Finding] = field(default_factory=list)

@@ -38,6 +38,7 @@ def collect(book: Book, found: Understanding, timezone: str, tariff: Tariff | No
     calendar_of(book, found, inputs)
     if tariff is None:
         _without_unused_blocks(inputs)
+    _days(book, found, inputs)
     _contract(found, inputs)
     _corrections(book, found, inputs)
     return inputs
@@ -69,6 +70,12 @@ def _parameters(book: Book, found: Understanding, inputs: Inputs) -> None:
                 inputs.texts[thing.role] = moment.date().isoformat()
             continue
         inputs.values[thing.role] = Sourced(exact(number), origin(thing, place))
+
+
+def _days(book: Book, found: Understanding, inputs: Inputs) -> None:
+    """The days that have a row in a table of daily rates; such a table may go on after the last reading."""
+    moments = (day_of(book.value((thing.sheet, *place))) for thing in found.of("day.day") for place in thing.cells)
+    inputs.days = tuple(sorted({moment.date() for moment in moments if moment is not None}))
 
 
 def _contract(found: Understanding, inputs: Inputs) -> None:

@@ -186,7 +186,7 @@ def _day_rates(inputs: Inputs, expected: Expected) -> None:
         return
     origins: dict[Hashable, str] = {}
     for block in tariff.rates.get(RateKind.DEMAND, {}):
-        for day in period:
+        for day in sorted({*period, *inputs.days}):
             try:
                 since, rate = tariff.rate(RateKind.DEMAND, block, day)
             except NotInForce:

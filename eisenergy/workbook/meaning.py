@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import time
 from typing import Final
 
 from eisenergy.sheets import fold
 from eisenergy.workbook import roles, tables
-from eisenergy.workbook.book import Book
-from eisenergy.workbook.formula import Reference, pattern, references
+from eisenergy.workbook.book import Book, Grid
+from eisenergy.workbook.formula import Reference, copied, pattern, references
 from eisenergy.workbook.inference import by_structure
 from eisenergy.workbook.tables import Table
 from eisenergy.workbook.things import Thing, Understanding, exactly, feeding
@@ -35,6 +37,7 @@ def understand(book: Book, stated: Mapping[tuple[str, int, int], str] | None = N
         labels += beside
     result = Understanding(things=[], tables=found, labels=labels)
     _blocks(book, result)
+    result.tables = [_if_matrix(book, result, table) for table in found]
     _things(book, result)
     _read(book, result)
     _by_statement(result, stated or {})
@@ -68,9 +71,10 @@ def inputs_like(text: str) -> bool:
 def _things(book: Book, result: Understanding) -> None:
     for table in result.tables:
         grid = book.grids[table.sheet]
-        total = _total_rows(book, result, table) if table.kind == roles.MATRIX else ()
+        total, other = _rows_of_all(book, result, table)
+        apart = {*total, *other}
         for column, text in table.columns.items():
-            for context, rows in ((table.kind, [r for r in table.rows if r not in total]), ("total", list(total))):
+            for context, rows in ((table.kind, [r for r in table.rows if r not in apart]), ("total", total)):
                 cells = tuple(
                     (row, column) for row in rows if (row, column) in grid.formulas or (row, column) in grid.values
                 )
@@ -78,6 +82,12 @@ def _things(book: Book, result: Understanding) -> None:
                     _add(book, result, Thing(
                         sheet=table.sheet, header=text, context=context, cells=cells,
                         formulas=tuple(cell for cell in cells if cell in grid.formulas), table=table, column=column,
+                    ))  # fmt: skip
+            for row in other:
+                if (row, column) in grid.formulas:
+                    _add(book, result, Thing(
+                        sheet=table.sheet, header=_label_of(grid, table, row), context="", cells=((row, column),),
+                        formulas=((row, column),), column=column,
                     ))  # fmt: skip
     for label in result.labels:
         if (label.sheet, *label.value) not in result.by_cell:
@@ -118,20 +128,50 @@ def _add(book: Book, result: Understanding, thing: Thing) -> None:
         result.by_cell[thing.sheet, row, column] = thing
 
 
-def _total_rows(book: Book, result: Understanding, table: Table) -> tuple[int, ...]:
-    """The rows of a block matrix that are about all blocks: those whose label is no block."""
+def _if_matrix(book: Book, result: Understanding, table: Table) -> Table:
+    """The table, without its kind where it would be a block matrix and names no block: sums per hour or month."""
+    if table.kind != roles.MATRIX or not result.blocks:
+        return table
+    labels = (book.grids[table.sheet].values.get((row, _label_column(table))) for row in table.rows)
+    return table if any(result.block_of(label) is not None for label in labels) else replace(table, kind="")
+
+
+def _rows_of_all(book: Book, result: Understanding, table: Table) -> tuple[list[int], list[int]]:
+    """The rows of a table that are about all of its rows: those that total, and those with another figure, such as a mean.
+
+    In a block matrix they are the rows whose label is no block; at an end of a table of intervals, the rows whose formulas read the column
+    they stand in.
+    """
     grid = book.grids[table.sheet]
-    label = min(table.columns)
-    for column, text in table.columns.items():
-        if roles.header_role(roles.MATRIX, text) == "label":
-            label = column
+    if table.kind == roles.SLOT:
+        return [], tables.summing_rows(grid, table)
+    if table.kind != roles.MATRIX:
+        return [], []
     rows = []
     for row in table.rows:
-        value = grid.values.get((row, label))
-        words = fold(str(value or "")).split()
-        if result.block_of(value) is None and (result.blocks or any(word in words for word in _TOTAL)):
+        value = grid.values.get((row, _label_column(table)))
+        words = _label_of(grid, table, row)
+        if result.block_of(value) is None and (result.blocks or _says_total(words)):
             rows.append(row)
-    return tuple(rows)
+    total = [row for row in rows if _says_total(_label_of(grid, table, row))] or rows[:1]
+    return total, [row for row in rows if row not in total]
+
+
+def _label_of(grid: Grid, table: Table, row: int) -> str:
+    """A row's label in a block matrix, folded; in another table its first text."""
+    return fold(str(grid.values.get((row, _label_column(table))) or ""))
+
+
+def _label_column(table: Table) -> int:
+    column = min(table.columns)
+    for one, text in table.columns.items():
+        if roles.header_role(roles.MATRIX, text) == "label":
+            column = one
+    return column
+
+
+def _says_total(label: str) -> bool:
+    return any(word in label.split() for word in _TOTAL)
 
 
 def _read(book: Book, result: Understanding) -> None:
@@ -188,12 +228,14 @@ def _by_words(book: Book, result: Understanding) -> None:
         if not name:
             continue
         if thing.table.kind == roles.SLOT and name in ("hour", "time"):
-            # `Hora` is the hour where it is computed, and the time of day where it is read.
-            name = "hour" if thing.formulas else "time"
+            # `Hora` is the hour where it is computed, and the time of day where it is read, or computed as a time.
+            name = "hour" if thing.formulas and not _says_minutes(book, thing) else "time"
         prefix = "total" if thing.context == "total" else thing.table.kind
         if prefix == "total" and name == "label":
             continue
         role = f"{prefix}.{name}"
+        if role == "day.demand" and not _of_rates(thing):
+            continue
         if role in ("day.demand",) or not any(one.role == role and one.table is thing.table for one in result.things):
             thing.role = role
         if role == "day.demand":
@@ -201,6 +243,12 @@ def _by_words(book: Book, result: Understanding) -> None:
     _by_type(book, result)
     _labels(book, result)
     _one_each(result)
+
+
+def _says_minutes(book: Book, thing: Thing) -> bool:
+    """Whether a column's values are times of day, and no whole hours."""
+    values = (book.grids[thing.sheet].values.get(place) for place in thing.cells[:8])
+    return any(isinstance(value, time) or (isinstance(value, float) and value != int(value)) for value in values)
 
 
 def _by_type(book: Book, result: Understanding) -> None:
@@ -211,10 +259,15 @@ def _by_type(book: Book, result: Understanding) -> None:
             kind = _type_role(book, table, thing)
             if kind and not thing.role and not thing.stated and not any(one.role == kind for one in own):
                 thing.role = kind
-            if table.kind == roles.DAYS and not thing.role and thing.formulas:
+            if table.kind == roles.DAYS and not thing.role and thing.formulas and _of_rates(thing):
                 thing.role, thing.block = "day.demand", _block_in(result, thing.header)
         if table.kind == roles.HOUR:
             _by_day_kind(book, result, table, own)
+
+
+def _of_rates(thing: Thing) -> bool:
+    """Whether a column of a table of days holds rates: typed ones, or formulas that read a table of rates."""
+    return not thing.formulas or any(one.table is not None and one.table.kind == roles.RATES for one in thing.main)
 
 
 def _type_role(book: Book, table: Table, thing: Thing) -> str:
@@ -275,7 +328,11 @@ def _block_in(result: Understanding, text: str) -> str:
 
 def _labels(book: Book, result: Understanding) -> None:
     """Labelled cells: a line of the invoice where it stands among lines, else an input."""
-    cells = [thing for thing in result.things if thing.context == "label" and not thing.stated]
+    cells = [
+        thing
+        for thing in result.things
+        if thing.context == "label" and not thing.stated and not _repeats(book, result, thing)
+    ]
     lines = Counter((thing.sheet, thing.column) for thing in cells if thing.formulas and roles.line_role(thing.header))
     home = lines.most_common(1)[0][0] if lines else None
     rows = [
@@ -283,16 +340,29 @@ def _labels(book: Book, result: Understanding) -> None:
         for thing in cells
         if (thing.sheet, thing.column) == home and thing.formulas and roles.line_role(thing.header)
     ]
-    for thing in cells:
+    for thing in sorted(cells, key=lambda thing: (thing.sheet, thing.column) != home):
+        computed = any(references(book.grids[thing.sheet].formulas[place], thing.sheet) for place in thing.formulas)
         among = (
             (thing.sheet, thing.column) == home and bool(rows) and min(rows) - 1 <= thing.cells[0][0] <= max(rows) + 1
         )
-        role = roles.line_role(thing.header) if thing.formulas or among else ""
-        role = role or ("" if thing.formulas and not among else roles.parameter_role(thing.header))
+        # A formula that reads no cell, such as 13/100, is a number that somebody typed.
+        role = roles.line_role(thing.header) if computed or among else ""
+        role = role or ("" if computed and not among else roles.parameter_role(thing.header))
         # of corrections each earlier period has its own
         if role and (role == "line.correction" or not any(one.role == role for one in cells)):
             thing.role = role
-    del book
+
+
+def _repeats(book: Book, result: Understanding, thing: Thing) -> bool:
+    """Whether a labelled cell only repeats a line of the invoice that has the same label elsewhere, as a sheet for printing does."""
+    role = roles.line_role(thing.header)
+    if not role or not thing.formulas:
+        return False
+    area = copied(book.grids[thing.sheet].formulas[thing.formulas[0]], thing.sheet)
+    source = None if area is None else result.by_cell.get((area.sheet, *area.first))
+    return (
+        source is not None and source is not thing and bool(source.formulas) and roles.line_role(source.header) == role
+    )
 
 
 def _one_each(result: Understanding) -> None:

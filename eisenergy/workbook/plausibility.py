@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
+from statistics import median
 from typing import Final
 
-from eisenergy.findings import Finding, blocking
+from eisenergy.findings import Finding, blocking, warning
 from eisenergy.workbook.book import Book
-from eisenergy.workbook.input_cells import at, number_of, origin, values_of
+from eisenergy.workbook.input_cells import at, minutes_of, number_of, origin, values_of
 from eisenergy.workbook.signatures import READS
 from eisenergy.workbook.things import Thing, Understanding
 
 _AGREE: Final = 0.9
 """Share of rows in which kWh and kW must fit each other before the others are findings."""
+_QUARTERS: Final = 4.0
+"""kW of one kWh in a quarter of an hour."""
+_RUN: Final = 24
+"""Rows from which a difference is one of a column, or of a run of its rows."""
 _SHARES: Final = ("param.vat", "param.discount", "param.retention")
 _INPUT_TOO: Final = (
     "slot.loss_factor",
@@ -40,9 +47,10 @@ def implausible(book: Book, found: Understanding) -> Iterator[Finding]:
                     f"{origin(kwh, place)}: found {number:g} kWh, expected zero or more. Correct the reading.",
                     **at(kwh, place),
                 )
+        yield from _outliers(kwh, energy)
         if kw is not None:
             power = {row: number_of(value) for row, (_, value) in values_of(book, kw).items()}
-            yield from _unlike(kwh, energy, power)
+            yield from _unlike(kwh, energy, power, _usual(book, found, energy, power))
     for role in _SHARES:
         thing = found.one(role)
         value = None if thing is None else number_of(book.value((thing.sheet, *thing.cells[0])))
@@ -56,23 +64,99 @@ def implausible(book: Book, found: Understanding) -> Iterator[Finding]:
 
 
 def _unlike(
-    kwh: Thing, energy: dict[int, tuple[tuple[int, int], float | None]], power: dict[int, float | None]
+    kwh: Thing, energy: dict[int, tuple[tuple[int, int], float | None]], power: dict[int, float | None], times: float
 ) -> Iterator[Finding]:
-    """Rows whose kW are not four times their kWh, where they are in almost all others."""
+    """Rows whose kW are not four times their kWh, where they are in almost all others.
+
+    :param times: kW of one kWh in one interval
+    """
     pairs = [
         (place, number, power[row])
         for row, (place, number) in energy.items()
         if number is not None and power.get(row) is not None
     ]
-    apart = [(place, a, b) for place, a, b in pairs if b is not None and abs(4 * a - b) > 0.03 * max(abs(b), 1)]
+    apart = [(place, a, b) for place, a, b in pairs if b is not None and abs(times * a - b) > 0.03 * max(abs(b), 1)]
     if not pairs or len(apart) > (1 - _AGREE) * len(pairs):
+        yield from _throughout(kwh, energy, power, times)
         return
     for place, a, b in apart:
         yield blocking(
             "kwh-unlike-kw",
             kwh.sheet,
-            f"{origin(kwh, place)}: found {a:g} kWh beside {b:g} kW; in {len(pairs) - len(apart)} of {len(pairs)} rows the kW are four times the "
-            f"kWh, which would be {(b or 0) / 4:g}. Look up the reading.",
+            f"{origin(kwh, place)}: found {a:g} kWh beside {b:g} kW; in {len(pairs) - len(apart)} of {len(pairs)} rows the kW are {times:g} times the "
+            f"kWh, which would be {(b or 0) / times:g}. Look up the reading.",
+            **at(kwh, place),
+        )
+
+
+def _usual(
+    book: Book,
+    found: Understanding,
+    energy: dict[int, tuple[tuple[int, int], float | None]],
+    power: dict[int, float | None],
+) -> float:
+    """The kW of one kWh in one interval: as of a quarter of an hour, unless the rows' own times say otherwise and the figures fit that."""
+    clock, stamp = (
+        values_of(book, found.one("slot.time"), typed=True),
+        values_of(book, found.one("slot.stamp"), typed=True),
+    )
+    times = [minutes_of(value) for _, value in (clock or stamp).values()]
+    steps = Counter((b - a) % 1440 for a, b in pairwise(times) if a is not None and b is not None)
+    minutes = steps.most_common(1)[0][0] if steps else 0
+    if minutes not in (5, 10, 30, 60):
+        return _QUARTERS
+    pairs = [(a, b) for row, (_, a) in energy.items() if a is not None and (b := power.get(row)) is not None]
+    fitting = sum(abs(60 / minutes * a - b) <= 0.03 * max(abs(b), 1) for a, b in pairs)
+    return 60 / minutes if fitting >= _AGREE * len(pairs) else _QUARTERS
+
+
+def _throughout(
+    kwh: Thing, energy: dict[int, tuple[tuple[int, int], float | None]], power: dict[int, float | None], usual: float
+) -> Iterator[Finding]:
+    """A whole run of kWh that stand beside another row's kW, or in another unit."""
+    rows = [row for row in sorted(energy) if energy[row][1] and power.get(row)]
+
+    def fits(row: int, step: int, times: float) -> bool:
+        a, b = energy[row][1], power.get(row + step)
+        return a is not None and b is not None and abs(times * a - b) <= 0.03 * max(abs(b), 1)
+
+    apart = [row for row in rows if not fits(row, 0, usual)]
+    if len(apart) < _RUN:
+        return
+    place = energy[apart[0]][0]
+    for step, where in ((-1, "above"), (1, "below")):
+        if sum(fits(row, step, usual) for row in apart) >= _AGREE * len(apart):
+            yield blocking(
+                "rows-shifted",
+                kwh.sheet,
+                f"{origin(kwh, place)}: from this row on the kWh of {len(apart)} rows fit the kW in the row {where}, not those "
+                "beside them. Was one of the columns moved by a row? Put it back.",
+                **at(kwh, place),
+            )
+            return
+    ratio = median(float(power[row] or 0) / float(energy[row][1] or 1) for row in apart)
+    if sum(fits(row, 0, ratio) for row in apart) >= _AGREE * len(apart):
+        yield blocking(
+            "kwh-unlike-kw",
+            kwh.sheet,
+            f"{origin(kwh, place)}: in {len(apart)} of {len(rows)} rows the kW are {ratio:.4g} times the kWh, expected {usual:g} times, as of {60 / usual:g} minutes. "
+            "Is one column in the other's unit, or a meter's factor missing in one of them?",
+            **at(kwh, place),
+        )
+
+
+def _outliers(kwh: Thing, energy: dict[int, tuple[tuple[int, int], float | None]]) -> Iterator[Finding]:
+    """One reading that is a hundred times what is usual, and ten times every other one."""
+    known = sorted((number, place) for place, number in energy.values() if number is not None)
+    if len(known) < _RUN:
+        return
+    (second, _), (highest, place) = known[-2:]
+    usual = median(number for number, _ in known)
+    if second > 0 and highest >= 10 * second and highest >= 100 * usual:
+        yield warning(
+            "reading-out-of-scale",
+            kwh.sheet,
+            f"{origin(kwh, place)}: found {highest:g} kWh; the next highest reading is {second:g}. Expected one of their size. Look up the reading.",
             **at(kwh, place),
         )
 

@@ -114,8 +114,8 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "param.ftpms": r"(tarifa |precio )?ftpms( rate| price)?",
     "param.municipal_fee": r"tasas? municipal(es)?( usd)?|municipal fees?( usd)?",
     "param.discount": r"(porcentaje de )?descuento|discount( rate| percent)?",
-    "param.vat": r"(tasa |porcentaje )?(de )?iva|vat( rate)?",
-    "param.retention": r"(porcentaje de )?retencion( de)?( iva)?|(vat )?retention( rate)?|(vat )?withholding( rate)?",
+    "param.vat": r"(tasa |porcentaje )?(de )?iva|(vat|sales tax)( rate)?",
+    "param.retention": r"(porcentaje de )?retencion( de)?( iva)?|tax withh(eld|olding)|(vat )?retention( rate)?|(vat )?withholding( rate)?",
     "param.demand_basis": r"base( de)?( la)? demanda|demand basis",
     "param.demand_rate_block": r"bloque (de|que fija) (la )?(tarifa de )?(la )?demanda|demand rate block",
     "param.loss_basis": r"base( de)?( las)? perdidas|loss(es)? basis",
@@ -133,12 +133,16 @@ LINES: Final[Mapping[str, str]] = {
     "line.discount": r"descuentos?|discount",
     "line.correction": r"correccion(es)?( .*)?|corrections?( .*)?|ajuste de periodos anteriores",
     "line.subtotal": r"sub ?total( gravado| afecto)?|(taxable )?sub ?total",
-    "line.vat": r"iva|impuesto( .*)?|vat|value added tax",
-    "line.retention": r"retencion( de)?( iva)?|(vat )?retention|(vat )?withholding",
+    "line.vat": r"iva|impuesto( .*)?|vat|sales tax|value added tax",
+    "line.retention": r"(iva )?retencion( de)?( iva)?|iva retenido|tax withh(eld|olding)|(vat )?retention|(vat )?withholding",
     "line.municipal_fee": r"tasas? municipal(es)?|municipal fees?",
-    "line.total": r"total( a pagar)?|monto a pagar|(total )?(amount )?(due|payable)|total (due|to pay|payable)|to pay",
+    "line.total": r"(gran |importe )?total( a pagar| general)?|monto a pagar|grand total|(total )?(amount )?(due|payable)|total (due|to pay|payable)|to pay",
 }
 
+_NUMBERED: Final = re.compile(r"^\s*(\(?\d{1,2}|\(?[a-z])[.)]\s+")
+"""The number of a line before its words: ``3. IVA``."""
+_SHARE: Final = re.compile(r"[(\[]?\d+([.,]\d+)?\s*%[)\]]?")
+"""A rate said with a label: ``IVA (13 %)``."""
 _SIGN: Final = re.compile(r"^(mas|menos|less|plus|minus|add)( el| la| los| las)? ")
 _PERCENT: Final = re.compile(r"\(?\s*\d+([.,]\d+)?\s*%\s*\)?")  # a rate that a label names
 _MONEY: Final = re.compile(r" (usd|us)$")
@@ -146,8 +150,8 @@ _UNIT: Final = re.compile(r" (usd|us|kwh|kw|kva|kvar|usd kwh|usd kw|usd period|u
 
 
 def header_role(table: str, text: str) -> str:
-    """Return the role a header names in a table of a kind, without the table's name; empty for none."""
-    return _match(HEADERS[table], text)
+    """Return the role a header names in a table of a kind, without the table's name; empty for none, and in a table of no kind."""
+    return _match(HEADERS.get(table, {}), text)
 
 
 def parameter_role(text: str) -> str:
@@ -166,7 +170,7 @@ def bill_word(text: str, table: str = "") -> bool:
 
 
 def _match(words: Mapping[str, str], text: str, units: re.Pattern[str] = _UNIT) -> str:
-    folded = _SIGN.sub("", fold(_PERCENT.sub("", text)).replace("%", "").strip())
+    folded = _SIGN.sub("", fold(_SHARE.sub(" ", _NUMBERED.sub("", text.casefold()))).replace("%", "").strip())
     while folded:
         for role, expression in words.items():
             if _compiled(expression).fullmatch(folded):

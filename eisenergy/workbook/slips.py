@@ -16,6 +16,7 @@ RULES: Final[tuple[Callable[[Structure], Iterable[Finding]], ...]] = (
     slips_formulas.typed_among_formulas,
     slips_formulas.rates_typed_in,
     slips_lookups.approximate_lookups,
+    slips_lookups.ranges_apart,
     slips_formulas.outside_the_workbook,
     slips_ranges.short_ranges,
     slips_ranges.swallowed_headers,

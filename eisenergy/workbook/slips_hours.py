@@ -16,6 +16,7 @@ from eisenergy.workbook.slips_structure import Structure, slip
 from eisenergy.workbook.tables import Table
 
 _HOUR: Final = 60
+_DAY: Final = 24  # hours
 
 
 def step_of(table: Iterable[float], borders: Iterable[float]) -> int:
@@ -26,6 +27,14 @@ def step_of(table: Iterable[float], borders: Iterable[float]) -> int:
     """
     minutes = [round(hour * _HOUR) for hour in table] or [round(hour * _HOUR) for hour in borders]
     return math.gcd(_HOUR, *minutes)
+
+
+def half_open(hours: Iterable[tuple[float | None, float | None]]) -> bool:
+    """Say whether the last hour of every row is the first of the next one: it is then the end, and not an hour of the row."""
+    pairs = sorted((start, end) for start, end in hours if start is not None and end is not None)
+    return len(pairs) > 1 and all(
+        end % _DAY == start % _DAY for (_, end), (start, _) in zip(pairs, [*pairs[1:], pairs[0]], strict=True)
+    )
 
 
 def hours_covered_once(structure: Structure) -> Iterator[Finding]:
@@ -62,6 +71,8 @@ def not_covered_once(grid: Grid, table: Table, steps: Sequence[float] = ()) -> I
             ranges[row] = (first, last)
             kinds[row] = "" if named is None else str(grid.values.get((row, named)) or "").strip()
     step = step_of(steps, itertools.chain(*ranges.values()))
+    if half_open(ranges.values()):
+        ranges = {row: (first, last - step / _HOUR) for row, (first, last) in ranges.items()}
     for kind in sorted(set(kinds.values()) - {""}) or [""]:
         own = {row: ends for row, ends in ranges.items() if kinds[row] in ("", kind)}
         yield from _covered_once(grid, (numbers[0], numbers[1]), own, step, kind)

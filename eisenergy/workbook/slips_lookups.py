@@ -1,13 +1,71 @@
-"""Lookups that take the nearest key where the key is not in the table."""
+"""Slips in lookups: the nearest key taken for the right one, and ranges side by side that do not begin in one row."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from eisenergy.findings import Finding
-from eisenergy.workbook.formula import Call, calls
+from eisenergy.workbook.formula import Call, Reference, calls
 from eisenergy.workbook.slips_structure import Structure, named, slip, span
 from eisenergy.workbook.values import plain
+
+_SIDE_BY_SIDE: Final = ("SUMIF", "SUMIFS", "AVERAGEIF", "AVERAGEIFS", "COUNTIFS", "MAXIFS", "MINIFS", "XLOOKUP")
+"""Functions that go down several ranges together."""
+
+
+def ranges_apart(structure: Structure) -> Iterator[Finding]:
+    """Find ranges that one function goes down together and that do not begin in the same row of their sheet."""
+    for group in structure.groups:
+        if (
+            "IF" not in group.pattern.upper()
+            and "MATCH(" not in group.pattern.upper()
+            and "XLOOKUP(" not in group.pattern.upper()
+        ):
+            continue
+        for call in calls(group.formula, group.sheet):
+            areas = _together(call)
+            apart = next(
+                (one for one in areas[1:] if one.sheet == areas[0].sheet and one.first[0] != areas[0].first[0]), None
+            )
+            if apart is None:
+                continue
+            first, last = group.keys[0], group.keys[-1]
+            yield slip(
+                "ranges-apart",
+                True,
+                first,
+                f"{named(first)}: {call.name} goes down {areas[0].text} and {apart.text} together in {group.formula}; they begin in row "
+                f"{areas[0].first[0]} and row {apart.first[0]}, so that each row is taken for another. Expected the same rows. Correct one "
+                "of the ranges.",
+                range=areas[0].text,
+                other_range=apart.text,
+                count=len(group.keys),
+                cells=span(first, last) if len(group.keys) == last[1] - first[1] + 1 else span(first, first),
+            )
+            break
+
+
+def _together(call: Call) -> list[Reference]:
+    """The columns that a function goes down together; none where it moves one of them on purpose."""
+    if call.name in _SIDE_BY_SIDE:
+        found = [_tall(call, number) for number in range(len(call.arguments))]
+        return [one for one in found if one is not None]
+    column = _tall(call, 0)
+    if call.name != "INDEX" or column is None or len(call.arguments) < 2:
+        return []
+    row = [one for one in call.arguments[1] if not one.kind.startswith("Whitespace")]
+    matched = row[0].text.upper() == "MATCH(" and [one.text for one in call.direct(1)] == [] if row else False
+    if not matched:
+        return []
+    keys = [one.reference for one in row if one.reference is not None and not one.reference.single]
+    return [column, *(one for one in keys if one.first[1] == one.last[1])]
+
+
+def _tall(call: Call, number: int) -> Reference | None:
+    given = call.direct(number)
+    area = given[0].reference if len(given) == 1 and len(call.arguments[number]) == 1 else None
+    return area if area is not None and not area.single and area.first[1] == area.last[1] else None
 
 
 def approximate_lookups(structure: Structure) -> Iterator[Finding]:

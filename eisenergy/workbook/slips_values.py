@@ -14,6 +14,7 @@ from eisenergy.findings import Finding
 from eisenergy.sheets import cell, fold
 from eisenergy.workbook import roles, tables
 from eisenergy.workbook.book import Grid, Key
+from eisenergy.workbook.formula import references
 from eisenergy.workbook.input_cells import day_of, minutes_of, number_of
 from eisenergy.workbook.local_times import instants
 from eisenergy.workbook.slips_structure import Block, Structure, slip
@@ -52,6 +53,8 @@ def texts_among_values(structure: Structure) -> Iterator[Finding]:
                 key = (block.sheet, row, block.column)
                 if one != "text" or row - block.first <= begun or _identifies(structure, block, key):
                     continue
+                if _labels_totals(structure, key) or _titles(structure, key):
+                    continue
                 if row - block.first < ends or _readable(structure, key, kind):
                     yield _text(structure, key, kind, what)
 
@@ -80,6 +83,24 @@ def _identifies(structure: Structure, block: Block, key: Key) -> bool:
 def _readable(structure: Structure, key: Key, kind: str) -> bool:
     value = structure.book.value(key)
     return (number_of(value) is not None) if kind == "number" else (day_of(value) or minutes_of(value)) is not None
+
+
+def _titles(structure: Structure, key: Key) -> bool:
+    """Say whether a text stands alone in its row, between rows of several cells: a title above some of them."""
+    sheet, row, column = key
+    return structure.band(key) == (column, column) and structure.band((sheet, row - 1, column)) != (column, column)
+
+
+def _labels_totals(structure: Structure, key: Key) -> bool:
+    """Say whether a text stands in a row of totals: a formula beside it reads the column that it stands in."""
+    sheet, row, _ = key
+    first, last = structure.band(key)
+    return any(
+        area.sheet == sheet and not area.single and area.first[1] <= column <= area.last[1] and area.last[0] == row - 1
+        for column in range(first, last + 1)
+        if structure.is_formula((sheet, row, column))
+        for area in references(structure.formula((sheet, row, column)), sheet)
+    )
 
 
 def _text(structure: Structure, key: Key, kind: str, what: str) -> Finding:
@@ -151,7 +172,11 @@ def _series(grid: Grid, table: Table, timezone: str | None) -> Iterator[Finding]
             )
     for before, after in itertools.pairwise(kept) if regular else ():
         row = known[after]
-        lacking = (after - before) // step - 1 - sum(known[before] < one < row for one in unreadable)
+        elsewhere = [
+            *unreadable,
+            *(other for stamp, other in known.items() if stamp not in inside),
+        ]  # rows under another time
+        lacking = (after - before) // step - 1 - sum(known[before] < one < row for one in elsewhere)
         if lacking > 0 and not any(moment in known for moment in range(before + step, after, step)):
             yield slip(
                 "rows-missing",

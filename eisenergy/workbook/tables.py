@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, datetime, time
+from itertools import takewhile
 from typing import Final
 
 from eisenergy.workbook import roles
 from eisenergy.workbook.book import Grid
+from eisenergy.workbook.formula import references
 from eisenergy.workbook.model import Value
 
 _LONG: Final = 8
@@ -21,7 +23,10 @@ _CLEAR: Final = 6
 """The same for readings of a few intervals only."""
 _STEPS: Final = (1, 2, 4, 12, 60)
 """Rows per hour that a table of the blocks of a day may have."""
+_DAYS: Final = 31
+"""Rows in which readings of less than a day name one day twice."""
 _WIDE: Final = 16  # columns beside a table's headers that are looked at for more of it
+_ENDS: Final = 3  # rows at either end of a table that may be about all of its rows
 _REACH: Final = 3  # columns a value may stand to the right of its label
 
 
@@ -83,10 +88,19 @@ def _find(grid: Grid) -> tuple[list[Table], list[Label]]:
             if (row, segment[0]) in taken:
                 continue
             table = _table(grid, row, segment, texts)
-            if table is not None:
+            if table is not None and not _named_below(table, texts):
                 tables.append(table)
                 taken |= {(r, c) for r in (table.header, *table.rows) for c in table.columns}
     return _merged(tables), list(_labels(grid, texts, taken))
+
+
+def _named_below(table: Table, texts: dict[tuple[int, int], str]) -> bool:
+    """Say whether the row below a header is the header, and this one only has units or titles above it."""
+    below = {column: texts[table.header + 1, column] for column in table.columns if (table.header + 1, column) in texts}
+    if 2 * len(below) <= len(table.columns):
+        return False
+    rows = len(table.rows) - 1
+    return _kind(below, rows)[1] > _kind({c: text for c, text in table.columns.items() if text}, rows)[1]
 
 
 def _merged(tables: list[Table]) -> list[Table]:
@@ -131,10 +145,16 @@ def _segments(columns: list[int]) -> Iterator[list[int]]:
 def _table(grid: Grid, header: int, columns: list[int], texts: dict[tuple[int, int], str]) -> Table | None:
     words = {column: texts[header, column] for column in columns}
     rows = list(_rows(grid, header, columns))
+    if not rows and _kind(words, _LONG)[1] >= 3:
+        rows = list(_rows(grid, header + 1, columns))  # an empty row below a header that is one by its words
     if not rows or not any(_is_data(grid, (row, column)) for row in rows[:2] for column in columns):
         return None
     words |= _without_header(grid, header, rows, columns)
     kind, hits = _kind(words, len(rows))
+    if kind == roles.SLOT and _daily(grid, rows, list(words)):
+        kind, hits = "", 0
+    if kind == roles.MATRIX:
+        rows = list(takewhile(lambda row: not _is_line(grid, row, words), rows))
     shape = _shape(grid, rows, list(words))
     known = hits >= 2 or (hits >= 1 and len(rows) >= 3 and not _is_label_list(grid, rows, columns))
     uniform = len(rows) >= _LONG and len(columns) >= 2 and _uniform(grid, rows, columns)
@@ -170,10 +190,15 @@ def _without_header(grid: Grid, header: int, rows: list[int], columns: list[int]
         if filled >= 0.9 * len(sample):
             text = grid.values.get((header, column))
             found[column] = text if isinstance(text, str) else ""
-    # Only what touches the table, directly or by others: what stands apart is another table.
+    # Only what touches the table, directly or by others: what stands apart is another table, unless it is one column by itself.
+    alone = {c for c in found if found[c] and not {c - 1, c + 1} & (set(found) | set(columns))}
     touching: dict[int, str] = {}
     edge = set(columns)
-    while more := {c for c in found if c not in touching and (c - 1 in edge or c + 1 in edge)}:
+    while more := {
+        c
+        for c in found
+        if c not in touching and (c - 1 in edge or c + 1 in edge or (c in alone and (c - 2 in edge or c + 2 in edge)))
+    }:
         touching |= {c: found[c] for c in more}
         edge |= more
     return touching
@@ -206,6 +231,26 @@ def _shape(grid: Grid, rows: list[int], columns: list[int]) -> str:
     return ""
 
 
+def summing_rows(grid: Grid, table: Table) -> list[int]:
+    """Return the rows at a table's ends whose formulas read most of the column that they stand in, such as a row of totals."""
+    found = []
+    for row in (*table.rows[:_ENDS], *table.rows[-_ENDS:]):
+        for column in table.columns:
+            formula = grid.formulas.get((row, column))
+            if formula is None:
+                continue
+            read = (area for area in references(formula, grid.name) if area.sheet == grid.name)
+            if any(
+                area.first[1] <= column <= area.last[1]
+                and 2 * sum(r in range(area.first[0], area.last[0] + 1) for r in table.rows) > len(table.rows)
+                for area in read
+                if not area.single
+            ):
+                found.append(row)
+                break
+    return sorted(set(found))
+
+
 def _is_hour(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 24 and value == int(value)
 
@@ -227,7 +272,9 @@ def _rows(grid: Grid, header: int, columns: list[int]) -> Iterator[int]:
             for column in columns
             if grid.values.get((row, column)) is not None or (row, column) in grid.formulas
         }
-        if not filled:
+        # a title between two tables parts them as an empty row does
+        titled = len(shape) > 2 and len(filled) == 1 and set(filled.values()) == {"text"}
+        if not filled or titled:
             empty += 1
             if empty > 2:
                 return
@@ -279,6 +326,28 @@ def _is_data(grid: Grid, place: tuple[int, int]) -> bool:
     return place in grid.formulas or (grid.values.get(place) is not None and not isinstance(grid.values[place], str))
 
 
+def _daily(grid: Grid, rows: list[int], columns: list[int]) -> bool:
+    """Whether every row is about another day, and none says a time: sums per day, and no readings."""
+    seen = {column: [grid.values.get((row, column)) for row in rows[:_DAYS]] for column in columns}
+    if any(isinstance(value, time) for values in seen.values() for value in values):
+        return False
+    return any(
+        len({value.date() for value in values if isinstance(value, datetime) and value.time() == time()}) == len(values)
+        for values in seen.values()
+    )
+
+
+def _is_line(grid: Grid, row: int, words: dict[int, str]) -> bool:
+    """Whether a row below a matrix is a line of the invoice: a label, and one amount where the matrix has several."""
+    filled = [
+        column
+        for column in sorted(words)
+        if (row, column) in grid.formulas or grid.values.get((row, column)) is not None
+    ]
+    label = grid.values.get((row, filled[0])) if filled else None
+    return 2 * len(filled) <= len(words) and isinstance(label, str) and bool(roles.line_role(label))
+
+
 def _is_label_list(grid: Grid, rows: list[int], columns: list[int]) -> bool:
     """Whether the first column below is a list of labels, each with a value of its own type beside it."""
     labels = [grid.values.get((row, columns[0])) for row in rows]
@@ -315,6 +384,8 @@ def _labels(grid: Grid, texts: dict[tuple[int, int], str], taken: set[tuple[int,
             if there in taken:
                 break
             if grid.values.get(there) is not None or there in grid.formulas:
+                if there in texts and roles.bill_word(texts[there]):
+                    break  # the next label, and not the value of this one
                 values.add(there)
                 yield Label(sheet=grid.name, text=text, place=(row, column), value=there)
                 break

@@ -77,11 +77,12 @@ def exactly(text: str) -> str:
 
 
 def feeding(result: Understanding) -> frozenset[Thing]:
-    """Everything the amount to pay depends on."""
+    """Everything the amount to pay depends on; where it is not known, everything that what is made of lines depends on."""
     total = result.one("line.total")
-    if total is None:
-        return frozenset()
-    seen: set[Thing] = {total}
+    # Where no total is known, it may be any formula that adds lines up and is not understood.
+    lines = {one for one in result.things if one.role.startswith("line.")}
+    goals = [total] if total is not None else [one for one in result.things if not one.role and one.reads & lines]
+    seen: set[Thing] = set(goals)
     queue: deque[Thing] = deque(seen)
     while queue:
         for one in queue.popleft().reads:

@@ -138,7 +138,7 @@ EXPORTS: Mapping[str, Callable[[], export.Source]] = {
         {**RATES, "VIEJO": "0.3"},
         period=september(14, 16),
         rates_too={
-            RateKind.DEMAND: {**flat("7"), "VIEJO": {LONG_AGO: "6", date(2021, 9, 1): None}},
+            RateKind.DEMAND: {**flat("7.0"), "VIEJO": {LONG_AGO: "6", date(2021, 9, 1): None}},
         },
         rules=BillingRules(demand_rate_block="PICO", ftpms_blocks=("PICO",)),
     ),

@@ -48,8 +48,9 @@ def test_no_energy_is_no_slip(sheets: Sheets) -> None:
 
 def test_an_energy_unlike_its_power_is_told_with_what_would_fit(sheets: Sheets) -> None:
     sheets["Medidor"]["C40"] = 19_250
-    (one,) = found(sheets)
-    assert at([one]) == [("kwh-unlike-kw", "Medidor!C40")]
+    one, scale = sorted(found(sheets), key=lambda finding: finding.code)
+    assert at([one, scale]) == [("kwh-unlike-kw", "Medidor!C40"), ("reading-out-of-scale", "Medidor!C40")]
+    assert scale.severity is Severity.WARNING
     assert "found 19250 kWh beside 77 kW" in one.message
     assert "in 23 of 24 rows" in one.message
     assert "which would be 19.25" in one.message
