@@ -112,7 +112,7 @@ def _series(grid: Grid, table: Table) -> Iterator[Finding]:
     unreadable = []
     for row, stamp in _stamps(grid, table, dates):
         if stamp is None:
-            unreadable.append(row)  # a finding of its own, and no gap in the series
+            unreadable.append(row)
         elif stamp in known:
             repeated[row] = stamp
         else:
@@ -130,8 +130,8 @@ def _series(grid: Grid, table: Table) -> Iterator[Finding]:
             "row-repeated",
             False,
             (grid.name, row, dates),
-            f"{grid.name}!{cell(row - 1, dates - 1)}: {_shown(stamp)} stands in row {known[stamp]} already. Expected every time once. Remove "
-            "one of the rows.",
+            f"{grid.name}!{cell(row - 1, dates - 1)}: {_shown(stamp)} stands in row {known[stamp]} already. Expected every time once. Correct "
+            "it, or remove one of the rows.",
         )
     inside = set(kept)
     for stamp, row in known.items():
@@ -143,9 +143,10 @@ def _series(grid: Grid, table: Table) -> Iterator[Finding]:
                 f"{grid.name}!{cell(row - 1, dates - 1)}: the row of {_shown(stamp)} stands after a later one. Expected the times in order. "
                 "Sort the whole table by date and time.",
             )
+    there = [*unreadable, *repeated]  # told already; one of them is the row that seems to be missing
     for before, after in itertools.pairwise(kept) if regular else ():
         row = known[after]
-        lacking = (after - before) // step - 1 - sum(known[before] < one < row for one in unreadable)
+        lacking = (after - before) // step - 1 - sum(known[before] < one < row for one in there)
         if lacking > 0 and not any(moment in known for moment in range(before + step, after, step)):
             yield slip(
                 "rows-missing",

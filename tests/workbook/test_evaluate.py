@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 from small import METER, NET_METERING, REFERENCE, book, spot
 
-from eisenergy.workbook import dispute, office
+from eisenergy.workbook import dispute
 from eisenergy.workbook.book import Book, Grid, Key, open_book
 from eisenergy.workbook.evaluate import Evaluated, afresh, calculated, evaluators, locally, same
 

@@ -289,6 +289,27 @@ def test_a_word_is_believed_before_a_formula(sheets: Sheets) -> None:
     assert found(sheets)["Medidor"]["J31"] == "slot.loss_amount"
 
 
+def test_a_total_is_known_by_its_header_also_where_it_sums_the_wrong_column(sheets: Sheets) -> None:
+    sheets["Medidor"]["B14"] = ("=SUM(C11:C13)", 60.0)
+    assert found(sheets) == ROLES_OF
+
+
+def test_an_input_beside_the_lines_of_the_invoice_is_no_line(sheets: Sheets) -> None:
+    cells = sheets["Medidor"]
+    for row, label, value in ((4, "Descuento", 0.02), (5, "IVA", 0.13), (6, "Retención", 0.01)):
+        cells |= {f"A{row}": None, f"B{row}": None, f"D{row + 14}": label, f"E{row + 14}": value}
+    for cell in ("B20", "B22", "B23"):
+        cells[cell] = (
+            re.sub(r"\$B\$([456])", lambda match: f"$E${int(match[1]) + 14}", cells[cell][0]),
+            cells[cell][1],
+        )
+    result = understand(book(sheets))
+    assert [result.by_cell["Medidor", row, 5].role for row in (18, 19, 20)] == [
+        *("param.discount", "param.vat", "param.retention")
+    ]
+    equal(sheets)
+
+
 @pytest.mark.parametrize(("computed", "role"), [(True, "slot.hour"), (False, "slot.time")])
 def test_hora_is_the_hour_where_it_is_computed_and_the_time_where_it_is_read(
     sheets: Sheets, computed: bool, role: str

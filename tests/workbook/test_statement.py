@@ -84,9 +84,12 @@ def test_a_dash_makes_cells_none_of_the_bill(tmp_path: Path, sheets: Sheets) -> 
 def test_a_dash_is_no_way_to_pass_a_wrong_amount(tmp_path: Path, sheets: Sheets) -> None:
     """What is stated to be none of the bill is not compared, but the total that reads it is."""
     cells = sheets["Medidor"]
+    subtotal = cells["B21"][1] + 49  # 50 more, less the discount of 2 % on it
+    vat, retention = bills.cents(subtotal * bills.VAT), -bills.cents(subtotal * bills.RETENTION)
     cells["B19"] = ("=ROUND(E14,2)+50", cells["B19"][1] + 50)
-    cells["B20"] = (cells["B20"][0], cells["B20"][1] - 1)
-    cells["B21"] = (cells["B21"][0], cells["B21"][1] + 49)
+    shown = {"B20": cells["B20"][1] - 1, "B21": subtotal, "B22": vat, "B23": retention}
+    shown["B25"] = subtotal + vat + retention + bills.FEE
+    cells |= {cell: (cells[cell][0], value) for cell, value in shown.items()}
     after = check_book(book(sheets), statement=stated(tmp_path, '  Medidor: {labels: {Recargo FTPMS: "-"}}\n'))
     assert verdicts(after, "B19", "B21") == {"B19": Verdict.NOT_OURS, "B21": Verdict.DIFFERENT}
     assert not after.passed
