@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,7 @@ from eisenergy.timeofuse import compile_runs
 from eisenergy.usage import measure
 from eisenergy.workbook import gaps
 from eisenergy.workbook.input_model import METER, Inputs
+from eisenergy.workbook.input_rates import LONG_AGO
 from eisenergy.workbook.model import Value
 
 if TYPE_CHECKING:
@@ -70,23 +71,8 @@ class Expected:
 def compute(inputs: Inputs) -> Expected:
     """Compute every role from the inputs; what an input refuses is a finding, and what does not need it is computed."""
     expected = _computed(inputs)
-    if (
-        inputs.tariff is None
-        or inputs.calendar is None
-        or inputs.period is None
-        or ("line.total", None) in expected.values
-    ):
-        return expected
-    one, other = (
-        _computed(
-            replace(inputs, tariff=gaps.filled(inputs.tariff, inputs.calendar.blocks, inputs.period, Decimal(rate)))
-        )
-        for rate in (1, 2)
-    )
-    for key, value in one.values.items():
-        if key not in expected.values and other.values.get(key) == value:
-            expected.values[key] = value
-            expected.words.setdefault(key[0], one.words.get(key[0], lambda _: ""))
+    if ("line.total", None) not in expected.values:
+        gaps.complete(inputs, expected, _computed)
     return expected
 
 
@@ -149,9 +135,15 @@ def _hours(inputs: Inputs, expected: Expected) -> None:
     calendar, zone = inputs.calendar, ZoneInfo(inputs.timezone)
     for hour in range(24):
         expected.values["hour.block", hour] = calendar.block_at(datetime(2021, 9, 1, hour, 30, tzinfo=zone))
-    rows = {row.block: row.origin for row in calendar.rows}
+    rows = {
+        minute // 60: row.origin
+        for row in calendar.rows
+        for part in row.minutes()
+        for minute in part
+        if minute % 60 == 30
+    }
     expected.words["hour.block"] = lambda hour: (
-        f"hour {hour} belongs to {expected.values['hour.block', hour]} ({rows.get(str(expected.values['hour.block', hour]), '')})"
+        f"hour {hour} belongs to {expected.values['hour.block', hour]} ({rows.get(int(str(hour)), '')})"
     )
 
 
@@ -232,7 +224,9 @@ def _slot_words(expected: Expected, rows: dict[int, dict[str, Any]]) -> None:
         "cost_pos": lambda s: f"cost of taking more than forecast: {s['cost_pos']}",
         "cost_neg": lambda s: f"cost of taking less than forecast: {s['cost_neg']}",
         "deviation_amount": lambda s: (
-            f"forecast {s['forecast_kwh']} kWh, taken {s['kwh']:g} kWh, at {s['cost_neg']} per kWh short: {s['deviation_amount']:.10g}"
+            "no forecast, so nothing is charged"
+            if s["forecast_kwh"] is None or s["cost_neg"] is None
+            else f"forecast {s['forecast_kwh']} kWh, taken {s['kwh']:g} kWh, at {s['cost_neg']} per kWh short: {s['deviation_amount']:.10g}"
         ),
     }
     for name, text in words.items():
@@ -340,7 +334,7 @@ def _line_words(line: BillLine) -> Callable[[Hashable], str]:
 
 def _parts(line: BillLine) -> Iterator[str]:
     for part in line.parts[:6]:
-        since = f", from {part.rate_from}" if part.rate_from else ""
+        since = f", from {part.rate_from}" if part.rate_from and part.rate_from > LONG_AGO else ""
         block = f"{part.block}: " if part.block else ""
         yield f"{block}{part.quantity:f} {part.unit} x {part.rate:f} ({part.origin}{since});"
     if len(line.parts) > 6:
