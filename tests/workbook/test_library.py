@@ -9,9 +9,9 @@ from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 
-import bills
+import daybill
 import pytest
-from bills import BLOCKS, Sheets
+from daybill import BLOCKS, Sheets
 from small import book
 
 from eisenergy.workbook.inputs import collect
@@ -28,7 +28,7 @@ def expected(sheets: Sheets) -> Expected:
 
 @pytest.fixture
 def sheets() -> Sheets:
-    return bills.bill()
+    return daybill.bill()
 
 
 def close(one: object, other: float) -> bool:
@@ -38,9 +38,9 @@ def close(one: object, other: float) -> bool:
 def test_every_interval_block_and_line_is_as_worked_out_by_hand(sheets: Sheets) -> None:
     values = expected(sheets).values
     for hour in range(24):
-        row, kwh, block = 31 + hour, 10.25 + hour, bills.block_of(hour)
+        row, kwh, block = 31 + hour, 10.25 + hour, daybill.block_of(hour)
         assert (values["slot.hour", row], values["slot.block", row]) == (hour, block)
-        assert close(values["slot.energy_cost", row], kwh * bills.RATE[block])
+        assert close(values["slot.energy_cost", row], kwh * daybill.RATE[block])
         assert close(values["slot.ftpms_amount", row], kwh * 0.0042 if block == "PUNTA" else 0.0)
     # 10.25 to 14.25 and 33.25; 15.25 to 27.25; 28.25 to 32.25
     assert [values["block.kwh", block] for block in BLOCKS] == [94.5, 276.25, 151.25]
@@ -103,7 +103,7 @@ def test_without_a_vat_rate_of_its_own_a_tariff_sold_bills_with_the_workbooks(sh
 
 
 def test_every_correction_is_its_own_and_their_sum_is_in_the_subtotal() -> None:
-    result = expected(bills.bill((("Corrección de julio", -3.2), ("Corrección de agosto", 1.15))))
+    result = expected(daybill.bill((("Corrección de julio", -3.2), ("Corrección de agosto", 1.15))))
     assert result.values["line.correction", "Medidor!B21"] == -3.2
     assert result.values["line.correction", "Medidor!B22"] == 1.15
     assert result.values["line.subtotal", None] == 1039.15

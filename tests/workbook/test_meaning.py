@@ -7,9 +7,9 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-import bills
+import daybill
 import pytest
-from bills import DAY, Sheets
+from daybill import DAY, Sheets
 from small import book
 
 from eisenergy.workbook import roles
@@ -232,7 +232,7 @@ def found(sheets: Sheets, stated: dict[tuple[str, int, int], str] | None = None)
 
 @pytest.fixture
 def sheets() -> Sheets:
-    return bills.bill()
+    return daybill.bill()
 
 
 def test_every_cell_of_a_spanish_bill_is_known_by_its_words(sheets: Sheets) -> None:
