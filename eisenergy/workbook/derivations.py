@@ -7,6 +7,7 @@ from typing import Any
 
 from eisenergy.billing.model import BillLine
 from eisenergy.workbook.expected import Expected
+from eisenergy.workbook.input_rates import LONG_AGO
 
 
 def slot_words(expected: Expected, rows: dict[int, dict[str, Any]]) -> None:
@@ -29,7 +30,9 @@ def slot_words(expected: Expected, rows: dict[int, dict[str, Any]]) -> None:
         "cost_pos": lambda s: f"cost of taking more than forecast: {s['cost_pos']}",
         "cost_neg": lambda s: f"cost of taking less than forecast: {s['cost_neg']}",
         "deviation_amount": lambda s: (
-            f"forecast {s['forecast_kwh']} kWh, taken {s['kwh']:g} kWh, at {s['cost_neg']} per kWh short: {s['deviation_amount']:.10g}"
+            "no forecast, so nothing is charged"
+            if s["forecast_kwh"] is None or s["cost_neg"] is None
+            else f"forecast {s['forecast_kwh']} kWh, taken {s['kwh']:g} kWh, at {s['cost_neg']} per kWh short: {s['deviation_amount']:.10g}"
         ),
     }
     for name, text in words.items():
@@ -52,7 +55,7 @@ def line_words(line: BillLine) -> Callable[[Hashable], str]:
 
 def _parts(line: BillLine) -> Iterator[str]:
     for part in line.parts[:6]:
-        since = f", from {part.rate_from}" if part.rate_from else ""
+        since = f", from {part.rate_from}" if part.rate_from and part.rate_from > LONG_AGO else ""
         block = f"{part.block}: " if part.block else ""
         yield f"{block}{part.quantity:f} {part.unit} x {part.rate:f} ({part.origin}{since});"
     if len(line.parts) > 6:

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from eisenergy.accounts import Sourced
 from eisenergy.period import Dated, Period
 from eisenergy.tariffs.model import RateKind, ScalarKind, Tariff
 
+if TYPE_CHECKING:
+    from eisenergy.workbook.expected import Expected
+    from eisenergy.workbook.input_model import Inputs
+
 _NEEDED: Final = (RateKind.ENERGY, RateKind.DEMAND)
 """Rates without which there is no bill; the others are needed where the tariff has them for any block."""
+
+
+def complete(inputs: Inputs, expected: Expected, compute: Callable[[Inputs], Expected]) -> None:
+    """Add to what was computed everything that needs none of the rates that are not in force.
+
+    :param compute: computes everything from inputs
+    """
+    tariff, calendar, period = inputs.tariff, inputs.calendar, inputs.period
+    if tariff is None or calendar is None or period is None:
+        return
+    one, other = (
+        compute(replace(inputs, tariff=filled(tariff, calendar.blocks, period, Decimal(rate)))) for rate in (1, 2)
+    )
+    for key, value in one.values.items():
+        if key not in expected.values and other.values.get(key) == value:
+            expected.values[key] = value
+            expected.words.setdefault(key[0], one.words.get(key[0], lambda _: ""))
 
 
 def filled(tariff: Tariff, blocks: Iterable[str], period: Period, value: Decimal) -> Tariff:

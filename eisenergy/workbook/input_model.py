@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from eisenergy.accounts import Contract, Sourced
@@ -37,7 +36,7 @@ class Inputs:
     :param step: minutes between two rows of the table of hours
     :param repeats: rows that bring an interval again, each frame with one row per interval
     :param corrections: what the workbook carries of earlier periods
-    :param corrected: cell of an invoice line about them -> their sum
+    :param corrected: cell of an invoice line about them -> those it takes up
     :param days: days of the tables of daily rates, those outside of the period included
     """
 
@@ -58,6 +57,6 @@ class Inputs:
     period: Period | None = None
     repeats: list[pl.DataFrame] = field(default_factory=list)
     corrections: tuple[Correction, ...] = ()
-    corrected: dict[str, Decimal] = field(default_factory=dict)
+    corrected: dict[str, tuple[Correction, ...]] = field(default_factory=dict)
     days: tuple[date, ...] = ()
     findings: list[Finding] = field(default_factory=list)

@@ -6,7 +6,6 @@ A cell that cannot be used is a finding, and what can be computed without it is 
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 
 from eisenergy.accounts import Contract, Customer, Meter, Site, Sourced
 from eisenergy.billing.corrections import Correction
@@ -121,4 +120,4 @@ def _corrections(book: Book, found: Understanding, inputs: Inputs) -> None:
                 )
                 inputs.corrections = (*inputs.corrections, one)
                 line = origin(thing, thing.cells[0])
-                inputs.corrected[line] = inputs.corrected.get(line, Decimal(0)) + one.difference
+                inputs.corrected[line] = (*inputs.corrected.get(line, ()), one)

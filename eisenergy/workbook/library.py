@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Hashable, Iterable, Iterator
-from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -42,23 +41,8 @@ _AMOUNTS: Final = {
 def compute(inputs: Inputs) -> Expected:
     """Compute every role from the inputs; what an input refuses is a finding, and what does not need it is computed."""
     expected = _computed(inputs)
-    if (
-        inputs.tariff is None
-        or inputs.calendar is None
-        or inputs.period is None
-        or ("line.total", None) in expected.values
-    ):
-        return expected
-    one, other = (
-        _computed(
-            replace(inputs, tariff=gaps.filled(inputs.tariff, inputs.calendar.blocks, inputs.period, Decimal(rate)))
-        )
-        for rate in (1, 2)
-    )
-    for key, value in one.values.items():
-        if key not in expected.values and other.values.get(key) == value:
-            expected.values[key] = value
-            expected.words.setdefault(key[0], one.words.get(key[0], lambda _: ""))
+    if ("line.total", None) not in expected.values:
+        gaps.complete(inputs, expected, _computed)
     return expected
 
 
@@ -78,10 +62,11 @@ def _computed(inputs: Inputs) -> Expected:
         for line, corrected in inputs.corrected.items():
             # the one line of all of them is rounded once, as the bill's is
             whole = expected.values.get(("line.correction", None)) if len(inputs.corrected) == 1 else None
-            expected.values["line.correction", line] = float(corrected) if whole is None else whole
+            given = float(sum((one.difference for one in corrected), Decimal(0)))
+            expected.values["line.correction", line] = given if whole is None else whole
         expected.words["line.correction"] = lambda line: (
             "what earlier periods were billed too little or too much: "
-            + ", ".join(f"{one.difference} ({one.origin})" for one in inputs.corrections if line in inputs.corrected)
+            + ", ".join(f"{one.difference} ({one.origin})" for one in inputs.corrected.get(str(line), ()))
         )
     return expected
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,6 +15,10 @@ HALF: Final = 0.5
 """Share of a table above which a range that leaves some of it out is taken for one that was meant to be whole."""
 NEARLY_ALL: Final = 0.9
 """The same for a range that moves with its formula: the mean of the last six months is short on purpose."""
+
+
+_SUBTOTAL: Final = "SUBTOTAL("
+_ADDS: Final = re.compile(r"SUBTOTAL\(\s*(9|109)\s*,", re.IGNORECASE)
 
 
 def short_ranges(structure: Structure) -> Iterator[Finding]:
@@ -169,10 +174,13 @@ def counted_twice(structure: Structure) -> Iterator[Finding]:
     seen = set()
     for use in structure.uses:
         area = use.area
-        if not use.functions or use.functions[-1] != "SUM":
+        if not use.functions or use.functions[-1] not in ("SUM", "SUBTOTAL"):
+            continue
+        leaves = use.functions[-1] == "SUBTOTAL"  # it leaves out other SUBTOTALs, not SUMs
+        if leaves and not _ADDS.search(structure.formula(use.readers[0])):
             continue
         for key, parts in sums.get(area.sheet, ()):
-            if key[1:] not in area or key in use.readers:
+            if key[1:] not in area or key in use.readers or (leaves and _SUBTOTAL in structure.formula(key).upper()):
                 continue
             twice = [part for part in parts if part.sheet == area.sheet and (part.first in area or part.last in area)]
             first = use.readers[0]
@@ -201,8 +209,8 @@ def _plain_sum(formula: str, sheet: str) -> bool:
             if one.text not in ("+", ","):
                 return False
             several = True
-        several = several or one.text.upper() == "SUM("
-    return several
+        several = several or one.text.upper() in ("SUM(", "SUBTOTAL(")
+    return several and (_SUBTOTAL not in formula.upper() or bool(_ADDS.search(formula)))
 
 
 def hidden_in_totals(structure: Structure) -> Iterator[Finding]:

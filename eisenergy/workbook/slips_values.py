@@ -157,8 +157,8 @@ def _series(grid: Grid, table: Table, timezone: str | None) -> Iterator[Finding]
             "row-repeated",
             False,
             (grid.name, row, dates),
-            f"{grid.name}!{cell(row - 1, dates - 1)}: {_shown(shown[row])} stands in row {known[stamp]} already. Expected every time once. Remove "
-            "one of the rows.",
+            f"{grid.name}!{cell(row - 1, dates - 1)}: {_shown(shown[row])} stands in row {known[stamp]} already. Expected every time once. Correct "
+            "it, or remove one of the rows.",
         )
     inside = set(kept)
     for stamp, row in known.items():
@@ -170,12 +170,11 @@ def _series(grid: Grid, table: Table, timezone: str | None) -> Iterator[Finding]
                 f"{grid.name}!{cell(row - 1, dates - 1)}: the row of {_shown(shown[row])} stands after a later one. Expected the times in order. "
                 "Sort the whole table by date and time.",
             )
+    there = [*unreadable, *repeated]  # told already; one of them is the row that seems to be missing
     for before, after in itertools.pairwise(kept) if regular else ():
         row = known[after]
-        elsewhere = [
-            *unreadable,
-            *(other for stamp, other in known.items() if stamp not in inside),
-        ]  # rows under another time
+        # told already, or under another time; one of them is the row that seems to be missing
+        elsewhere = [*there, *(other for stamp, other in known.items() if stamp not in inside)]
         lacking = (after - before) // step - 1 - sum(known[before] < one < row for one in elsewhere)
         if lacking > 0 and not any(moment in known for moment in range(before + step, after, step)):
             yield slip(

@@ -3,22 +3,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from datetime import date, datetime
 from decimal import Decimal
 
-import bills
+import daybill
 import pytest
-from bills import Sheets
+from daybill import Sheets
 from small import book
 
 from eisenergy.accounts import Sourced
 from eisenergy.period import Dated, Period
 from eisenergy.tariffs.model import BillingRules, RateKind, ScalarKind, Tariff
 from eisenergy.workbook import gaps
-from eisenergy.workbook.check import check_book
-from eisenergy.workbook.model import CheckResult, Verdict
-
-pytestmark = pytest.mark.usefixtures("without_office")
+from eisenergy.workbook.inputs import collect
+from eisenergy.workbook.library import Expected, compute
+from eisenergy.workbook.meaning import understand
 
 SEPTEMBER = Period(date(2021, 9, 1), date(2021, 10, 1))
 ONE = Decimal(1)
@@ -26,48 +26,62 @@ ONE = Decimal(1)
 
 @pytest.fixture
 def sheets() -> Sheets:
-    return bills.bill()
+    return daybill.bill()
 
 
-def unknown(result: CheckResult, sheet: str = "Medidor") -> set[str]:
-    return {
-        one.place.name for one in result.cells if one.verdict is Verdict.NOT_UNDERSTOOD and one.place.sheet == sheet
-    }
+def computed(sheets: Sheets) -> Expected:
+    small = book(sheets)
+    return compute(collect(small, understand(small), "America/El_Salvador"))
 
 
-def refused(result: CheckResult) -> str:
-    (one,) = (one for one in result.findings if one.code == "not-billable")
-    assert not result.passed
-    return one.message
+def unknown(sheets: Sheets) -> dict[str, set[Hashable]]:
+    """What is not computed any more: role -> subjects."""
+    gone: dict[str, set[Hashable]] = {}
+    for role, subject in computed(daybill.bill()).values.keys() - computed(sheets).values.keys():
+        gone.setdefault(role, set()).add(subject)
+    return gone
+
+
+FOLLOW = {f"line.{name}": {None} for name in ("discount", "subtotal", "vat", "retention", "total")}
+"""What follows from any charge."""
 
 
 def test_without_the_rate_of_one_block_only_what_needs_it_is_unknown(sheets: Sheets) -> None:
     sheets["Tarifas"]["B4"] = datetime(2021, 10, 15)
-    result = check_book(book(sheets))
-    assert "energy rate of PUNTA: no value in force on 2021-09-01. Add one" in refused(result)
-    assert ".." not in refused(result)
-    punta = {f"{column}{row}" for column in "GH" for row in range(49, 54)}
-    # the energy line, and discount, subtotal, VAT, retention and total, which follow from it
-    assert unknown(result) == punta | {"C13", "C14", "B16", "B20", "B21", "B22", "B23", "B25"}
+    punta = set(range(49, 54))
+    assert unknown(sheets) == {
+        "slot.energy_rate": punta,
+        "slot.energy_cost": punta,
+        "block.energy_cost": {"PUNTA"},
+        "total.energy_cost": {None},
+        "line.energy": {None},
+        **FOLLOW,
+    }
+
+
+def test_what_needs_no_missing_rate_is_what_it_always_is(sheets: Sheets) -> None:
+    usual = computed(sheets).values
+    sheets["Tarifas"]["B4"] = datetime(2021, 10, 15)
+    result = computed(sheets)
+    # what a look-up of the missing rate finds is zero
+    assert {key for key, value in result.values.items() if usual[key] != value} == {
+        ("day.demand", (date(2021, 9, 1), "PUNTA"))
+    }
+    assert result.values["line.demand", None] == 997.5
+    assert not any("no rate is in force" in result.derivation(*key) for key in result.values)
 
 
 def test_without_a_demand_rate_the_energy_is_known(sheets: Sheets) -> None:
-    sheets["Tarifas"]["D2"] = None
-    sheets["Tarifas"]["D3"] = None
-    sheets["Tarifas"]["D4"] = None
-    result = check_book(book(sheets))
-    assert "demand" in refused(result)
-    assert unknown(result) == {"B17", "B20", "B21", "B22", "B23", "B25"}
+    sheets["Tarifas"] |= dict.fromkeys(("D2", "D3", "D4"))
+    days = {(date(2021, 9, 1), block) for block in daybill.BLOCKS}
+    assert unknown(sheets) == {"day.demand": days, "line.demand": {None}, **FOLLOW}
 
 
-def test_with_every_rate_nothing_is_unknown(sheets: Sheets) -> None:
-    assert unknown(check_book(book(sheets))) == set()
-
-
-def test_invented_rates_are_never_shown(sheets: Sheets) -> None:
+def test_the_refusal_names_the_rate_and_the_day(sheets: Sheets) -> None:
     sheets["Tarifas"]["B4"] = datetime(2021, 10, 15)
-    result = check_book(book(sheets))
-    assert not any("no rate is in force" in one.derivation for one in result.cells)
+    (message,) = {one.message for one in computed(sheets).findings if one.code == "not-billable"}
+    assert "energy rate of PUNTA: no value in force on 2021-09-01. Add one" in message
+    assert ".." not in message
 
 
 def dated(*values: tuple[date, str | None]) -> Dated[Sourced]:

@@ -8,9 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import bills
+import daybill
 import pytest
-from bills import DAY, Sheets
+from daybill import DAY, Sheets
 from hypothesis import given
 from hypothesis import strategies as st
 from small import book, grid
@@ -229,7 +229,7 @@ def rows(inputs: Inputs) -> list[tuple[int, datetime, float]]:
 
 @pytest.fixture
 def sheets() -> Sheets:
-    return bills.bill()
+    return daybill.bill()
 
 
 def test_readings_are_the_rows_with_a_date_a_time_and_an_energy(sheets: Sheets) -> None:
@@ -401,7 +401,7 @@ def test_an_hour_that_no_row_claims_goes_with_the_one_before(sheets: Sheets) -> 
 def by_hour(hours: list[int]) -> dict[str, Any]:
     cells: dict[str, Any] = {"A1": "Hora", "B1": "Bloque"}
     for row, hour in enumerate(hours, 2):
-        cells |= {f"A{row}": hour, f"B{row}": bills.block_of(hour)}
+        cells |= {f"A{row}": hour, f"B{row}": daybill.block_of(hour)}
     return cells
 
 
@@ -493,7 +493,7 @@ def sold(energy: str = "0.11", vat: str = "") -> Tariff:
         calendar="workbook",
         rates={
             RateKind.ENERGY: {"VALLE": dated("0.1"), "RESTO": dated(energy), "PUNTA": dated("0.12")},
-            RateKind.DEMAND: {block: dated("7.5") for block in bills.BLOCKS},
+            RateKind.DEMAND: {block: dated("7.5") for block in daybill.BLOCKS},
         },
         scalars={ScalarKind.VAT_RATE: dated(vat)} if vat else {},
     )
@@ -593,12 +593,12 @@ def test_the_block_that_a_demand_line_names_fixes_its_rate(sheets: Sheets) -> No
 
 
 def test_every_correction_is_read_with_its_cell() -> None:
-    inputs = inputs_of(bills.bill((("Corrección de julio", -3.2), ("Corrección de agosto", "=2-0.85"))))
+    inputs = inputs_of(daybill.bill((("Corrección de julio", -3.2), ("Corrección de agosto", "=2-0.85"))))
     assert [(one.difference, one.origin) for one in inputs.corrections] == [
         (Decimal("-3.2"), "Medidor!B21"),
         (Decimal("1.15"), "Medidor!B22"),
     ]
-    assert inputs_of(bills.bill()).corrections == ()
+    assert inputs_of(daybill.bill()).corrections == ()
 
 
 # --- a column's values

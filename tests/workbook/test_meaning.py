@@ -7,9 +7,9 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-import bills
+import daybill
 import pytest
-from bills import DAY, Sheets
+from daybill import DAY, Sheets
 from small import book
 
 from eisenergy.workbook import roles
@@ -244,7 +244,7 @@ def found(sheets: Sheets, stated: dict[tuple[str, int, int], str] | None = None)
 
 @pytest.fixture
 def sheets() -> Sheets:
-    return bills.bill()
+    return daybill.bill()
 
 
 def test_every_cell_of_a_spanish_bill_is_known_by_its_words(sheets: Sheets) -> None:
@@ -299,6 +299,27 @@ def test_a_word_is_believed_before_a_formula(sheets: Sheets) -> None:
     """Otherwise a formula that reads the wrong cell would change what the cell is, and be right."""
     sheets["Medidor"] |= {f"J{row}": (f"=C{row}*K{row}", 0) for row in range(31, 55)}
     assert found(sheets)["Medidor"]["J31"] == "slot.loss_amount"
+
+
+def test_a_total_is_known_by_its_header_also_where_it_sums_the_wrong_column(sheets: Sheets) -> None:
+    sheets["Medidor"]["B14"] = ("=SUM(C11:C13)", 60.0)
+    assert found(sheets) == ROLES_OF
+
+
+def test_an_input_beside_the_lines_of_the_invoice_is_no_line(sheets: Sheets) -> None:
+    cells = sheets["Medidor"]
+    for row, label, value in ((4, "Descuento", 0.02), (5, "IVA", 0.13), (6, "Retención", 0.01)):
+        cells |= {f"A{row}": None, f"B{row}": None, f"D{row + 14}": label, f"E{row + 14}": value}
+    for cell in ("B20", "B22", "B23"):
+        cells[cell] = (
+            re.sub(r"\$B\$([456])", lambda match: f"$E${int(match[1]) + 14}", cells[cell][0]),
+            cells[cell][1],
+        )
+    result = understand(book(sheets))
+    assert [result.by_cell["Medidor", row, 5].role for row in (18, 19, 20)] == [
+        *("param.discount", "param.vat", "param.retention")
+    ]
+    equal(sheets)
 
 
 @pytest.mark.parametrize(("computed", "role"), [(True, "slot.hour"), (False, "slot.time")])

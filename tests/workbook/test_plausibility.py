@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import bills
+import daybill
 import pytest
-from bills import Sheets
+from daybill import Sheets
 from small import book
 
 from eisenergy.findings import Finding, Severity
@@ -16,7 +16,7 @@ from eisenergy.workbook.plausibility import implausible, typed
 
 @pytest.fixture
 def sheets() -> Sheets:
-    return bills.bill()
+    return daybill.bill()
 
 
 def found(sheets: Sheets) -> list[Finding]:
@@ -123,16 +123,16 @@ def test_a_total_typed_in_is_told(sheets: Sheets) -> None:
 
 def test_what_may_be_an_input_as_well_is_one_where_none_of_it_is_computed(sheets: Sheets) -> None:
     cells = sheets["Medidor"]
-    cells |= {f"I{row}": bills.LOSSES for row in range(31, 55)}
+    cells |= {f"I{row}": daybill.LOSSES for row in range(31, 55)}
     cells |= {f"K{row}": 0 for row in range(31, 55)}
     assert typed_over(sheets) == []
     # but one typed value among formulas is not
-    cells |= {f"I{row}": ("=$B$2", bills.LOSSES) for row in range(32, 55)}
+    cells |= {f"I{row}": ("=$B$2", daybill.LOSSES) for row in range(32, 55)}
     assert typed_over(sheets) == [("slot.loss_factor", "Medidor", 31, 9)]
 
 
 def test_a_correction_of_an_earlier_period_is_an_input() -> None:
-    assert typed_over(bills.bill((("Corrección de julio", -3.2),))) == []
+    assert typed_over(daybill.bill((("Corrección de julio", -3.2),))) == []
 
 
 def test_inputs_and_labels_are_never_told(sheets: Sheets) -> None:

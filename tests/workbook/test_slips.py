@@ -172,6 +172,16 @@ SLIPS = (
         at="Resumen!B2",
         says=("Hoja!A1:A4", "Hoja!A4 (=A1+A2+A3)", "counted twice"),
     ),
+    *(
+        Slip(
+            name=f"{outer} over {inner}",
+            code="sum-includes-subtotal",
+            cells={**down("A", 1, [10, 20]), "A3": (f"={inner}A1:A2)", 30), "A4": (f"={outer}A1:A3)", 60)},
+            at="A4",
+            says=("sums A1:A3", "Hoja!A3", "counted twice"),
+        )
+        for outer, inner in (("SUM(", "SUBTOTAL(9,"), ("SUM(", "SUBTOTAL( 109,"), ("SUBTOTAL(9,", "SUM("))
+    ),
     Slip(
         name="a sum whose range reaches its own cell",
         code="sum-includes-itself",
@@ -313,11 +323,35 @@ SLIPS = (
         says=("4 rows are missing", "Insert them"),
     ),
     Slip(
+        name="a row whose date cannot be read is there all the same",
+        code="text-among-dates",
+        cells=quarters() | {"A42": "1 de septiembre"},
+        at="A42",
+        says=("found the text '1 de septiembre'",),
+        blocks=False,
+    ),
+    Slip(
+        name="a row whose time is a text stands in its place",
+        code="date-as-text",
+        cells=quarters() | {"B42": "10:00"},
+        at="B42",
+        says=("found the text '10:00'",),
+        blocks=False,
+    ),
+    Slip(
         name="a day that a daily list has twice",
         code="row-repeated",
         cells=daily([*range(15), *range(14, 29)]),
         at="A17",
-        says=("2021-09-15 00:00 stands in row 16 already", "Remove one of the rows"),
+        says=("2021-09-15 00:00 stands in row 16 already", "Correct it, or remove one of the rows"),
+        blocks=False,
+    ),
+    Slip(
+        name="a day that stands where the next should: it is not told as missing too",
+        code="row-repeated",
+        cells=daily([*range(15), 14, *range(16, 30)]),
+        at="A17",
+        says=("2021-09-15 00:00 stands in row 16 already",),
         blocks=False,
     ),
     Slip(
@@ -377,6 +411,17 @@ SLIPS = (
         cells={**down("A", 1, ["VALLE", "RESTO", "PUNTA"]), "C1": ('=MATCH("RESTO",A1:A3)', 1)},
         at="C1",
         says=("MATCH has no last argument", "not in order", "Give 0 as its last argument"),
+    ),
+    Slip(
+        name="a sum whose criteria begin a row below what is summed",
+        code="ranges-apart",
+        cells={
+            **down("A", 2, ["VALLE", "RESTO", "VALLE", "RESTO"]),
+            **down("B", 1, [1, 2, 4, 8]),
+            "D1": ('=SUMIFS(B1:B4,A2:A5,"VALLE")', 5),
+        },
+        at="D1",
+        says=("SUMIFS goes down B1:B4 and A2:A5 together", "row 1 and row 2", "Correct one of the ranges"),
     ),
     Slip(
         name="a value typed over a formula among its neighbours",
@@ -527,6 +572,16 @@ HARMLESS = (
         cells={**down("A", 1, [10, 20]), "A3": ("=SUBTOTAL(9,A1:A2)", 30), "A4": ("=SUBTOTAL(9,A1:A3)", 30)},
     ),
     Harmless(
+        name="the largest of numbers and their sum",
+        code="sum-includes-subtotal",
+        cells={**down("A", 1, [10, 20]), "A3": ("=SUM(A1:A2)", 30), "A4": ("=SUBTOTAL(4,A1:A3)", 30)},
+    ),
+    Harmless(
+        name="a mean that SUBTOTAL takes, among what is summed",
+        code="sum-includes-subtotal",
+        cells={**down("A", 1, [10, 20]), "A3": ("=SUBTOTAL(1,A1:A2)", 15), "A4": ("=SUM(A1:A3)", 45)},
+    ),
+    Harmless(
         name="a sum beside which another column's sum stands",
         code="sum-includes-itself",
         cells={**down("A", 1, [1, 2, 3]), "A4": ("=SUM(A1:A3)", 6), "B4": ("=SUM(A1:A3)", 6)},
@@ -661,12 +716,6 @@ HARMLESS = (
         cells=daily([(datetime(2021 + n // 12, n % 12 + 1, 1) - DAY).days for n in range(30)]),
     ),
     Harmless(
-        name="a row whose date is a text is there",
-        code="rows-missing",
-        cells={key: value for key, value in quarters().items() if not key.startswith("A")}
-        | {"A1": "Fecha", **{f"A{row}": DAY for row in range(2, 98)}},
-    ),
-    Harmless(
         name="hours that go on past midnight", code="hour-in-two-blocks", cells=hours([5, 18, 21, 23], [17, 20, 22, 4])
     ),
     Harmless(
@@ -690,12 +739,42 @@ HARMLESS = (
         cells={**down("A", 1, ["VALLE", "RESTO", "PUNTA"]), "C1": ('=MATCH("RESTO",A1:A3,0)', 2)},
     ),
     Harmless(
+        name="a sum over rows side by side",
+        code="ranges-apart",
+        cells={
+            **down("A", 1, ["VALLE", "RESTO", "VALLE", "RESTO"]),
+            **down("B", 1, [1, 2, 4, 8]),
+            "D1": ('=SUMIFS(B1:B4,A1:A4,"VALLE")', 5),
+        },
+    ),
+    Harmless(
+        name="the reading of the row before, looked up on purpose",
+        code="ranges-apart",
+        cells={
+            **down("A", 1, [1, 2, 3, 4]),
+            **down("B", 1, [5, 6, 7, 8]),
+            "D1": ("=INDEX(B1:B3,MATCH(3,A2:A4,0)-1+1)", 6),
+        },
+    ),
+    Harmless(
         name="an opening balance above the formulas",
         code="overwritten-formula",
         cells={
             **down("A", 2, range(1, 8)),
             "B1": 100,
             **filled("B", 2, "=B{last}+A{row}", [101, 103, 106, 110, 115, 121, 128]),
+        },
+    ),
+    Harmless(
+        name="an amount that lines of a formula each begin with",
+        code="overwritten-formula",
+        cells={
+            **down("D", 1, [5, 7, 9]),
+            "B1": 100,
+            "B2": ("=B1+D1", 105),
+            "B3": ("=B2*2-D2", 203),
+            "B4": ("=ROUND(B3/4,2)+D3", 59.75),
+            "B5": ("=MAX(B1:B4)", 203),
         },
     ),
     Harmless(

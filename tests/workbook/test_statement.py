@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import bills
+import daybill
 import pytest
-from bills import Sheets
+from daybill import Sheets
 from small import book
 
 from eisenergy.tariffs.document import BadDocument
@@ -33,13 +33,15 @@ def verdicts(result: CheckResult, *cells: str) -> dict[str, Verdict]:
 
 @pytest.fixture
 def sheets() -> Sheets:
-    return bills.bill()
+    return daybill.bill()
 
 
 def test_a_stated_header_makes_what_was_not_understood_equal(tmp_path: Path, sheets: Sheets) -> None:
     sheets["Tarifas"]["D1"] = "Potencia 2021 B"
     before = check_book(book(sheets))
     assert before.counts[Verdict.NOT_UNDERSTOOD] == 6
+    demand = next(one for one in before.cells if one.place.name == "B17")
+    assert demand.derivation == "understood as line.demand, but the inputs of this row do not allow to compute it"
     assert not before.passed
     after = check_book(
         book(sheets), statement=stated(tmp_path, '  Tarifas: {headers: {" potencia 2021 B ": rates.demand}}\n')
@@ -84,9 +86,12 @@ def test_a_dash_makes_cells_none_of_the_bill(tmp_path: Path, sheets: Sheets) -> 
 def test_a_dash_is_no_way_to_pass_a_wrong_amount(tmp_path: Path, sheets: Sheets) -> None:
     """What is stated to be none of the bill is not compared, but the total that reads it is."""
     cells = sheets["Medidor"]
+    subtotal = cells["B21"][1] + 49  # 50 more, less the discount of 2 % on it
+    vat, retention = daybill.cents(subtotal * daybill.VAT), -daybill.cents(subtotal * daybill.RETENTION)
     cells["B19"] = ("=ROUND(E14,2)+50", cells["B19"][1] + 50)
-    cells["B20"] = (cells["B20"][0], cells["B20"][1] - 1)
-    cells["B21"] = (cells["B21"][0], cells["B21"][1] + 49)
+    shown = {"B20": cells["B20"][1] - 1, "B21": subtotal, "B22": vat, "B23": retention}
+    shown["B25"] = subtotal + vat + retention + daybill.FEE
+    cells |= {cell: (cells[cell][0], value) for cell, value in shown.items()}
     after = check_book(book(sheets), statement=stated(tmp_path, '  Medidor: {labels: {Recargo FTPMS: "-"}}\n'))
     assert verdicts(after, "B19", "B21") == {"B19": Verdict.NOT_OURS, "B21": Verdict.DIFFERENT}
     assert not after.passed
