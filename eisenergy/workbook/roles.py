@@ -138,12 +138,16 @@ LINES: Final[Mapping[str, str]] = {
     "line.total": r"total( a pagar)?|monto a pagar|(total )?(amount )?(due|payable)|total (due|to pay|payable)|to pay",
 }
 
+_SIGNS: Final = re.compile(r"(demanda|potencia|demand)\s+[^\w\s]+", re.IGNORECASE)
+"""The demand rate of a block whose name has no letter, which folding would leave out."""
 _SIGN: Final = re.compile(r"^(mas|menos|less|plus|minus|add)( el| la| los| las)? ")
 _UNIT: Final = re.compile(r" (usd|us|kwh|kw|kva|kvar|usd kwh|usd kw|usd period|usd mes|15 min)$")
 
 
 def header_role(table: str, text: str) -> str:
     """Return the role a header names in a table of a kind, without the table's name; empty for none."""
+    if table == DAYS and _SIGNS.fullmatch(text.strip()):
+        return "demand"
     return _match(HEADERS[table], text)
 
 
