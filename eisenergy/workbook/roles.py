@@ -143,6 +143,8 @@ _NUMBERED: Final = re.compile(r"^\s*(\(?\d{1,2}|\(?[a-z])[.)]\s+")
 """The number of a line before its words: ``3. IVA``."""
 _SHARE: Final = re.compile(r"[(\[]?\d+([.,]\d+)?\s*%[)\]]?")
 """A rate said with a label: ``IVA (13 %)``."""
+_SIGNS: Final = re.compile(r"(demanda|potencia|demand)\s+[^\w\s]+", re.IGNORECASE)
+"""The demand rate of a block whose name has no letter, which folding would leave out."""
 _SIGN: Final = re.compile(r"^(mas|menos|less|plus|minus|add)( el| la| los| las)? ")
 _PERCENT: Final = re.compile(r"\(?\s*\d+([.,]\d+)?\s*%\s*\)?")  # a rate that a label names
 _MONEY: Final = re.compile(r" (usd|us)$")
@@ -151,6 +153,8 @@ _UNIT: Final = re.compile(r" (usd|us|kwh|kw|kva|kvar|usd kwh|usd kw|usd period|u
 
 def header_role(table: str, text: str) -> str:
     """Return the role a header names in a table of a kind, without the table's name; empty for none, and in a table of no kind."""
+    if table == DAYS and _SIGNS.fullmatch(text.strip()):
+        return "demand"
     return _match(HEADERS.get(table, {}), text)
 
 

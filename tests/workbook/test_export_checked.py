@@ -130,6 +130,7 @@ EXPORTS: Mapping[str, Callable[[], export.Source]] = {
     "blocks named like patterns": lambda: named(*AWKWARD),
     "blocks named like numbers and dates": lambda: named(*TEXTS),
     "blocks named like cells and months": lambda: named("A1", "Sep", "TRUE"),
+    "blocks named by signs alone": lambda: named("*", "+", "¡!"),
     "blocks named alike but for a sign": lambda: named("P+", "P-", "P"),
     "blocks named by several words": lambda: named("Punta, alta", "Punta", "alta y baja"),
     "blocks named like headers": lambda: named("Bloque", "Total", "IVA"),
@@ -376,6 +377,25 @@ def test_kinds_of_days_may_be_told_by_their_names(tmp_path: Path) -> None:
         for row in range(31, last + 1)
     }
     understood(source, check_book(recomputed(planted(book, blocks))))
+
+
+@pytest.mark.parametrize("computed", [False, True])
+def test_the_kind_of_day_may_stand_beside_the_readings(computed: bool, tmp_path: Path) -> None:
+    """A column of the intervals, typed or looked up by the date, by which each finds its column of hours."""
+    source = bill_of(weekends(), period=september(10, 13))
+    book = exported_book(source, tmp_path)
+    kinds = [value for (_, column), value in sorted(book.grids["Dias"].values.items()) if column == 2][1:]
+    assert set(kinds) == {"Laboral", "Sábado / Domingo"}
+    cells: dict[str, Value] = {"T30": "Tipo de día"}
+    for row in range(31, 31 + 96 * len(kinds)):
+        day = (row - 31) // 96
+        cells[f"T{row}"] = f"=VLOOKUP(A{row},Dias!$A$2:$B$5,2,FALSE())" if computed else kinds[day]
+        cells[f"H{row}"] = f"=VLOOKUP(G{row},'{HOURS}'!$A$2:$C$25,MATCH(T{row},'{HOURS}'!$A$1:$C$1,0),FALSE())"
+    if not computed:
+        book = dataclasses.replace(book, grids={name: grid for name, grid in book.grids.items() if name != "Dias"})
+    result = check_book(recomputed(planted(book, cells)))
+    understood(source, result)
+    assert ("slot.day_kind" in {one.role for one in result.cells}) is computed
 
 
 def weekends() -> DayCalendar:

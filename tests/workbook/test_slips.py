@@ -751,8 +751,8 @@ HARMLESS = (
         name="the reading of the row before, looked up on purpose",
         code="ranges-apart",
         cells={
-            **down("A", 1, [1, 2, 3, 4]),
-            **down("B", 1, [5, 6, 7, 8]),
+            **down("A", 2, [2, 3, 4]),
+            **down("B", 1, [5, 6, 7]),
             "D1": ("=INDEX(B1:B3,MATCH(3,A2:A4,0)-1+1)", 6),
         },
     ),
