@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from eisenergy.findings import blocking, warning
@@ -12,6 +14,9 @@ from eisenergy.workbook.input_cells import at, day_of, minutes_of, number_of, or
 from eisenergy.workbook.input_model import METER, Inputs
 from eisenergy.workbook.model import Value
 from eisenergy.workbook.things import Understanding
+
+_NEAR: Final = timedelta(days=5)
+"""Farther than that from nine in ten of the readings, or than a tenth of their time, a date is mistyped."""
 
 
 def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
@@ -43,13 +48,28 @@ def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
     zone = ZoneInfo(inputs.timezone)
     rows = []
     before: datetime | None = None
+    starts = {row: _start(dates.get(row), times.get(row), stamps.get(row)) for row, _ in kwh.cells}
+    earliest, latest = _most(start for start in starts.values() if start is not None)
+    astray = 0
     for place in kwh.cells:
         row = place[0]
         energy = number_of(columns["kwh_import"].get(row, (place, None))[1])
-        start = _start(dates.get(row), times.get(row), stamps.get(row))
+        start = starts[row]
+        thing = found.one("slot.date") or found.one("slot.stamp") or kwh
+        if start is not None and not earliest <= start <= latest:
+            if astray != row - 1:
+                inputs.findings.append(
+                    blocking(
+                        "date-out-of-place",
+                        thing.sheet,
+                        f"{origin(thing, (row, thing.column))}: found {start:%Y-%m-%d}, expected a day between {earliest:%Y-%m-%d} and "
+                        f"{latest:%Y-%m-%d}, around which nine in ten readings are. Correct the date, and those below it.",
+                        **at(thing, (row, thing.column)),
+                    )
+                )
+            start, astray = None, row
         if start is None:
-            if energy is not None:
-                thing = found.one("slot.date") or found.one("slot.stamp") or kwh
+            if energy is not None and astray != row:
                 inputs.findings.append(
                     blocking(
                         "row-without-time",
@@ -82,8 +102,12 @@ def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
     if not rows:
         return
     frame = pl.DataFrame(rows, infer_schema_length=None)
+    # Of two rows of one interval, the one that the rows beside it lead to has it.
+    follows = [row for row in inputs.rows if _near(inputs.rows, row)]
+    frame = frame.sort(~pl.col("source_row").is_in(follows), maintain_order=True)
     repeated = frame.filter(~pl.col("start").is_first_distinct())
-    for row in repeated["source_row"].to_list():
+    again = set(repeated["source_row"].to_list())
+    for row in sorted(row for row in again if row - 1 not in again):
         inputs.findings.append(
             blocking(
                 "slot-repeated",
@@ -110,6 +134,23 @@ def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
                 sheet=kwh.sheet,
             )
         )
+
+
+def _most(starts: Iterable[datetime]) -> tuple[datetime, datetime]:
+    """The first and the last moment at which a reading may be, by where nine in ten of them are."""
+    known = sorted(starts)
+    if not known:
+        return datetime.min, datetime.max  # noqa: DTZ901
+    first, last = known[len(known) // 20], known[-1 - len(known) // 20]
+    near = max(_NEAR, (last - first) / 10)
+    return first - near, last + near
+
+
+def _near(rows: Mapping[int, datetime], row: int) -> bool:
+    """Whether a row's interval is the one after the row above, or before the row below."""
+    above, below = rows.get(row - 1), rows.get(row + 1)
+    step = timedelta(minutes=15)
+    return (above is not None and rows[row] - above == step) or (below is not None and below - rows[row] == step)
 
 
 def _start(

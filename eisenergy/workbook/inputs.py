@@ -5,6 +5,8 @@ A cell that cannot be used is a finding, and what can be computed without it is 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from eisenergy.accounts import Contract, Customer, Meter, Site, Sourced
 from eisenergy.billing.corrections import Correction
 from eisenergy.tariffs.model import Tariff
@@ -27,7 +29,7 @@ def collect(book: Book, found: Understanding, timezone: str, tariff: Tariff | No
     _parameters(book, found, inputs)
     calendar_of(book, found, inputs)
     own = tariff_of(book, found, inputs)
-    inputs.tariff = own if tariff is None else tariff
+    inputs.tariff = own if tariff is None else _completed(tariff, own)
     if tariff is not None and own is not None:
         compare(book, found, tariff, inputs)
     slots_of(book, found, inputs)
@@ -35,6 +37,13 @@ def collect(book: Book, found: Understanding, timezone: str, tariff: Tariff | No
     _contract(inputs)
     _corrections(book, found, inputs)
     return inputs
+
+
+def _completed(given: Tariff, own: Tariff | None) -> Tariff:
+    """The given tariff; a price sheet, which has rates only, with the workbook's VAT rate and rules."""
+    if own is None or given.scalars:
+        return given
+    return replace(given, scalars=own.scalars, rules=own.rules)
 
 
 def _parameters(book: Book, found: Understanding, inputs: Inputs) -> None:

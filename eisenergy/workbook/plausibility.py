@@ -42,6 +42,7 @@ def implausible(book: Book, found: Understanding) -> Iterator[Finding]:
                     **at(kwh, place),
                 )
         yield from _outliers(kwh, energy)
+        yield from _empty(book, found, kwh)
         if kw is not None:
             power = {row: number_of(value) for row, (_, value) in values_of(book, kw).items()}
             yield from _unlike(kwh, energy, power)
@@ -113,6 +114,23 @@ def _throughout(
             "Is one column in the other's unit, or a meter's factor missing in one of them?",
             **at(kwh, place),
         )
+
+
+def _empty(book: Book, found: Understanding, kwh: Thing) -> Iterator[Finding]:
+    """Rows among the readings that have a power and no energy."""
+    values = book.grids[kwh.sheet].values
+    kw = found.one("slot.kw")
+    if kw is None or kw.sheet != kwh.sheet or kwh.formulas:
+        return
+    for row in range(kwh.cells[0][0], kwh.cells[-1][0]):
+        place = (row, kwh.column)
+        if values.get(place) is None and (power := number_of(values.get((row, kw.column)))) is not None:
+            yield blocking(
+                "reading-missing",
+                kwh.sheet,
+                f"{origin(kwh, place)}: found no kWh beside {power:g} kW, expected a reading. Look it up; type 0 where nothing was taken.",
+                **at(kwh, place),
+            )
 
 
 def _outliers(kwh: Thing, energy: dict[int, tuple[tuple[int, int], float | None]]) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from eisenergy.workbook.book import Grid, Key
 from eisenergy.workbook.formula import references
 from eisenergy.workbook.input_cells import day_of, minutes_of, number_of
 from eisenergy.workbook.input_hours import half_open
-from eisenergy.workbook.slips_structure import Block, Structure, slip
+from eisenergy.workbook.slips_structure import Block, Structure, slip, span
 from eisenergy.workbook.tables import Table
 from eisenergy.workbook.values import serial
 
@@ -112,13 +112,22 @@ def _series(grid: Grid, table: Table) -> Iterator[Finding]:
     inside = set(kept)
     column = dates
     for number, (row, stamp) in enumerate(stamps):
-        if number not in inside:
+        if number not in inside and (number == 0 or number - 1 in inside):
+            end = next((n for n in range(number, len(stamps)) if n + 1 in inside or n + 1 == len(stamps)), number)
+            above, below = number - 1, end + 1
+            gap = range(0)
+            if above >= 0 and below < len(stamps) and step > 0:
+                gap = range(1, int((stamps[below][1] - stamps[above][1]) // step))
+            # a row that stands for one that is nowhere else has a wrong time; one that is only moved changes no sum
+            mistyped = bool(gap) and not any(stamps[above][1] + n * step in known for n in gap)
             yield slip(
                 "row-out-of-order",
-                False,
+                mistyped,
                 (grid.name, row, column),
                 f"{grid.name}!{cell(row - 1, column - 1)}: the row of {_shown(stamp)} stands after a later one, or twice. Expected the times in "
                 "order. Sort the whole table by date and time, or remove the repeated row.",
+                count=end - number + 1,
+                cells=span((grid.name, row, column), (grid.name, stamps[end][0], column)),
             )
     for a, b in itertools.pairwise(kept):
         before, after = stamps[a][1], stamps[b][1]
