@@ -12,7 +12,7 @@ from eisenergy.timeofuse import BlockHours, CalendarError, DayCalendar
 from eisenergy.workbook.book import Book
 from eisenergy.workbook.input_cells import at, number_of, origin, values_of
 from eisenergy.workbook.input_model import Inputs
-from eisenergy.workbook.things import Understanding
+from eisenergy.workbook.things import Thing, Understanding
 
 _HOURS: Final = 24
 
@@ -27,13 +27,14 @@ def calendar_of(book: Book, found: Understanding, inputs: Inputs) -> None:
     except CalendarError as problem:
         thing = found.one("hours.first") or found.one("hour.hour")
         assert thing is not None
+        gap = _before_a_gap(rows, found.one("hours.last"))
         inputs.findings.append(
             blocking(
                 "bad-hours",
                 thing.sheet,
                 f"{book.file}: {problem} Correct the table of hours.",
                 sheet=thing.sheet,
-                cell=_named_in(str(problem)) or name_of(thing.cells[0][0] - 1, thing.cells[0][1] - 1),
+                cell=gap or _named_in(str(problem)) or name_of(thing.cells[0][0] - 1, thing.cells[0][1] - 1),
             )
         )
         inputs.calendar = _first_wins(rows)
@@ -120,6 +121,16 @@ def _first_wins(rows: list[BlockHours]) -> DayCalendar | None:
         name="workbook",
         rows=tuple(BlockHours(start_minute=h * 60, end_minute=h * 60 + 60, block=hours[h]) for h in sorted(hours)),
     )
+
+
+def _before_a_gap(rows: list[BlockHours], last: Thing | None) -> str:
+    """The cell of the last hour before one that no row covers; empty where every hour is covered."""
+    covered = {minute for row in rows for part in row.minutes() for minute in part}
+    ends = {row.end_minute % (60 * _HOURS): row.origin for row in rows}
+    for minute in range(0, 60 * _HOURS, 60):
+        if minute not in covered and minute in ends and last is not None:
+            return re.sub(r"^[A-Z]+", name_of(0, last.column - 1).rstrip("1"), ends[minute].rpartition("!")[2])
+    return ""
 
 
 def _named_in(message: str) -> str:

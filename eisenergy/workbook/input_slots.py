@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -50,20 +50,27 @@ def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
     before: datetime | None = None
     starts = {row: _start(dates.get(row), times.get(row), stamps.get(row)) for row, _ in kwh.cells}
     earliest, latest = _most(start for start in starts.values() if start is not None)
+    claimed = frozenset(start for start in starts.values() if start is not None)
     astray = 0
     for place in kwh.cells:
         row = place[0]
         energy = number_of(columns["kwh_import"].get(row, (place, None))[1])
         start = starts[row]
         thing = found.one("slot.date") or found.one("slot.stamp") or kwh
-        if start is not None and not earliest <= start <= latest:
+        meant = _meant(starts, row, claimed)
+        if start is not None and (meant is not None or not earliest <= start <= latest):
             if astray != row - 1:
+                wanted = (
+                    f"{meant:%Y-%m-%d %H:%M}, as between the rows above and below"
+                    if meant is not None
+                    else f"a day between {earliest:%Y-%m-%d} and {latest:%Y-%m-%d}, around which nine in ten readings are"
+                )
                 inputs.findings.append(
                     blocking(
                         "date-out-of-place",
                         thing.sheet,
-                        f"{origin(thing, (row, thing.column))}: found {start:%Y-%m-%d}, expected a day between {earliest:%Y-%m-%d} and "
-                        f"{latest:%Y-%m-%d}, around which nine in ten readings are. Correct the date, and those below it.",
+                        f"{origin(thing, (row, thing.column))}: found {start:%Y-%m-%d %H:%M}, expected {wanted}. Correct the date or the time, "
+                        "and those of the rows below it.",
                         **at(thing, (row, thing.column)),
                     )
                 )
@@ -144,6 +151,15 @@ def _most(starts: Iterable[datetime]) -> tuple[datetime, datetime]:
     first, last = known[len(known) // 20], known[-1 - len(known) // 20]
     near = max(_NEAR, (last - first) / 10)
     return first - near, last + near
+
+
+def _meant(starts: Mapping[int, datetime | None], row: int, claimed: Collection[datetime]) -> datetime | None:
+    """The interval between the rows above and below, where a row has another one and none has this."""
+    above, below = starts.get(row - 1), starts.get(row + 1)
+    step = timedelta(minutes=15)
+    if above is None or below is None or below - above != 2 * step or above + step in claimed:
+        return None
+    return above + step
 
 
 def _near(rows: Mapping[int, datetime], row: int) -> bool:

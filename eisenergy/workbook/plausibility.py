@@ -94,9 +94,12 @@ def _throughout(
     apart = [row for row in rows if not fits(row, 0, 4)]
     if len(apart) < _RUN:
         return
-    place = energy[apart[0]][0]
     for step, where in ((-1, "above"), (1, "below")):
         if sum(fits(row, step, 4) for row in apart) >= _AGREE * len(apart):
+            first = apart[0]
+            while first - 1 in energy and fits(first - 1, step, 4):
+                first -= 1  # where the load hardly changes, a row fits both
+            place = energy[first][0]
             yield blocking(
                 "rows-shifted",
                 kwh.sheet,
@@ -105,6 +108,7 @@ def _throughout(
                 **at(kwh, place),
             )
             return
+    place = energy[apart[0]][0]
     ratio = median(float(power[row] or 0) / float(energy[row][1] or 1) for row in apart)
     if sum(fits(row, 0, ratio) for row in apart) >= _AGREE * len(apart):
         yield blocking(
