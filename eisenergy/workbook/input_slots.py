@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from eisenergy.findings import blocking, warning
@@ -13,6 +15,9 @@ from eisenergy.workbook.input_model import METER, Inputs
 from eisenergy.workbook.local_times import instants, skipped
 from eisenergy.workbook.model import Value
 from eisenergy.workbook.things import Thing, Understanding
+
+_NEAR: Final = timedelta(days=5)
+"""Farther than that from nine in ten of the readings, or than a tenth of their time, a date is mistyped."""
 
 
 def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
@@ -44,13 +49,35 @@ def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
     zone = ZoneInfo(inputs.timezone)
     rows = []
     before: datetime | None = None
+    starts = {row: _start(dates.get(row), times.get(row), stamps.get(row)) for row, _ in kwh.cells}
+    earliest, latest = _most(start for start in starts.values() if start is not None)
+    claimed = frozenset(start for start in starts.values() if start is not None)
+    astray = 0
     for place in kwh.cells:
         row = place[0]
         energy = number_of(columns["kwh_import"].get(row, (place, None))[1])
-        start = _start(dates.get(row), times.get(row), stamps.get(row))
+        start = starts[row]
+        thing = found.one("slot.date") or found.one("slot.stamp") or kwh
+        meant = _meant(starts, row, claimed)
+        if start is not None and (meant is not None or not earliest <= start <= latest):
+            if astray != row - 1:
+                wanted = (
+                    f"{meant:%Y-%m-%d %H:%M}, as between the rows above and below"
+                    if meant is not None
+                    else f"a day between {earliest:%Y-%m-%d} and {latest:%Y-%m-%d}, around which nine in ten readings are"
+                )
+                inputs.findings.append(
+                    blocking(
+                        "date-out-of-place",
+                        thing.sheet,
+                        f"{origin(thing, (row, thing.column))}: found {start:%Y-%m-%d %H:%M}, expected {wanted}. Correct the date or the time, "
+                        "and those of the rows below it.",
+                        **at(thing, (row, thing.column)),
+                    )
+                )
+            start, astray = None, row
         if start is None:
-            if energy is not None:
-                thing = found.one("slot.date") or found.one("slot.stamp") or kwh
+            if energy is not None and astray != row:
                 inputs.findings.append(
                     blocking(
                         "row-without-time",
@@ -85,8 +112,12 @@ def slots_of(book: Book, found: Understanding, inputs: Inputs) -> None:
     own = [inputs.rows[row] for row in frame["source_row"].to_list()]
     frame = frame.with_columns(pl.Series("start", instants(own, zone), dtype=pl.Datetime("us", "UTC")))
     _refuse_skipped(found, inputs, kwh, zone)
+    # Of two rows of one interval, the one that the rows beside it lead to has it.
+    follows = [row for row in inputs.rows if _near(inputs.rows, row)]
+    frame = frame.sort(~pl.col("source_row").is_in(follows), maintain_order=True)
     repeated = frame.filter(~pl.col("start").is_first_distinct())
-    for row in repeated["source_row"].to_list():
+    again = set(repeated["source_row"].to_list())
+    for row in sorted(row for row in again if row - 1 not in again):
         inputs.findings.append(
             blocking(
                 "slot-repeated",
@@ -148,6 +179,32 @@ def _refuse_skipped(found: Understanding, inputs: Inputs, kwh: Thing, zone: Zone
                     **at(thing, (row, thing.column)),
                 )
             )
+
+
+def _most(starts: Iterable[datetime]) -> tuple[datetime, datetime]:
+    """The first and the last moment at which a reading may be, by where nine in ten of them are."""
+    known = sorted(starts)
+    if not known:
+        return datetime.min, datetime.max  # noqa: DTZ901
+    first, last = known[len(known) // 20], known[-1 - len(known) // 20]
+    near = max(_NEAR, (last - first) / 10)
+    return first - near, last + near
+
+
+def _meant(starts: Mapping[int, datetime | None], row: int, claimed: Collection[datetime]) -> datetime | None:
+    """The interval between the rows above and below, where a row has another one and none has this."""
+    above, below = starts.get(row - 1), starts.get(row + 1)
+    step = timedelta(minutes=15)
+    if above is None or below is None or below - above != 2 * step or above + step in claimed:
+        return None
+    return above + step
+
+
+def _near(rows: Mapping[int, datetime], row: int) -> bool:
+    """Whether a row's interval is the one after the row above, or before the row below."""
+    above, below = rows.get(row - 1), rows.get(row + 1)
+    step = timedelta(minutes=15)
+    return (above is not None and rows[row] - above == step) or (below is not None and below - rows[row] == step)
 
 
 def _start(

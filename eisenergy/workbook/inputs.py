@@ -28,7 +28,7 @@ def collect(book: Book, found: Understanding, timezone: str, tariff: Tariff | No
     inputs = Inputs(timezone=timezone)
     _parameters(book, found, inputs)
     own = tariff_of(book, found, inputs)
-    inputs.tariff = own if tariff is None else with_vat(tariff, inputs)
+    inputs.tariff = own if tariff is None else _completed(tariff, own, inputs)
     if tariff is None and own is not None and (ending := with_ends(book, found, inputs, own)) is not None:
         inputs.tariff, inputs.lasting = ending, own
     if tariff is not None and own is not None:
@@ -52,6 +52,13 @@ def _without_unused_blocks(inputs: Inputs) -> None:
     rules = replace(rules, ftpms_blocks=blocks)
     inputs.tariff = replace(inputs.tariff, rules=rules)
     inputs.lasting = None if inputs.lasting is None else replace(inputs.lasting, rules=rules)
+
+
+def _completed(given: Tariff, own: Tariff | None, inputs: Inputs) -> Tariff:
+    """The given tariff; a price sheet, which has rates only, with the workbook's VAT rate and rules."""
+    if own is None or given.scalars:
+        return with_vat(given, inputs)
+    return replace(given, scalars=own.scalars, rules=own.rules)
 
 
 def _parameters(book: Book, found: Understanding, inputs: Inputs) -> None:

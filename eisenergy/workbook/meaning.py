@@ -18,6 +18,7 @@ from eisenergy.workbook import roles, tables
 from eisenergy.workbook.book import Book, Grid
 from eisenergy.workbook.formula import Reference, copied, pattern, references
 from eisenergy.workbook.inference import by_structure
+from eisenergy.workbook.table_kinds import type_of
 from eisenergy.workbook.tables import Table
 from eisenergy.workbook.things import Thing, Understanding, exactly, feeding
 
@@ -272,7 +273,7 @@ def _of_rates(thing: Thing) -> bool:
 
 def _type_role(book: Book, table: Table, thing: Thing) -> str:
     values = book.grids[thing.sheet].values
-    kind = tables.type_of(values.get(thing.cells[0]))
+    kind = type_of(values.get(thing.cells[0]))
     if table.kind == roles.RATES:
         return {"text": "rates.block", "date": "rates.from"}.get(kind, "")
     if table.kind == roles.HOURS and kind == "number":

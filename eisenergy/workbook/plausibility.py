@@ -48,6 +48,7 @@ def implausible(book: Book, found: Understanding) -> Iterator[Finding]:
                     **at(kwh, place),
                 )
         yield from _outliers(kwh, energy)
+        yield from _empty(book, found, kwh)
         if kw is not None:
             power = {row: number_of(value) for row, (_, value) in values_of(book, kw).items()}
             yield from _unlike(kwh, energy, power, _usual(book, found, energy, power))
@@ -123,9 +124,12 @@ def _throughout(
     apart = [row for row in rows if not fits(row, 0, usual)]
     if len(apart) < _RUN:
         return
-    place = energy[apart[0]][0]
     for step, where in ((-1, "above"), (1, "below")):
         if sum(fits(row, step, usual) for row in apart) >= _AGREE * len(apart):
+            first = apart[0]
+            while first - 1 in energy and fits(first - 1, step, usual):
+                first -= 1  # where the load hardly changes, a row fits both
+            place = energy[first][0]
             yield blocking(
                 "rows-shifted",
                 kwh.sheet,
@@ -134,6 +138,7 @@ def _throughout(
                 **at(kwh, place),
             )
             return
+    place = energy[apart[0]][0]
     ratio = median(float(power[row] or 0) / float(energy[row][1] or 1) for row in apart)
     if sum(fits(row, 0, ratio) for row in apart) >= _AGREE * len(apart):
         yield blocking(
@@ -143,6 +148,23 @@ def _throughout(
             "Is one column in the other's unit, or a meter's factor missing in one of them?",
             **at(kwh, place),
         )
+
+
+def _empty(book: Book, found: Understanding, kwh: Thing) -> Iterator[Finding]:
+    """Rows among the readings that have a power and no energy."""
+    values = book.grids[kwh.sheet].values
+    kw = found.one("slot.kw")
+    if kw is None or kw.sheet != kwh.sheet or kwh.formulas:
+        return
+    for row in range(kwh.cells[0][0], kwh.cells[-1][0]):
+        place = (row, kwh.column)
+        if values.get(place) is None and (power := number_of(values.get((row, kw.column)))) is not None:
+            yield blocking(
+                "reading-missing",
+                kwh.sheet,
+                f"{origin(kwh, place)}: found no kWh beside {power:g} kW, expected a reading. Look it up; type 0 where nothing was taken.",
+                **at(kwh, place),
+            )
 
 
 def _outliers(kwh: Thing, energy: dict[int, tuple[tuple[int, int], float | None]]) -> Iterator[Finding]:

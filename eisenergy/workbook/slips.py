@@ -15,6 +15,7 @@ RULES: Final[tuple[Callable[[Structure], Iterable[Finding]], ...]] = (
     slips_formulas.unlike_neighbours,
     slips_formulas.typed_among_formulas,
     slips_formulas.rates_typed_in,
+    slips_formulas.reads_nothing,
     slips_lookups.approximate_lookups,
     slips_lookups.ranges_apart,
     slips_formulas.outside_the_workbook,

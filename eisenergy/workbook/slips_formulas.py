@@ -19,6 +19,8 @@ DOMINANT: Final = 0.6
 """Share of a column's cells that must hold one formula before the others are exceptions to it."""
 RECURRING: Final = 3
 """Places at which another formula must stand among the dominant one to be meant, for example a subtotal per day."""
+_COLUMN: Final = 24  # formulas from which they are a column
+_HEADED: Final = 5  # rows above a column in which its header stands
 LONG: Final = 10
 """Cells of one other formula in a row that are told as one change of the formula."""
 
@@ -187,6 +189,37 @@ def rates_typed_in(structure: Structure) -> Iterator[Finding]:
             count=len(group.keys),
             cells=span(first, last) if len(group.keys) == last[1] - first[1] + 1 else span(first, first),
         )
+
+
+def reads_nothing(structure: Structure) -> Iterator[Finding]:
+    """Find a column of formulas that read a column in which nothing stands, as after its contents were deleted."""
+    for group in structure.groups:
+        if len(group.keys) < _COLUMN:
+            continue
+        for number, area in enumerate(references(group.formula, group.sheet)):
+            if not area.single or area.fixed[0] or not _empty(structure, area.sheet, area.first):
+                continue
+            own = (references(structure.formula(key), key[0])[number] for key in group.keys)
+            if not all(_empty(structure, one.sheet, one.first) for one in own):
+                continue
+            first, last = group.keys[0], group.keys[-1]
+            above = range(max(1, area.first[0] - _HEADED), area.first[0])
+            if any(structure.kind((area.sheet, row, area.first[1])) for row in above):
+                break  # a column with a header may be without values, as of a forecast that there is not
+            yield slip(
+                "reads-nothing",
+                structure.totalled(first),
+                first,
+                f"{named(first)} and {len(group.keys) - 1} more read the column of {area.sheet}!{area.text.rpartition('!')[2]}, where every cell "
+                f"is empty and has no header: expected values. Put them back, or leave the column out of {group.formula}.",
+                count=len(group.keys),
+                cells=span(first, last) if len(group.keys) == last[1] - first[1] + 1 else span(first, first),
+            )
+            break
+
+
+def _empty(structure: Structure, sheet: str, place: tuple[int, int]) -> bool:
+    return sheet in structure.book.grids and not structure.kind((sheet, *place))
 
 
 def _holder(structure: Structure, number: float) -> Key | None:

@@ -10,8 +10,14 @@ from eisenergy.workbook.formula import Call, Reference, calls
 from eisenergy.workbook.slips_structure import Structure, named, slip, span
 from eisenergy.workbook.values import plain
 
-_SIDE_BY_SIDE: Final = ("SUMIF", "SUMIFS", "AVERAGEIF", "AVERAGEIFS", "COUNTIFS", "MAXIFS", "MINIFS", "XLOOKUP")
-"""Functions that go down several ranges together."""
+_SIDE_BY_SIDE: Final = {
+    "SUMIF": (0, 2),
+    "AVERAGEIF": (0, 2),
+    "XLOOKUP": (1, 2),
+    "COUNTIFS": tuple(range(0, 60, 2)),
+    **dict.fromkeys(("SUMIFS", "AVERAGEIFS", "MAXIFS", "MINIFS"), (0, *range(1, 60, 2))),
+}
+"""Functions that go down several ranges together, and which of their arguments those are; what they look for is another."""
 
 
 def ranges_apart(structure: Structure) -> Iterator[Finding]:
@@ -49,7 +55,7 @@ def ranges_apart(structure: Structure) -> Iterator[Finding]:
 def _together(call: Call) -> list[Reference]:
     """The columns that a function goes down together; none where it moves one of them on purpose."""
     if call.name in _SIDE_BY_SIDE:
-        found = [_tall(call, number) for number in range(len(call.arguments))]
+        found = [_tall(call, number) for number in _SIDE_BY_SIDE[call.name] if number < len(call.arguments)]
         return [one for one in found if one is not None]
     column = _tall(call, 0)
     if call.name != "INDEX" or column is None or len(call.arguments) < 2:
@@ -58,6 +64,12 @@ def _together(call: Call) -> list[Reference]:
     matched = row[0].text.upper() == "MATCH(" and [one.text for one in call.direct(1)] == [] if row else False
     if not matched:
         return []
+    depth = 0
+    for number, one in enumerate(row):
+        depth += one.kind.endswith("Open") - one.kind.endswith("Close")
+        if one.kind == "Sep Arg" and depth == 1:
+            row = row[number:]  # what MATCH looks for stands before it, and may be anywhere
+            break
     keys = [one.reference for one in row if one.reference is not None and not one.reference.single]
     return [column, *(one for one in keys if one.first[1] == one.last[1])]
 

@@ -17,7 +17,7 @@ from eisenergy.workbook.book import Grid, Key
 from eisenergy.workbook.formula import references
 from eisenergy.workbook.input_cells import day_of, minutes_of, number_of
 from eisenergy.workbook.local_times import instants
-from eisenergy.workbook.slips_structure import Block, Structure, slip
+from eisenergy.workbook.slips_structure import Block, Structure, runs, slip, span
 from eisenergy.workbook.tables import Table
 from eisenergy.workbook.values import serial
 
@@ -161,15 +161,22 @@ def _series(grid: Grid, table: Table, timezone: str | None) -> Iterator[Finding]
             "it, or remove one of the rows.",
         )
     inside = set(kept)
-    for stamp, row in known.items():
-        if stamp not in inside:
-            yield slip(
-                "row-out-of-order",
-                False,
-                (grid.name, row, dates),
-                f"{grid.name}!{cell(row - 1, dates - 1)}: the row of {_shown(shown[row])} stands after a later one. Expected the times in order. "
-                "Sort the whole table by date and time.",
-            )
+    astray = sorted(row for stamp, row in known.items() if stamp not in inside)
+    for first, last, count in runs([(grid.name, row, dates) for row in astray]):
+        above = max((stamp for stamp in kept if known[stamp] < first[1]), default=None)
+        below = min((stamp for stamp in kept if known[stamp] > last[1]), default=None)
+        gap = range(0) if above is None or below is None or step <= 0 else range(above + step, below, step)
+        # a row that stands for one that is nowhere else has a wrong time; one that is only moved changes no sum
+        mistyped = bool(gap) and not any(stamp in known for stamp in gap)
+        yield slip(
+            "row-out-of-order",
+            mistyped,
+            first,
+            f"{grid.name}!{cell(first[1] - 1, dates - 1)}: the row of {_shown(shown[first[1]])} stands after a later one. Expected the times in order. "
+            "Sort the whole table by date and time.",
+            count=count,
+            cells=span(first, last),
+        )
     there = [*unreadable, *repeated]  # told already; one of them is the row that seems to be missing
     for before, after in itertools.pairwise(kept) if regular else ():
         row = known[after]

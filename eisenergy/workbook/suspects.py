@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
+from difflib import get_close_matches
 from typing import Final
 
 from eisenergy.findings import Finding, blocking, warning
@@ -18,6 +19,11 @@ _JUMP: Final = 5
 _WITNESSES: Final = 2
 """Other dates that must agree before the one that does not is a finding."""
 _HIGHEST_VAT: Final = 0.27  # Hungary's, the highest standard rate of VAT
+
+_NUMBERS: Final = frozenset(
+    f"param.{name}"
+    for name in ("contracted_kw", "loss_factor", "ftpms", "municipal_fee", "discount", "vat", "retention")
+)
 
 Rates = Mapping[str, Mapping[date, tuple[tuple[int, int], float]]]
 """Block -> first day -> place of the rate, and the rate."""
@@ -37,6 +43,9 @@ def suspects(book: Book, found: Understanding, inputs: Inputs) -> Iterator[Findi
             yield from _dates(since, rates)
             # A rate out of scale is out of rank as well.
             yield from [] if jumps else _orders(thing, rates)
+    yield from _unknown_blocks(book, found, inputs)
+    yield from _once(book, found, inputs.step)
+    yield from _texts(book, found)
     yield from _shares(book, found)
     yield from _losses(book, found)
     yield from _period(book, found, inputs)
@@ -51,6 +60,72 @@ def _rates(book: Book, found: Understanding, thing: Thing) -> Rates:
         if number is not None and start is not None and name is not None:
             rates.setdefault(name, {}).setdefault(start.date(), (place, number))
     return rates
+
+
+def _unknown_blocks(book: Book, found: Understanding, inputs: Inputs) -> Iterator[Finding]:
+    """Rates of a block that no hour belongs to, where other blocks of theirs have hours."""
+    thing = found.one("rates.block")
+    if thing is None or inputs.calendar is None:
+        return
+    calendars = (inputs.calendar, *inputs.kinds.values())
+    known = {block for one in calendars for row in one.rows if (block := found.block_of(row.block)) is not None}
+    names = [(place, found.block_of(value)) for place, value in values_of(book, thing).values()]
+    if not known & {name for _, name in names}:
+        return
+    for place, name in names:
+        if name is not None and name not in known:
+            meant = get_close_matches(name.casefold(), [one.casefold() for one in known], n=1, cutoff=0.75)
+            say = blocking if meant else warning  # a block of an old tariff has no hours any more
+            yield say(
+                "block-without-hours",
+                thing.sheet,
+                f"{origin(thing, place)}: found {name!r}, which no hour belongs to, expected one of {', '.join(sorted(known))}. Correct the name, if it is one of them.",
+                **at(thing, place),
+            )
+
+
+def _once(book: Book, found: Understanding, step: int) -> Iterator[Finding]:
+    """A block that the matrix has twice, and an hour of the table of all hours that it has twice or not at all.
+
+    :param step: minutes between two rows of the table of hours
+    """
+    label, hour = found.one("block.label"), found.one("hour.hour")
+    names = (
+        [] if label is None else [(place, found.block_of(value)) for place, value in values_of(book, label).values()]
+    )
+    hours = [] if hour is None else [(place, number_of(value)) for place, value in values_of(book, hour).values()]
+    counted = {number for _, number in hours}
+    expected = {number * step / 60 for number in range(1440 // step)}
+    if 24 in counted and 0 not in counted and len(counted) == 24:
+        expected = {number + 1 for number in expected}
+    for thing, cells, known in ((label, names, set(found.blocks.values())), (hour, hours, expected)):
+        seen = set()
+        for place, value in cells:
+            if thing is not None and value is not None and (value in seen or value not in known):
+                lacking = ", ".join(map(str, sorted(known - {one for _, one in cells}, key=str)))
+                yield blocking(
+                    "not-once",
+                    thing.sheet,
+                    f"{origin(thing, place)}: found {value if isinstance(value, str) else format(value, 'g')} for {thing.header!r}, which another row "
+                    f"has or none should have; no row has {lacking or 'anything else'}. Expected each once. Correct the cell.",
+                    **at(thing, place),
+                )
+            seen.add(value)
+
+
+def _texts(book: Book, found: Understanding) -> Iterator[Finding]:
+    """Numbers among the parameters that are texts."""
+    for thing in found.things:
+        place = thing.cells[0]
+        value = book.value((thing.sheet, *place))
+        if thing.role in _NUMBERS and isinstance(value, str) and number_of(value.replace("%", "")) is not None:
+            yield blocking(
+                "number-as-text",
+                thing.sheet,
+                f"{origin(thing, place)}: found the text {value!r} for {thing.header!r}, expected a number. Formulas may not count it. Type it "
+                "as a number.",
+                **at(thing, place),
+            )
 
 
 def _jumps(thing: Thing, rates: Rates) -> Iterator[Finding]:

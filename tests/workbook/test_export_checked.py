@@ -270,7 +270,7 @@ PLANTED: Mapping[str, tuple[str, Mapping[str, Value], Mapping[str, str]]] = {
     "an interval of the repeated hour that stands there a third time": (
         "the clock is set back",
         {"B143": 2.25 / 24},
-        {f"{METER}!C143": "slot-repeated"},
+        {f"{METER}!A143": "date-out-of-place"},
     ),
     "an interval typed into the hour that is not": (
         "the clock is set forward",

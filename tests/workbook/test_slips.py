@@ -424,6 +424,17 @@ SLIPS = (
         says=("SUMIFS goes down B1:B4 and A2:A5 together", "row 1 and row 2", "Correct one of the ranges"),
     ),
     Slip(
+        name="a column whose contents and header were deleted",
+        code="reads-nothing",
+        cells={
+            **down("A", 2, range(1, 31)),
+            **filled("D", 2, "=A{row}*C{row}", [0] * 30),
+            "F1": ("=SUM(D2:D31)", 0),
+        },
+        at="D2",
+        says=("and 29 more read the column of Hoja!C2", "empty and has no header", "Put them back"),
+    ),
+    Slip(
         name="a value typed over a formula among its neighbours",
         code="overwritten-formula",
         cells=PRICED | {"B6": 99},
@@ -754,6 +765,16 @@ HARMLESS = (
             **down("A", 2, [2, 3, 4]),
             **down("B", 1, [5, 6, 7]),
             "D1": ("=INDEX(B1:B3,MATCH(3,A2:A4,0)-1+1)", 6),
+        },
+    ),
+    Harmless(
+        name="a column of forecasts that there are not yet",
+        code="reads-nothing",
+        cells={
+            **down("A", 2, range(1, 31)),
+            "C1": "Pronóstico",
+            **filled("D", 2, "=A{row}*C{row}", [0] * 30),
+            "F1": ("=SUM(D2:D31)", 0),
         },
     ),
     Harmless(
