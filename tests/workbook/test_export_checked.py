@@ -7,7 +7,7 @@ planted in one is found.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -215,7 +215,12 @@ def understood(source: export.Source, result: CheckResult) -> None:
     assert {one.place.sheet for one in result.cells if one.verdict is Verdict.NOT_OURS} <= {"Cómo se calcula"}
 
 
-@pytest.mark.parametrize("name", EXPORTS)
+def one_of_three(names: Iterable[str]) -> list[Any]:
+    """Every name; two of three are left to ``make test-long``."""
+    return [pytest.param(name, marks=[pytest.mark.long] if number % 3 else []) for number, name in enumerate(names)]
+
+
+@pytest.mark.parametrize("name", one_of_three(EXPORTS))
 def test_an_export_is_understood(name: str, tmp_path: Path) -> None:
     source = EXPORTS[name]()
     understood(source, check_book(recomputed(exported_book(source, tmp_path))))
@@ -304,7 +309,7 @@ PLANTED: Mapping[str, tuple[str, Mapping[str, Value], Mapping[str, str]]] = {
 """Export, what is put into its cells, and the cells that must be pointed at for that."""
 
 
-@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize("name", one_of_three(PLANTED))
 def test_an_error_planted_in_an_export_is_found(name: str, tmp_path: Path) -> None:
     made, changes, expected = PLANTED[name]
     book = recomputed(planted(exported_book(EXPORTS[made](), tmp_path), changes))
@@ -347,7 +352,7 @@ ENGLISH = {
 
 @pytest.mark.parametrize(
     "name",
-    ["kinds of day", "quarters", "the clock is set back", "a loss factor with dates", "corrections"],
+    one_of_three(["kinds of day", "quarters", "the clock is set back", "a loss factor with dates", "corrections"]),
 )
 def test_english_words_are_understood_as_well(name: str, tmp_path: Path) -> None:
     source = EXPORTS[name]()
