@@ -102,7 +102,12 @@ def check_book(
                 or (judged[key].verdict, one.verdict) == (Verdict.NOT_OURS, Verdict.EQUAL)
             ):
                 judged[key] = one
-        findings += [*inputs.findings, *expected.findings, *implausible(whole, found), *suspects(whole, found, inputs)]
+        findings += [
+            *inputs.findings,
+            *expected.findings,
+            *implausible(whole, found, inputs),
+            *suspects(whole, found, inputs),
+        ]
         findings += judge.typed_over()
     findings = [one for one in findings if not vindicated(one, judged)]
     return CheckResult(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from statistics import median
 from typing import Final
 
 from eisenergy.findings import Finding, blocking
 from eisenergy.workbook.book import Book
 from eisenergy.workbook.input_cells import at, number_of, origin, values_of
+from eisenergy.workbook.input_model import Inputs
 from eisenergy.workbook.signatures import READS
 from eisenergy.workbook.things import Thing, Understanding
 
@@ -28,8 +30,9 @@ _INPUT_TOO: Final = (
 """Computed roles that may be inputs as well."""
 
 
-def implausible(book: Book, found: Understanding) -> Iterator[Finding]:
+def implausible(book: Book, found: Understanding, inputs: Inputs) -> Iterator[Finding]:
     """Find readings below zero, kWh and kW that do not fit each other, and shares above one."""
+    times = _per_hour(inputs)
     kwh, kw = found.one("slot.kwh"), found.one("slot.kw")
     if kwh is not None:
         energy = {row: (place, number_of(value)) for row, (place, value) in values_of(book, kwh).items()}
@@ -45,7 +48,7 @@ def implausible(book: Book, found: Understanding) -> Iterator[Finding]:
         yield from _empty(book, found, kwh)
         if kw is not None:
             power = {row: number_of(value) for row, (_, value) in values_of(book, kw).items()}
-            yield from _unlike(kwh, energy, power)
+            yield from _unlike(kwh, energy, power, times)
     for role in _SHARES:
         thing = found.one(role)
         value = None if thing is None else number_of(book.value((thing.sheet, *thing.cells[0])))
@@ -58,52 +61,65 @@ def implausible(book: Book, found: Understanding) -> Iterator[Finding]:
             )
 
 
+def _per_hour(inputs: Inputs) -> float:
+    """How many of the intervals make an hour."""
+    starts = sorted(inputs.rows.values())
+    steps = [(b - a).total_seconds() for a, b in pairwise(starts) if b > a]
+    return 3600 / median(steps) if steps else 4.0
+
+
 def _unlike(
-    kwh: Thing, energy: dict[int, tuple[tuple[int, int], float | None]], power: dict[int, float | None]
+    kwh: Thing,
+    energy: dict[int, tuple[tuple[int, int], float | None]],
+    power: dict[int, float | None],
+    times: float,
 ) -> Iterator[Finding]:
-    """Rows whose kW are not four times their kWh, where they are in almost all others."""
+    """Rows whose kW are not what their kWh make in an hour, where they are in almost all others."""
     pairs = [
         (place, number, power[row])
         for row, (place, number) in energy.items()
         if number is not None and power.get(row) is not None
     ]
-    apart = [(place, a, b) for place, a, b in pairs if b is not None and abs(4 * a - b) > 0.03 * max(abs(b), 1)]
+    apart = [(place, a, b) for place, a, b in pairs if b is not None and abs(times * a - b) > 0.03 * max(abs(b), 1)]
     if not pairs or len(apart) > (1 - _AGREE) * len(pairs):
-        yield from _throughout(kwh, energy, power)
+        yield from _throughout(kwh, energy, power, times)
         return
     for place, a, b in apart:
         yield blocking(
             "kwh-unlike-kw",
             kwh.sheet,
-            f"{origin(kwh, place)}: found {a:g} kWh beside {b:g} kW; in {len(pairs) - len(apart)} of {len(pairs)} rows the kW are four times the "
-            f"kWh, which would be {(b or 0) / 4:g}. Look up the reading.",
+            f"{origin(kwh, place)}: found {a:g} kWh beside {b:g} kW; in {len(pairs) - len(apart)} of {len(pairs)} rows the kW are {times:g} times the "
+            f"kWh, which would be {(b or 0) / times:g}. Look up the reading.",
             **at(kwh, place),
         )
 
 
 def _throughout(
-    kwh: Thing, energy: dict[int, tuple[tuple[int, int], float | None]], power: dict[int, float | None]
+    kwh: Thing,
+    energy: dict[int, tuple[tuple[int, int], float | None]],
+    power: dict[int, float | None],
+    times: float,
 ) -> Iterator[Finding]:
     """A whole run of kWh that stand beside another row's kW, or in another unit."""
     rows = [row for row in sorted(energy) if energy[row][1] and power.get(row)]
 
-    def fits(row: int, step: int, times: float) -> bool:
+    def fits(row: int, step: int, factor: float) -> bool:
         a, b = energy[row][1], power.get(row + step)
-        return a is not None and b is not None and abs(times * a - b) <= 0.03 * max(abs(b), 1)
+        return a is not None and b is not None and abs(factor * a - b) <= 0.03 * max(abs(b), 1)
 
-    apart = [row for row in rows if not fits(row, 0, 4)]
+    apart = [row for row in rows if not fits(row, 0, times)]
     if len(apart) < _RUN:
         return
     for step, where in ((-1, "above"), (1, "below")):
-        if sum(fits(row, step, 4) for row in apart) >= _AGREE * len(apart):
+        if sum(fits(row, step, times) for row in apart) >= _AGREE * len(apart):
             first = apart[0]
-            while first - 1 in energy and fits(first - 1, step, 4):
+            while first - 1 in energy and fits(first - 1, step, times):
                 first -= 1  # where the load hardly changes, a row fits both
             place = energy[first][0]
             yield blocking(
                 "rows-shifted",
                 kwh.sheet,
-                f"{origin(kwh, place)}: from this row on the kWh of {len(apart)} rows are a quarter of the kW in the row {where}, not of those "
+                f"{origin(kwh, place)}: from this row on the kWh of {len(apart)} rows belong to the kW in the row {where}, not to those "
                 "beside them. Was one of the columns moved by a row? Put it back.",
                 **at(kwh, place),
             )
@@ -114,7 +130,7 @@ def _throughout(
         yield blocking(
             "kwh-unlike-kw",
             kwh.sheet,
-            f"{origin(kwh, place)}: in {len(apart)} of {len(rows)} rows the kW are {ratio:.4g} times the kWh, expected 4 times, as of 15 minutes. "
+            f"{origin(kwh, place)}: in {len(apart)} of {len(rows)} rows the kW are {ratio:.4g} times the kWh, expected {times:g} times, as of {60 / times:g} minutes. "
             "Is one column in the other's unit, or a meter's factor missing in one of them?",
             **at(kwh, place),
         )

@@ -160,6 +160,7 @@ def august(book: Workbook) -> None:
             content = filled(source, 96) if isinstance(source, Formula) else source
             book.put(METER, name(row, column), content, form=book.sheets[METER].formats.get((row - 96, column), ""))
     book.put(METER, "C3006", 3.01)
+    book.put(METER, "D3006", 12.04)
     for row in range(FIRST, LAST + 97):
         book.put(METER, f"A{row}", datetime(2021, 8, 1) + timedelta(days=(row - FIRST) // 96), form=DAY)  # noqa: DTZ001
         minutes = (row - FIRST) % 96 * 15
