@@ -105,7 +105,12 @@ def check_book(
                 or (judged[key].verdict, one.verdict) == (Verdict.NOT_OURS, Verdict.EQUAL)
             ):
                 judged[key] = one
-        findings += [*inputs.findings, *expected.findings, *implausible(whole, found), *suspects(whole, found, inputs)]
+        findings += [
+            *inputs.findings,
+            *expected.findings,
+            *implausible(whole, found),
+            *suspects(whole, found, inputs),
+        ]
         findings += judge.typed_over()
         amounts |= {(thing.sheet, *place) for thing in found.of("line.correction") for place in thing.cells}
     order = {name: number for number, name in enumerate(book.grids)}

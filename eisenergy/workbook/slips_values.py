@@ -232,6 +232,8 @@ def _rising(values: list[int]) -> list[int]:
     for number, value in enumerate(values):
         place = bisect.bisect_left(tails, value)
         before.append(ends[place - 1] if place else -1)
+        if place < len(tails) and tails[place] == value:
+            continue  # of two rows of one time the first one stands in order
         if place == len(tails):
             tails.append(value)
             ends.append(number)

@@ -18,6 +18,7 @@ _JUMP: Final = 5
 """A rate that is so many times the one before or after it, in both directions where there are two, is a typing error."""
 _WITNESSES: Final = 2
 """Other dates that must agree before the one that does not is a finding."""
+_HALF: Final = 0.5
 _HIGHEST_VAT: Final = 0.27  # Hungary's, the highest standard rate of VAT
 
 _NUMBERS: Final = frozenset(
@@ -30,7 +31,10 @@ Rates = Mapping[str, Mapping[date, tuple[tuple[int, int], float]]]
 
 
 def suspects(book: Book, found: Understanding, inputs: Inputs) -> Iterator[Finding]:
-    """Find rates, shares and a period that cannot be right beside the workbook's other inputs."""
+    """Find rates, shares and a period that are hardly right beside the workbook's other inputs.
+
+    A rate that is only unlike its neighbours may be meant, so that it is a warning; what no bill can have blocks.
+    """
     since = found.one("rates.from")
     for name in ("energy", "demand", "ftpms"):
         thing = found.one(f"rates.{name}")
@@ -138,7 +142,7 @@ def _jumps(thing: Thing, rates: Rates) -> Iterator[Finding]:
             if len(others) < _WITNESSES or rate <= 0 or min(others) <= 0 or max(others) >= _JUMP * min(others):
                 continue
             if all(rate >= _JUMP * one or one >= _JUMP * rate for one in beside):
-                yield blocking(
+                yield warning(
                     "rate-jumps",
                     thing.sheet,
                     f"{origin(thing, place)}: found {rate:g} as {thing.header!r} of {name} from {day}, and "
@@ -162,7 +166,7 @@ def _dates(since: Thing, rates: Rates) -> Iterator[Finding]:
             if counted[day] != 1 or len(meant) != 1:
                 continue
             cell = (place[0], since.column)
-            yield blocking(
+            yield warning(
                 "rate-date-alone",
                 since.sheet,
                 f"{origin(since, cell)}: found {day} as the first day of a rate of {name}; every other block has one from {meant[0]}, and "
@@ -208,7 +212,8 @@ def _shares(book: Book, found: Understanding) -> Iterator[Finding]:
         )
     if vat is not None and retention is not None and retention[1] > max(vat[1], 0.13):
         thing, value = retention
-        yield warning(
+        say = blocking if value >= _HALF else warning
+        yield say(
             "retention-above-vat",
             thing.sheet,
             f"{origin(thing, thing.cells[0])}: found {value:.4g} as the part of the price that is retained of the VAT, which is {vat[1]:.4g}; "

@@ -122,6 +122,10 @@ ERRORS: dict[str, tuple[str, str, Edit]] = {
 }
 
 
+WARNINGS = {"rate-jumps", "rate-date-alone", "rates-out-of-rank"}
+"""What may be meant: a warning, which stops nobody."""
+
+
 def test_the_week_passes() -> None:
     """A table of daily rates that goes on after the last reading is no fault."""
     result = checked(week())
@@ -137,7 +141,7 @@ def test_the_error_is_found_at_its_cell(case: str) -> None:
     result = checked(book)
     found = flagged(result)
     assert code in found.get(place_of(cell), set()), said(result, found)
-    assert not result.passed
+    assert result.passed is (code in WARNINGS)
     innocent = set(found) - book.dependents(book.touched) - book.touched - {place_of(cell)}
     assert not {place for place in innocent if place[2] > 3 or place[0] != METER}, said(result, found)
 
