@@ -18,6 +18,7 @@ from eisenergy.workbook import annotate, grid_html
 from eisenergy.workbook.book import open_book
 from eisenergy.workbook.check import STEPS
 from eisenergy.workbook.check import check as judge
+from eisenergy.workbook.local_times import known
 from eisenergy.workbook.model import CellCheck, CheckResult, Value, Verdict
 from eisenergy.workbook.overview import SYMBOLS, State, amount_to_pay, by_sheet, gravest_first, state, wrong
 from eisenergy.workbook.problems import Problem, problems
@@ -45,6 +46,10 @@ def check(
         Path | None,
         typer.Option(help="What headers and labels do not say. Default: params/workbooks/NAME.yaml."),
     ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(help="Zone of its local times, such as Europe/Madrid. Default: as it states, else El Salvador's."),
+    ] = None,
     json: Json = False,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write the sheets as grids into one page that needs no network.")
@@ -62,9 +67,11 @@ def check(
     The workbook itself stays as it is. Needs no workspace.
     """
     _allowed(workbook, html, annotated)
+    if timezone is not None and not known(timezone):
+        fail(f"--timezone {timezone}: no time zone has this name. Give an IANA name, for example America/El_Salvador.")
     extra = (html is not None) + (annotated is not None)
     with progress(f"Checking {workbook.name}", len(STEPS) + extra) as step:
-        result = judge(workbook, tariff=tariff, statement=statement, progress=step)
+        result = judge(workbook, tariff=tariff, statement=statement, timezone=timezone, progress=step)
         if html is not None:
             step("drawing the sheets")
             _write(html, grid_html.page(result, open_book(workbook)))

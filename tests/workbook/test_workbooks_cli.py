@@ -205,6 +205,7 @@ def test_nothing_is_written_over_the_workbook(
         (("--html", tmp_path / "x.xlsx", "--annotate", tmp_path / "x.xlsx"), "two names"),
         (("--html", tmp_path / "no" / "x.html"), "no such folder"),
         (("--annotate", tmp_path / "no" / "x.xlsx"), "no such folder"),
+        (("--timezone", "Europe/Nowhere"), "no time zone has this name"),
     ):
         ended = command("check", workbook, *words)
         assert ended.exit_code == 3
