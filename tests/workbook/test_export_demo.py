@@ -33,7 +33,6 @@ from eisenergy.tariffs import load as tariffs
 from eisenergy.tariffs.model import RateKind
 from eisenergy.timeofuse import BlockHours, DayCalendar
 
-pytestmark = pytest.mark.long
 SCOPE = Scope.operator("EIS")
 SEPTEMBER = BillingMonth(2021, 9)
 SHIPPED = ("Ejemplo de procesamiento de descargas de medidores.xlsx", "5741444.csv", "CAESS_EISPOWER (10).xls")
@@ -89,6 +88,7 @@ def test_libreoffice_shows_every_invoice_to_the_cent(
     assert exported.lines(calculated["FAC-000001.xlsx"]) == exported.lines(reference)
 
 
+@pytest.mark.long
 def test_programs_that_do_not_calculate_show_the_invoice(workspace: Workspace, workbooks: dict[str, Path]) -> None:
     for number, path in workbooks.items():
         invoice = books.invoice(workspace.database, SCOPE, number)
@@ -100,6 +100,7 @@ def test_programs_that_do_not_calculate_show_the_invoice(workspace: Workspace, w
         assert book.sheetnames[0] == f"Nodo {contract.meter.site.node} {contract.meter.serial}"
 
 
+@pytest.mark.long
 def test_the_steel_works_have_the_analysts_own_cells(workbooks: dict[str, Path]) -> None:
     """Every interval, block and line of the reference workbook, cell by cell in the same place."""
     ours = openpyxl.load_workbook(workbooks["FAC-000001"], data_only=True).worksheets[0]
@@ -118,6 +119,7 @@ def test_the_steel_works_have_the_analysts_own_cells(workbooks: dict[str, Path])
     assert compared > 2880 * 18
 
 
+@pytest.mark.long
 def test_the_check_understands_every_export(workbooks: dict[str, Path]) -> None:
     from eisenergy.workbook.check import check
     from eisenergy.workbook.model import Verdict
@@ -132,6 +134,7 @@ def test_the_check_understands_every_export(workbooks: dict[str, Path]) -> None:
         assert counts[Verdict.NOT_OURS] <= 11
 
 
+@pytest.mark.long
 def test_estimates_are_marked(workspace: Workspace, workbooks: dict[str, Path]) -> None:
     for number, path in workbooks.items():
         invoice = books.invoice(workspace.database, SCOPE, number)
@@ -142,6 +145,7 @@ def test_estimates_are_marked(workspace: Workspace, workbooks: dict[str, Path]) 
     assert sum(run.slots for run in books.invoice(workspace.database, SCOPE, NUMBERS[1]).bill.estimated) == 18
 
 
+@pytest.mark.long
 def test_only_the_scopes_own_invoices_are_exported(workspace: Workspace, tmp_path: Path) -> None:
     mine = Scope.customer("EIS", "EIS-0002")
     with pytest.raises(books.NoInvoice, match="FAC-000001"):
@@ -151,6 +155,7 @@ def test_only_the_scopes_own_invoices_are_exported(workspace: Workspace, tmp_pat
     assert (tmp_path / "out.xlsx").is_file()
 
 
+@pytest.mark.long
 def test_an_export_is_the_invoice_as_issued(workspace: Workspace, workbooks: dict[str, Path], tmp_path: Path) -> None:
     """Another client, tariff, calendar, contract and other readings since: the workbook stays the same bytes."""
     database = workspace.database
@@ -183,6 +188,7 @@ def test_an_export_is_the_invoice_as_issued(workspace: Workspace, workbooks: dic
         assert hashlib.sha256(path.read_bytes()).hexdigest() == before[number], number
 
 
+@pytest.mark.long
 def test_what_no_longer_gives_the_invoice_is_refused(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
