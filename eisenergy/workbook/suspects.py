@@ -235,8 +235,7 @@ def _losses(book: Book, found: Understanding) -> Iterator[Finding]:
         dear = role in ("param.loss_factor", "param.ftpms") and highest is not None and value >= max(1, _JUMP * highest)
         if value < 0 or dear:
             expected = "zero or more" if value < 0 else f"less than the energy itself costs ({highest:g})"
-            say = blocking if value < 0 else warning
-            yield say(
+            yield blocking(
                 "parameter-unlikely",
                 thing.sheet,
                 f"{origin(thing, thing.cells[0])}: found {value:g} for {thing.header!r}, expected {expected}. Correct it; type 0.0153 for 1.53 %.",

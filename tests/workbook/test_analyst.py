@@ -122,7 +122,7 @@ ERRORS: dict[str, tuple[str, str, Edit]] = {
 }
 
 
-WARNINGS = {"rate-jumps", "rate-date-alone", "rates-out-of-rank"}
+WARNINGS = {"rate-jumps", "rate-date-alone", "rates-out-of-rank", "reading-out-of-scale"}
 """What may be meant: a warning, which stops nobody."""
 
 
