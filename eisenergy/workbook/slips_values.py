@@ -162,10 +162,11 @@ def _series(grid: Grid, table: Table, timezone: str | None) -> Iterator[Finding]
         )
     inside = set(kept)
     astray = sorted(row for stamp, row in known.items() if stamp not in inside)
+    rows = [known[stamp] for stamp in kept]  # rising as the times are
     for first, last, count in runs([(grid.name, row, dates) for row in astray]):
-        above = max((stamp for stamp in kept if known[stamp] < first[1]), default=None)
-        below = min((stamp for stamp in kept if known[stamp] > last[1]), default=None)
-        gap = range(0) if above is None or below is None or step <= 0 else range(above + step, below, step)
+        above, below = bisect.bisect_left(rows, first[1]) - 1, bisect.bisect_right(rows, last[1])
+        between = above >= 0 and below < len(rows) and step > 0
+        gap = range(kept[above] + step, kept[below], step) if between else range(0)
         # a row that stands for one that is nowhere else has a wrong time; one that is only moved changes no sum
         mistyped = bool(gap) and not any(stamp in known for stamp in gap)
         yield slip(
@@ -177,12 +178,12 @@ def _series(grid: Grid, table: Table, timezone: str | None) -> Iterator[Finding]
             count=count,
             cells=span(first, last),
         )
-    there = [*unreadable, *repeated]  # told already; one of them is the row that seems to be missing
+    # told already, or under another time; one of them is the row that seems to be missing
+    elsewhere = sorted([*unreadable, *repeated, *astray])
     for before, after in itertools.pairwise(kept) if regular else ():
         row = known[after]
-        # told already, or under another time; one of them is the row that seems to be missing
-        elsewhere = [*there, *(other for stamp, other in known.items() if stamp not in inside)]
-        lacking = (after - before) // step - 1 - sum(known[before] < one < row for one in elsewhere)
+        there = bisect.bisect_left(elsewhere, row) - bisect.bisect_right(elsewhere, known[before])
+        lacking = (after - before) // step - 1 - there
         if lacking > 0 and not any(moment in known for moment in range(before + step, after, step)):
             yield slip(
                 "rows-missing",
