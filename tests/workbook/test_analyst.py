@@ -5,10 +5,9 @@ The workbook is the reference one, cut to eight days, so that a case takes secon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
 
 import books
 import pytest
@@ -49,11 +48,6 @@ def place_of(cell: str) -> Place:
 def column(book: Workbook, letter: str, formula: str, first: int = 31, last: int = LAST) -> None:
     book.put(METER, f"{letter}{first}", formula)
     book.fill(METER, f"{letter}{first}", f"{letter}{first + 1}:{letter}{last}")
-
-
-def every_eighth(cases: Iterable[str]) -> list[Any]:
-    """Every case; the others are left to ``make test-long``."""
-    return [pytest.param(case, marks=[pytest.mark.long] if number % 8 else []) for number, case in enumerate(cases)]
 
 
 Edit = Callable[[Workbook], None]
@@ -133,7 +127,7 @@ def test_the_week_passes() -> None:
     assert result.counts[Verdict.EQUAL] == FORMULAS == len(result.cells)
 
 
-@pytest.mark.parametrize("case", every_eighth(ERRORS))
+@pytest.mark.parametrize("case", ERRORS)
 def test_the_error_is_found_at_its_cell(case: str) -> None:
     code, cell, edit = ERRORS[case]
     book = week()
@@ -274,7 +268,7 @@ ADDITIONS: dict[str, tuple[int, Edit]] = {
 }
 
 
-@pytest.mark.parametrize("case", every_eighth(ADDITIONS))
+@pytest.mark.parametrize("case", ADDITIONS)
 def test_the_addition_is_left_in_peace(case: str) -> None:
     beside, edit = ADDITIONS[case]
     book = week()

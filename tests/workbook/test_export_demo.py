@@ -76,6 +76,7 @@ def amounts(invoice: Invoice) -> dict[str, Decimal]:
     return {line.code.value: line.amount for line in invoice.bill.lines}
 
 
+@pytest.mark.long
 def test_libreoffice_shows_every_invoice_to_the_cent(
     require: Callable[[str], None], workspace: Workspace, workbooks: dict[str, Path], tmp_path: Path
 ) -> None:
