@@ -93,9 +93,11 @@ def test_a_sum_is_the_exact_one_where_plain_addition_is_not(values: list[float])
     assert abs(found - math.fsum(values)) <= bound
 
 
-def test_small_terms_survive_between_large_ones() -> None:
+@pytest.mark.parametrize("values", [(1e16, 1.0, -1e16, 1.0), (1.0, 1e16, 1.0, -1e16)])
+@pytest.mark.parametrize("rows", [(0, 64, 128, 192), (0, 1, 2, 3), (0, 64, 1, 65)], ids=["one lane", "four", "two"])
+def test_small_terms_survive_beside_large_ones(rows: tuple[int, ...], values: tuple[float, ...]) -> None:
     column = np.zeros(300)
-    column[[0, 64, 128, 130]] = 1e16, 1.0, -1e16, 1.0  # one after the other in one lane, and in another
+    column[list(rows)] = values
     slices = complete.Slices(*(np.array([n], dtype=np.int64) for n in (0, 300, 0)))
     assert complete.sums(np.zeros(1, dtype=np.int64), column, slices, 1)[0, 0] == 2.0
 
