@@ -94,7 +94,7 @@ def test_a_sum_is_the_exact_one_where_plain_addition_is_not(values: list[float])
 
 
 @pytest.mark.parametrize("values", [(1e16, 1.0, -1e16, 1.0), (1.0, 1e16, 1.0, -1e16)])
-@pytest.mark.parametrize("rows", [(0, 64, 128, 192), (0, 1, 2, 3), (0, 64, 1, 65)], ids=["one lane", "four", "two"])
+@pytest.mark.parametrize("rows", [(0, 64, 128, 192), (0, 2, 1, 3), (0, 64, 1, 65)], ids=["one lane", "four", "two"])
 def test_small_terms_survive_beside_large_ones(rows: tuple[int, ...], values: tuple[float, ...]) -> None:
     column = np.zeros(300)
     column[list(rows)] = values
