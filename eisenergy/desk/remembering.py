@@ -36,7 +36,8 @@ def _stale(
     standing = states(
         common.workspace.lake, common.scope, serials, *history.span(client, last), version=common.lake_version
     )
-    bare = {contract.number: common.facts(contract, empty_readings()) for contract in contracts}
+    nothing = empty_readings()
+    bare = {contract.number: common.facts(contract, nothing) for contract in contracts}
     terms = {number: history.terms_of(known) for number, known in bare.items()}
     entries = []
     for month in (last.plus(n) for n in range(1 - history.HISTORY, 0)):
