@@ -26,8 +26,8 @@ def _masters(database: Database) -> None:
 
 def test_a_state_is_another_when_and_only_when_readings_are(lake: Lake) -> None:
     assert states(lake, EIS, ["M1"], START, END) == {"M1": {}}
-    rows = readings("M1", slots=30 * 96)
-    first = lake.append(EIS, pl.concat([rows, readings("M2", slots=4)]))
+    rows = readings("M1", {n: 1.5 + n for n in range(30 * 96)})
+    first = lake.append(EIS, pl.concat([rows, readings("M2", dict.fromkeys(range(4), 2.0))]))
     before = states(lake, EIS, ["M1", "M2"], START, END)
     # The month is one of UTC: the last day of a local September runs into October.
     assert {month: count for month, (count, _) in before["M1"].items()} == {"2021-09": 30 * 96 - 24, "2021-10": 24}
