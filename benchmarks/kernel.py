@@ -3,6 +3,8 @@
 Run ``python -m benchmarks``. It makes a synthetic month (15-minute readings, all columns), checks that both sides agree, times
 each several times in turn and keeps the best, and writes ``benchmarks/results/kernel.json``.
 
+* *complete*: ``complete.energies`` on all threads, for months in which every interval is there: compensated kWh per cell, maximum
+  with its time and ties. Its bound is the time for its two columns, kWh and kW; its peer is Polars with the same two, labelled.
 * *kernel*: ``kernels.sum_cells_of_meters`` on all threads: calendar, tariff segment, compensated sums, maximum with its time and ties.
 * *polars*: ``group_by`` on all threads over the same frame with segment and block **already labelled** (labelling is timed apart),
   the same sums without compensation, the maximum and its first time, without ties.
@@ -25,7 +27,7 @@ import numba
 import numpy as np
 import polars as pl
 
-from eisenergy import kernels
+from eisenergy import complete, kernels
 from eisenergy.period import Period
 from eisenergy.timeofuse import BlockHours, DayCalendar, Runs, compile_runs
 
@@ -90,6 +92,21 @@ def by_polars(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def two_by_polars(frame: pl.DataFrame) -> pl.DataFrame:
+    """The peer of the pass over complete months."""
+    return frame.group_by("meter", "cell").agg(
+        pl.col("kwh").sum(), kw=pl.col("kw").max(), at=pl.col("start").get(pl.col("kw").arg_max())
+    )
+
+
+def slices(runs: Runs) -> complete.Slices:
+    """The calendar's runs as slices of each meter's rows."""
+    slot = runs.minutes * 60_000_000
+    origin = runs.start_us[0]
+    cell = runs.segment.astype(np.int64) * len(runs.blocks) + runs.block
+    return complete.Slices((runs.start_us - origin) // slot, (runs.end_us - origin) // slot, cell)
+
+
 @numba.njit("void(f8[::1], f8[::1], f8[::1], f8)", parallel=True, cache=True)
 def _triad(a: np.ndarray, b: np.ndarray, c: np.ndarray, s: float) -> None:
     for i in numba.prange(a.shape[0]):
@@ -140,15 +157,24 @@ def measure() -> dict[str, Any]:
     def kernel() -> kernels.Cells:
         return kernels.sum_cells_of_meters(offsets, columns, calendar, cells, runs.minutes / 60)
 
+    first, cut = offsets[:-1], slices(runs)
+
+    def whole() -> complete.Energies:
+        return complete.energies(first, columns.kwh, columns.kw, cut, cells)
+
     agree(kernel(), by_polars(labelled))
+    agree_whole(whole(), kernel(), two_by_polars(labelled), runs)
     # In turn, so that a machine that slows down slows both sides.
     rounds = [(best(kernel, 2), best(lambda: by_polars(labelled), 2)) for _ in range(5)]
     ours, peer = (min(side) for side in zip(*rounds, strict=True))
+    two = [(best(whole, 3), best(lambda: two_by_polars(labelled), 2), bandwidth()) for _ in range(5)]
+    ours_whole, peer_whole = min(row[0] for row in two), min(row[1] for row in two)
     numba.set_num_threads(1)
-    single = best(kernel, 3)
+    single, single_whole = best(kernel, 3), best(whole, 3)
     numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
     labelling = best(lambda: label(frame, runs), 1)
-    triad = bandwidth()
+    triad = max(row[2] for row in two)
+    touched_whole = columns.kwh.nbytes + columns.kw.nbytes
     touched = sum(column.nbytes for column in columns)
     return {
         "machine": {
@@ -164,7 +190,18 @@ def measure() -> dict[str, Any]:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "meters": METERS,
         "rows": rows,
-        "seconds": {"kernel": ours, "kernel_one_thread": single, "polars": peer, "polars_labelling": labelling},
+        "seconds": {
+            "complete": ours_whole,
+            "complete_one_thread": single_whole,
+            "polars_two_columns": peer_whole,
+            "kernel": ours,
+            "kernel_one_thread": single,
+            "polars": peer,
+            "polars_labelling": labelling,
+        },
+        "polars_over_complete": peer_whole / ours_whole,
+        "complete_rows_per_second": rows / ours_whole,
+        "complete_share_of_bound": touched_whole / triad / ours_whole,
         "polars_over_kernel": peer / ours,
         "rows_per_second": rows / ours,
         "triad_bytes_per_second": triad,
@@ -186,6 +223,18 @@ def agree(ours: kernels.Cells, theirs: pl.DataFrame) -> None:
     np.testing.assert_array_equal(ours.counts[*at, kernels.SLOTS_ESTIMATED], theirs["estimated"].to_numpy())
 
 
+def agree_whole(ours: complete.Energies, rows: kernels.Cells, theirs: pl.DataFrame, runs: Runs) -> None:
+    """Stop when the pass over complete months computes something else than the pass over rows, or than the peer."""
+    at = (theirs["meter"].to_numpy(), theirs["cell"].to_numpy())
+    np.testing.assert_allclose(ours.kwh, rows.sums[..., kernels.KWH], rtol=1e-15)
+    np.testing.assert_allclose(ours.kwh[at], theirs["kwh"].to_numpy(), rtol=1e-9)
+    np.testing.assert_array_equal(ours.peak, rows.peak)
+    np.testing.assert_array_equal(ours.ties, rows.counts[..., kernels.TIES])
+    instants = runs.start_us[0] + ours.peak_row * runs.minutes * 60_000_000
+    np.testing.assert_array_equal(instants, rows.peak_at)
+    np.testing.assert_array_equal(instants[at], theirs["at"].to_numpy())
+
+
 def report(figures: dict[str, Any]) -> str:
     """The figures as a person reads them."""
     machine, seconds = figures["machine"], figures["seconds"]
@@ -193,6 +242,10 @@ def report(figures: dict[str, Any]) -> str:
         (
             f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads, numba {machine['numba']}, polars {machine['polars']}",
             f"{figures['meters']:,} meters, {figures['rows']:,} rows",
+            f"complete months    {seconds['complete'] * 1000:8.1f} ms   {figures['complete_rows_per_second'] / 1e6:,.0f} million rows/s; "
+            f"{figures['complete_share_of_bound']:.0%} of what the triad moves",
+            f"  one thread       {seconds['complete_one_thread'] * 1000:8.1f} ms",
+            f"  polars group_by  {seconds['polars_two_columns'] * 1000:8.1f} ms   {figures['polars_over_complete']:.2f} times",
             f"kernel             {seconds['kernel'] * 1000:8.1f} ms   {figures['rows_per_second'] / 1e6:,.0f} million rows/s",
             f"kernel, one thread {seconds['kernel_one_thread'] * 1000:8.1f} ms",
             f"polars group_by    {seconds['polars'] * 1000:8.1f} ms   {figures['polars_over_kernel']:.2f} times the kernel's",

@@ -28,8 +28,8 @@ from eisenergy.quality.checks import check
 from eisenergy.quality.estimate import fill
 from eisenergy.store import files, masters
 from eisenergy.tariffs.model import Tariff
-from eisenergy.timeofuse import DayCalendar, OffGrid, compile_runs
-from eisenergy.usage import EstimatedRange
+from eisenergy.timeofuse import DayCalendar, OffGrid, Runs, compile_runs
+from eisenergy.usage import EstimatedRange, Usage
 
 NEIGHBOURS: Final = timedelta(days=42)
 """How far before and after a month readings are looked at, for estimates and comparisons."""
@@ -193,15 +193,30 @@ def draft(known: Facts, month: BillingMonth, corrections: Sequence[Correction] =
 
     :param corrections: differences of earlier periods that this bill carries
     """
-    ready = prepare(known, month)
+    return settle(known, prepare(known, month), corrections)
+
+
+def settle(
+    known: Facts,
+    ready: Prepared,
+    corrections: Sequence[Correction] = (),
+    *,
+    runs: Runs | None = None,
+    usage: Usage | None = None,
+    hashed: str = "",
+) -> Drafted:
+    """Measure and bill a month that is checked and filled.
+
+    :param runs: the calendar compiled over the period, where it is at hand
+    :param usage: what the meter did, where it is measured already
+    :param hashed: :func:`readings_hash` of the filled rows, where it is known and all of them are measured
+    """
     findings = list(ready.findings)
     made: Bill | None = None
     digest = ""
     if ready.period is not None and not blocked(findings):
         try:
-            made, digest = _billed(
-                known, ready.period, ready.arrived, ready.filled, ready.ranges, findings, corrections
-            )
+            made, digest = _billed(known, ready.period, ready, corrections, runs, usage, hashed)
         except (NotInForce, NotBillable, OffGrid) as problem:
             findings.append(blocking("cannot-bill", known.contract.number, str(problem)))
     return Drafted(
@@ -217,24 +232,26 @@ def draft(known: Facts, month: BillingMonth, corrections: Sequence[Correction] =
 def _billed(
     known: Facts,
     period: Period,
-    arrived: pl.DataFrame,
-    filled: pl.DataFrame,
-    ranges: Sequence[EstimatedRange],
-    findings: Sequence[Finding],
+    ready: Prepared,
     corrections: Sequence[Correction],
+    runs: Runs | None,
+    usage: Usage | None,
+    hashed: str,
 ) -> tuple[Bill, str]:
     from eisenergy.usage import measure  # loads the compiled kernels: a page of issued months does without
 
     contract, timezone = known.contract, known.client.timezone
-    runs = compile_runs(known.calendar, known.tariff.segments(period), timezone)
-    usage = measure(contract.meter.serial, filled, runs, period=period, timezone=timezone)
+    if runs is None:
+        runs = compile_runs(known.calendar, known.tariff.segments(period), timezone)
+    if usage is None:
+        usage = measure(contract.meter.serial, ready.filled, runs, period=period, timezone=timezone)
     provenance = Provenance(
         lake_version=known.lake_version,
-        sources={sha: known.names.get(sha, "") for sha in sorted(set(arrived["source"].to_list()))},
+        sources={sha: known.names.get(sha, "") for sha in sorted(set(ready.arrived["source"].unique().to_list()))},
         tariff_version=known.tariff.version,
         calendar_version=known.calendar.version,
         code_version=eisenergy.__version__,
-        readings_hash=readings_hash(arrived.filter(pl.col("quality") == MEASURED)),
+        readings_hash=hashed or readings_hash(ready.arrived.filter(pl.col("quality") == MEASURED)),
     )
     made = bill(
         contract,
@@ -243,15 +260,15 @@ def _billed(
         known.tariff,
         timezone=timezone,
         calendar_name=known.calendar.name,
-        estimated=ranges,
-        findings=findings,
+        estimated=ready.ranges,
+        findings=ready.findings,
         corrections=corrections,
         provenance=provenance,
     )
     digest = input_hash(
         contract,
         period,
-        readings_hash(filled),
+        hashed or readings_hash(ready.filled),
         known.tariff,
         timezone=timezone,
         calendar_version=known.calendar.version,

@@ -5,21 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-import polars as pl
-
 import eisenergy
-from eisenergy.accounts import Contract, Scope
+from eisenergy.accounts import Client, Scope
+from eisenergy.billing.engine import in_force
 from eisenergy.billing.model import Bill
-from eisenergy.desk.drafting import NEIGHBOURS, Facts, draft, facts, readings_hash
+from eisenergy.desk.drafting import NEIGHBOURS, Drafted, Facts, draft
 from eisenergy.desk.model import MonthTotals
 from eisenergy.desk.workspace import Workspace
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.masters import codec
 from eisenergy.period import BillingMonth
 from eisenergy.store import history
+from eisenergy.store.states import States, states, touched
 
 HISTORY: Final = 13
 """Months a dashboard looks at: the same month last year is the first of them."""
@@ -41,6 +42,9 @@ def months(
     :param bills: bills that are at hand
     """
     kept = history.load(workspace.database, scope, known.contract.number)
+    serial = known.contract.meter.serial
+    standing = states(workspace.lake, scope, [serial], *span(known.client, last), version=known.lake_version)[serial]
+    terms = terms_of(known)
     result = []
     for month in (last.plus(n) for n in range(1 - HISTORY, 1)):
         invoice = issued.get(month)
@@ -49,76 +53,61 @@ def months(
             result.append(totals(month, bill, issued=invoice is not None))
             continue
         entry = kept.get(str(month))
-        if entry is not None and entry.key == key(known, month):
+        if entry is not None and entry.key == key(terms, known.client, standing, month):
             result.append(codec.load(MonthTotals, entry.document))
         else:
             result.append(compared(known, month))
     return tuple(result)
 
 
-def remember(workspace: Workspace, scope: Scope, known: Facts, last: BillingMonth) -> None:
-    """Keep what the months up to one came to, so that a page need not bill a year to show it.
-
-    :param known: facts over :data:`HISTORY` months
-    :raises OutOfScope: for a role that only reads
-    """
-    number = known.contract.number
-    kept = history.load(workspace.database, scope, number)
-    entries = []
-    for month in (last.plus(n) for n in range(1 - HISTORY, 0)):
-        stands, wanted = kept.get(str(month)), key(known, month)
-        if stands is None or stands.key != wanted:
-            document = codec.dump(compared(known, month))
-            entries.append(
-                history.Entry(
-                    contract=number,
-                    customer=known.contract.customer.code,
-                    month=str(month),
-                    key=wanted,
-                    document=document,
-                )
-            )
-    history.save(workspace.database, scope, entries)
+def span(client: Client, last: BillingMonth) -> tuple[datetime, datetime]:
+    """The time in which readings bear on any of the months that end with one."""
+    start, _ = last.plus(1 - HISTORY).period.utc(client.timezone)
+    _, end = last.period.utc(client.timezone)
+    return start - NEIGHBOURS, end + NEIGHBOURS
 
 
-def facts_of_history(
-    workspace: Workspace, scope: Scope, contract: Contract, last: BillingMonth, names: Mapping[str, str]
-) -> Facts:
-    """Return a contract's facts over the :data:`HISTORY` months that end with one."""
-    return facts(workspace, scope, contract, last.plus(1 - HISTORY), last, names=names)
-
-
-def key(known: Facts, month: BillingMonth) -> str:
-    """Return the hash of everything a month's totals are derived from, its neighbours' readings included."""
-    start, end = month.period.utc(known.client.timezone)
-    around = (pl.col("start") >= start - NEIGHBOURS) & (pl.col("start") < end + NEIGHBOURS)
-    parts = (
-        eisenergy.__version__,
-        known.tariff.version,
-        known.calendar.version,
-        known.client.timezone,
-        str(known.client.max_missing_share),
-        json.dumps(codec.dump(known.contract), sort_keys=True),
-        readings_hash(known.readings.filter(around)),
+def terms_of(known: Facts) -> str:
+    """Everything that bears on a contract's months, but its readings."""
+    return json.dumps(
+        [
+            eisenergy.__version__,
+            known.tariff.version,
+            known.calendar.version,
+            known.client.timezone,
+            str(known.client.max_missing_share),
+            codec.dump(known.contract),
+        ],
+        sort_keys=True,
     )
-    return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()
 
 
-def compared(known: Facts, month: BillingMonth) -> MonthTotals:
-    """Bill a month for comparison; one that cannot be billed has no total."""
-    drafted = draft(known, month)
+def key(terms: str, client: Client, standing: States, month: BillingMonth) -> str:
+    """Return the hash of everything a month's totals are derived from: the terms, and how its and its neighbours' readings stand."""
+    start, end = month.period.utc(client.timezone)
+    readings = touched(standing, start - NEIGHBOURS, end + NEIGHBOURS)
+    return hashlib.sha256(f"{terms}\0{json.dumps(readings)}".encode()).hexdigest()
+
+
+def compared(known: Facts, month: BillingMonth, drafted: Drafted | None = None) -> MonthTotals:
+    """Bill a month for comparison; one that cannot be billed has no total.
+
+    :param drafted: the draft, where it is at hand
+    """
+    if drafted is None:
+        if known.readings.is_empty():
+            period = in_force(known.contract, month.period)
+            return _nothing(month, 0 if period is None else period.slots(known.client.timezone))
+        drafted = draft(known, month)
     if drafted.bill is not None:
         return totals(month, drafted.bill, issued=False)
+    return _nothing(month, max(drafted.expected - len(drafted.filled), 0))
+
+
+def _nothing(month: BillingMonth, missing: int) -> MonthTotals:
     nothing: dict[str, Decimal] = {}
     return MonthTotals(
-        month=month,
-        kwh=nothing,
-        max_kw=None,
-        total=None,
-        issued=False,
-        slots=0,
-        estimated=0,
-        missing=max(drafted.expected - len(drafted.filled), 0),
+        month=month, kwh=nothing, max_kw=None, total=None, issued=False, slots=0, estimated=0, missing=missing
     )
 
 

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -88,21 +88,49 @@ def _item(hint: Any, index: int) -> Any:
 
 
 def _write(hint: Any, value: Any) -> Any:
+    return _writer(hint)(value)
+
+
+@functools.cache
+def _writer(hint: Any) -> Callable[[Any], Any]:
+    """How a value of a type is written, worked out once per type: a month's bills are a million small values."""
     if hint is Any:
-        return _write_any(value)
+        return _write_any
     if _is_union(hint):
-        return None if value is None else _write(_optional(hint), value)
+        return _write_optional(_writer(_optional(hint)))
     if _is_record(hint):
-        return {name: _write(inner, getattr(value, name)) for name, inner in _fields(hint).items()}
+        return _write_record(hint)
     origin = typing.get_origin(hint)
     if origin is tuple:
-        return [_write(_item(hint, index), item) for index, item in enumerate(value)]
+        return _write_tuple(hint)
     if origin is frozenset:
-        return sorted(_write(typing.get_args(hint)[0], item) for item in value)
+        member = _writer(typing.get_args(hint)[0])
+        return lambda value: sorted(member(item) for item in value)
     if origin in (dict, Mapping):
-        key_type, value_type = typing.get_args(hint)
-        return [[_write(key_type, key), _write(value_type, item)] for key, item in value.items()]
-    return _write_any(value)
+        key, item = map(_writer, typing.get_args(hint))
+        return lambda value: [[key(name), item(entry)] for name, entry in value.items()]
+    return _write_any
+
+
+def _write_optional(inner: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else inner(value)
+
+
+def _write_record(hint: Any) -> Callable[[Any], Any]:
+    # The fields are looked up at the first value: a type may hold itself.
+    @functools.cache
+    def writers() -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+        return tuple((name, _writer(inner)) for name, inner in _fields(hint).items())
+
+    return lambda value: {name: inner(getattr(value, name)) for name, inner in writers()}
+
+
+def _write_tuple(hint: Any) -> Callable[[Any], Any]:
+    args = typing.get_args(hint)
+    if len(args) == 2 and args[1] is Ellipsis:
+        item = _writer(args[0])
+        return lambda value: [item(entry) for entry in value]
+    return lambda value: [_writer(_item(hint, index))(entry) for index, entry in enumerate(value)]
 
 
 def _write_any(value: Any) -> Any:

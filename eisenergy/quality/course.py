@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 
 import polars as pl
 
@@ -147,13 +147,23 @@ def register(month: Month) -> Iterator[Finding]:
     )
 
 
+def _blocks_at(hours: pl.DataFrame, days: dict[date, tuple[tuple[int, int, str], ...]]) -> list[str]:
+    """The calendar's block of each row's local day and minute."""
+    starts = [(day, start, block) for day, spans in days.items() for start, _, block in spans]
+    known = pl.DataFrame(starts, schema={"day": pl.Date, "start": pl.Int32, "block": pl.String}, orient="row")
+    found = hours.with_row_index("place").sort("day", "minute").join_asof(
+        known.sort("day", "start"), by="day", left_on="minute", right_on="start", check_sortedness=False
+    )  # fmt: skip
+    return found.sort("place")["block"].to_list()
+
+
 def blocks(month: Month, calendar: DayCalendar) -> Iterator[Finding]:
     """Rows whose file names another block than the calendar."""
     named = month.everything.filter(pl.col("block_in_file").is_not_null())
     local = named["start"].dt.convert_time_zone(month.zone.key)
-    minutes = zip(local.dt.date(), local.dt.hour().cast(pl.Int32) * 60 + local.dt.minute(), strict=True)
     days = {day: calendar.day_blocks(day) for day in local.dt.date().unique()}
-    in_calendar = [next(block for start, end, block in days[day] if start <= minute < end) for day, minute in minutes]
+    hours = pl.DataFrame({"day": local.dt.date(), "minute": local.dt.hour().cast(pl.Int32) * 60 + local.dt.minute()})
+    in_calendar = _blocks_at(hours, days)
     spelled = named["block_in_file"].str.strip_chars().str.to_lowercase()
     apart = pl.Series("apart", [block.casefold() for block in in_calendar], dtype=pl.String) != spelled
     differing = named.filter(apart)

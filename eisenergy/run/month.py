@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
-import polars as pl
-
 from eisenergy.accounts import Contract, Scope
-from eisenergy.billing.corrections import Correction, correction
-from eisenergy.billing.model import LineCode
-from eisenergy.desk.drafting import Drafted, draft, facts, file_names, readings_hash
-from eisenergy.desk.history import facts_of_history, remember
-from eisenergy.desk.opening import as_billed
+from eisenergy.billing.corrections import Correction
+from eisenergy.desk.batch import draft_all
+from eisenergy.desk.drafting import file_names
+from eisenergy.desk.masters import Masters
+from eisenergy.desk.remembering import remember
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Finding, blocking
-from eisenergy.frames import MEASURED
 from eisenergy.ledger.invoices import Invoice
-from eisenergy.money import total
 from eisenergy.period import BillingMonth
+from eisenergy.run.corrections import Standing, corrections
 from eisenergy.store import books, masters
 
 
@@ -99,28 +96,37 @@ def bill_month(
     issued = books.invoices(workspace.database, scope)
     done = {invoice.bill.contract.number for invoice in issued if invoice.month == month}
     names = file_names(workspace, scope)
+    earlier = _by_contract(issued)
+    common = Masters.read(workspace, scope, names)
     drafts: list[books.Draft] = []
     waiting: list[books.Parked] = []
     idle: list[str] = []
-    for contract in contracts:
+    billed: list[Contract] = []
+
+    standing = Standing(common, issued)
+
+    def carried(contract: Contract) -> tuple[Correction, ...]:
+        return corrections(common, month, earlier.get(contract.number, ()), standing)
+
+    by_number = {contract.number: contract for contract in contracts}
+    for number in done:
+        if number in by_number:
+            step(number)
+    for contract, result in draft_all(common, [c for c in contracts if c.number not in done], month, carried):
         number = contract.number
-        if number not in done:
-            mine = [invoice for invoice in issued if invoice.bill.contract.number == number]
-            result = draft_contract(workspace, scope, contract, month, mine, names)
-            if result.bill is not None:
-                drafts.append(books.Draft(bill=result.bill, input_hash=result.input_hash))
-                remember(workspace, scope, facts_of_history(workspace, scope, contract, month, names), month)
-            elif any(finding.code == "not-in-force" for finding in result.findings):
-                idle.append(number)
-            else:
-                books.park(workspace.database, scope, month, contract, result.findings)
-                waiting.append(
-                    books.Parked(
-                        contract=number, customer=contract.customer.code, month=month, findings=result.findings
-                    )
-                )
+        if result.bill is not None:
+            drafts.append(books.Draft(bill=result.bill, input_hash=result.input_hash))
+            billed.append(contract)
+        elif any(finding.code == "not-in-force" for finding in result.findings):
+            idle.append(number)
+        else:
+            waiting.append(
+                books.Parked(contract=number, customer=contract.customer.code, month=month, findings=result.findings)
+            )
         step(number)
+    books.park_all(workspace.database, scope, month, [(by_number[entry.contract], entry.findings) for entry in waiting])
     books.save_drafts(workspace.database, scope, month, drafts)
+    remember(common, billed, month)
     return BillReport(
         month=month,
         drafted=tuple(drafts),
@@ -130,70 +136,11 @@ def bill_month(
     )
 
 
-def draft_contract(
-    workspace: Workspace,
-    scope: Scope,
-    contract: Contract,
-    month: BillingMonth,
-    issued: Sequence[Invoice],
-    names: dict[str, str],
-) -> Drafted:
-    """Draft one contract's bill, with the corrections of its earlier invoices.
-
-    :param issued: the contract's invoices
-    """
-    try:
-        known = facts(workspace, scope, contract, month, month, names=names)
-    except masters.NotStored as problem:
-        finding = blocking("no-tariff", contract.number, f"contract {contract.number}: {problem}")
-        return Drafted(bill=None, input_hash="", findings=(finding,), filled=pl.DataFrame(), period=None, expected=0)
-    return draft(known, month, corrections(workspace, scope, month, issued, names))
-
-
-def corrections(
-    workspace: Workspace, scope: Scope, month: BillingMonth, issued: Sequence[Invoice], names: dict[str, str]
-) -> tuple[Correction, ...]:
-    """Return what earlier invoices of a contract billed too much or too little, given what is known now.
-
-    An invoice is looked at again when the readings that arrived for its period, its tariff or its calendar are others than those it
-    was made from. It is billed again on the terms of its own contract; where only the tariff changed, on its own readings
-    and estimates.
-
-    :param issued: the contract's invoices
-    """
-    found = []
-    for invoice in sorted(issued, key=lambda entry: entry.month):
-        provenance = invoice.bill.provenance
-        if invoice.month >= month or provenance is None:
-            continue
-        now = facts(workspace, scope, invoice.bill.contract, invoice.month, invoice.month, names=names)
-        start, end = invoice.bill.period.utc(invoice.bill.timezone)
-        inside = (pl.col("start") >= start) & (pl.col("start") < end) & (pl.col("quality") == MEASURED)
-        same_readings = readings_hash(now.readings.filter(inside)) == provenance.readings_hash
-        same_rules = (now.tariff.version, now.calendar.version) == (
-            provenance.tariff_version,
-            provenance.calendar_version,
-        )
-        if same_readings and same_rules:
-            continue
-        if same_readings:
-            then = as_billed(workspace, scope, now, invoice)
-            now = replace(then, tariff=now.tariff, calendar=now.calendar)
-        again = draft(now, invoice.month)
-        if again.bill is None:
-            continue  # what stands against it parks nobody: the invoice stays as it was billed until it can be billed again
-        already = total(
-            part.exact
-            for later in issued
-            for line in later.bill.lines
-            if line.code is LineCode.CORRECTION
-            for part in line.parts
-            if part.period == invoice.bill.period
-        )
-        difference = correction(invoice.bill, again.bill, invoice.number, already)
-        if difference is not None:
-            found.append(difference)
-    return tuple(found)
+def _by_contract(issued: Sequence[Invoice]) -> dict[str, list[Invoice]]:
+    result: dict[str, list[Invoice]] = {}
+    for invoice in issued:
+        result.setdefault(invoice.bill.contract.number, []).append(invoice)
+    return result
 
 
 def issue_month(
@@ -218,13 +165,19 @@ def issue_month(
     if verify:
         issued = books.invoices(workspace.database, scope)
         names = file_names(workspace, scope)
-        for entry in books.drafts(workspace.database, scope, month):
-            number = entry.bill.contract.number
-            if number not in contracts:
-                continue
-            mine = [invoice for invoice in issued if invoice.bill.contract.number == number]
-            again = draft_contract(workspace, scope, contracts[number], month, mine, names)
-            if again.input_hash != entry.input_hash:
+        earlier = _by_contract(issued)
+        common = Masters.read(workspace, scope, names)
+        before = {entry.bill.contract.number: entry for entry in books.drafts(workspace.database, scope, month)}
+
+        standing = Standing(common, issued)
+
+        def carried(contract: Contract) -> tuple[Correction, ...]:
+            return corrections(common, month, earlier.get(contract.number, ()), standing)
+
+        again = [contract for number, contract in contracts.items() if number in before]
+        for contract, result in draft_all(common, again, month, carried):
+            number = contract.number
+            if result.input_hash != before[number].input_hash:
                 fit.discard(number)
                 stale.append(
                     blocking(
@@ -234,7 +187,7 @@ def issue_month(
                         f"Run `eisenergy bill {month}` again, look at the draft, then issue.",
                     )
                 )
-    result = books.issue(
+    posted = books.issue(
         workspace.database,
         scope,
         month,
@@ -243,4 +196,4 @@ def issue_month(
         at=at,
         contracts=fit,
     )
-    return IssueReport(month=month, issued=result.issued, already=result.already, stale=tuple(stale))
+    return IssueReport(month=month, issued=posted.issued, already=posted.already, stale=tuple(stale))

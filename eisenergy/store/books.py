@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from eisenergy.accounts import Client, Contract, OutOfScope, Scope
@@ -20,7 +20,7 @@ from eisenergy.findings import Finding
 from eisenergy.ledger import codec as ledger
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth
-from eisenergy.store import tables
+from eisenergy.store import bulk, tables
 from eisenergy.store.database import Database
 
 
@@ -68,7 +68,6 @@ def save_drafts(database: Database, scope: Scope, month: BillingMonth, drafts: I
     :raises OutOfScope: for a customer outside the scope, or a role that only reads
     """
     scope.check_writes()
-    table = tables.drafts
     entries = []
     for draft in drafts:
         contract = draft.bill.contract
@@ -89,11 +88,7 @@ def save_drafts(database: Database, scope: Scope, month: BillingMonth, drafts: I
         issued = _issued(connection, scope, month)
         fresh = [entry for entry in entries if entry["contract"] not in issued]
         if fresh:
-            statement = upsert(table)
-            new = statement.excluded
-            changes = {name: new[name] for name in ("customer", "kwh", "total", "input_hash", "document")}
-            keys = ["client", "contract", "month"]
-            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), fresh)
+            bulk.put(connection, tables.drafts, fresh, key=("client", "contract", "month"))
             _forget(connection, scope, "parked", month, [str(entry["contract"]) for entry in fresh])
     return tuple(sorted(str(entry["contract"]) for entry in entries if entry["contract"] in issued))
 
@@ -213,29 +208,35 @@ def billed(database: Database, scope: Scope, contract: str, month: BillingMonth)
 def park(
     database: Database, scope: Scope, month: BillingMonth, contract: Contract, findings: Iterable[Finding]
 ) -> None:
-    """Note why a contract is not billed for a month, and drop its draft; nothing when its invoice is issued.
+    """Note why a contract is not billed for a month; see :func:`park_all`."""
+    park_all(database, scope, month, [(contract, findings)])
+
+
+def park_all(
+    database: Database, scope: Scope, month: BillingMonth, waiting: Iterable[tuple[Contract, Iterable[Finding]]]
+) -> None:
+    """Note why contracts are not billed for a month, and drop their drafts; nothing of one whose invoice is issued.
 
     :raises OutOfScope: for a customer outside the scope, or a role that only reads
     """
     scope.check_writes()
-    scope.check(contract.customer.code)
-    reasons = [finding.to_dict() for finding in findings]
-    with database.session(scope) as connection:
-        if contract.number in _issued(connection, scope, month):
-            return
-        values = {
-            "client": scope.client,
-            "contract": contract.number,
-            "month": str(month),
-            "customer": contract.customer.code,
-            "findings": reasons,
-        }
-        statement = upsert(tables.parked).values(values)
-        changes = {"findings": reasons, "customer": contract.customer.code}
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["client", "contract", "month"], set_=changes)
+    rows = []
+    for contract, findings in waiting:
+        scope.check(contract.customer.code)
+        rows.append(
+            {
+                "client": scope.client,
+                "contract": contract.number,
+                "month": str(month),
+                "customer": contract.customer.code,
+                "findings": [finding.to_dict() for finding in findings],
+            }
         )
-        _forget(connection, scope, "drafts", month, [contract.number])
+    with database.session(scope) as connection:
+        issued = _issued(connection, scope, month)
+        fresh = [row for row in rows if row["contract"] not in issued]
+        bulk.put(connection, tables.parked, fresh, key=("client", "contract", "month"))
+        _forget(connection, scope, "drafts", month, [str(row["contract"]) for row in fresh])
 
 
 def parked(database: Database, scope: Scope, month: BillingMonth) -> tuple[Parked, ...]:
@@ -324,8 +325,8 @@ def _post(connection: Connection, scope: Scope, made: Iterable[Invoice]) -> None
             }
             for position, line in enumerate(item.bill.lines, start=1)
         ]
-    connection.execute(insert(tables.invoices), heads)
-    connection.execute(insert(tables.invoice_lines), lines)
+    bulk.put(connection, tables.invoices, heads)
+    bulk.put(connection, tables.invoice_lines, lines)
 
 
 def _forget(connection: Connection, scope: Scope, kind: str, month: BillingMonth, contracts: list[str]) -> None:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from eisenergy.accounts import Scope
-from eisenergy.store import tables
+from eisenergy.store import bulk, tables
 from eisenergy.store.database import Database
 
 
@@ -52,14 +51,16 @@ def save(database: Database, scope: Scope, entries: Iterable[Entry]) -> None:
                 "document": dict(entry.document),
             }
         )
-    if not rows:
-        return
-    statement = upsert(tables.history)
-    new = statement.excluded
-    changes = {name: new[name] for name in ("customer", "key", "document")}
-    statement = statement.on_conflict_do_update(index_elements=["client", "contract", "month"], set_=changes)
     with database.session(scope) as connection:
-        connection.execute(statement, rows)
+        bulk.put(connection, tables.history, rows, key=("client", "contract", "month"))
+
+
+def keys(database: Database, scope: Scope) -> dict[tuple[str, str], str]:
+    """Return (contract, month) -> key of everything that is kept and that the scope may see."""
+    columns = tables.history.c
+    query = select(columns.contract, columns.month, columns.key).where(columns.client == scope.client)
+    with database.session(scope) as connection:
+        return {(row.contract, row.month): row.key for row in connection.execute(query)}
 
 
 def load(database: Database, scope: Scope, contract: str) -> dict[str, Entry]:

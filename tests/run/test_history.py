@@ -29,9 +29,9 @@ def derived(monkeypatch: pytest.MonkeyPatch) -> list[BillingMonth]:
     seen: list[BillingMonth] = []
     real = history.compared
 
-    def noted(known: history.Facts, at: BillingMonth) -> MonthTotals:
+    def noted(known: history.Facts, at: BillingMonth, drafted: history.Drafted | None = None) -> MonthTotals:
         seen.append(at)
-        return real(known, at)
+        return real(known, at, drafted)
 
     monkeypatch.setattr(history, "compared", noted)
     return seen

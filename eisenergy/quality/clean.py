@@ -1,0 +1,167 @@
+"""Which of many months nothing can stand against: one look at each reading, instead of thirteen checks of each meter.
+
+A month is clean when every interval is there, measured and usual, with a margin: :func:`eisenergy.quality.checks.check` then finds
+nothing, and nothing is estimated. About every other month this says nothing; it is checked as it always was. So a month
+wrongly held for not clean costs time, and one wrongly held for clean would cost a finding: every condition here is as strict as
+the check's own, or stricter.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from eisenergy.quality.month import HOURS, Limits
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+
+_MARGIN: Final = 0.999
+"""Comparisons of sums that the checks add up in another order keep this distance."""
+
+
+def _column(dtype: Any) -> Any:
+    return types.Array(dtype, 1, "C", readonly=True)
+
+
+_FLOATS, _INTEGERS = _column(types.float64), _column(types.int64)
+
+
+class Columns(NamedTuple):
+    """Readings of many meters, one after the other, each sorted by time; NaN for null.
+
+    :param start: UTC microseconds
+    :param ordered: whether the row is measured, and follows the row before in its file or begins another file
+    """
+
+    start: Integers
+    kwh: Floats
+    kwh_export: Floats
+    kw: Floats
+    kvar: Floats
+    kvarh: Floats
+    forecast: Floats
+    register: Floats
+    ordered: Booleans
+
+
+@numba.njit(
+    types.void(
+        _INTEGERS, _INTEGERS, types.int64, _INTEGERS, *(_FLOATS,) * 7, _column(types.boolean),
+        _FLOATS, _FLOATS, _FLOATS, types.boolean[::1],
+    ),
+    cache=True, nogil=True, parallel=True, error_model="numpy",
+)  # fmt: skip
+def _clean(
+    first: Integers,
+    begin: Integers,
+    rows: int,
+    start: Integers,
+    kwh: Floats,
+    kwh_export: Floats,
+    kw: Floats,
+    kvar: Floats,
+    kvarh: Floats,
+    forecast: Floats,
+    register: Floats,
+    ordered: Booleans,
+    contracted_kw: Floats,
+    before: Floats,
+    limits: Floats,
+    result: Booleans,
+) -> None:
+    slot, hours, highest_share, spike, level = 900_000_000, limits[0], limits[1], limits[2], limits[3]
+    stuck_slots, zero_slots, tolerance, tolerance_kwh = limits[4], limits[5], limits[6], limits[7]
+    share, scale, register_kwh = limits[8], limits[9], limits[10]
+    for meter in numba.prange(first.shape[0]):
+        a = first[meter]
+        good = contracted_kw[meter] > 0
+        ceiling = contracted_kw[meter] * highest_share
+        high, total = 0.0, 0.0
+        both, apart, unlike = 0, 0, 0
+        equal, positive, registers = 0, 0, 0
+        for n in range(rows):
+            row = a + n
+            energy, power, export = kwh[row], kw[row], kwh_export[row]
+            good &= start[row] == begin[meter] + n * slot
+            good &= ordered[row] and energy >= 0 and energy / hours <= ceiling  # false for NaN, and for infinity
+            good &= not (
+                export < 0 or np.isinf(export) or np.isinf(kvar[row]) or np.isinf(kvarh[row]) or np.isinf(forecast[row])
+            )
+            good &= not power > ceiling and not np.isinf(power)
+            if energy > 0:
+                positive += 1
+                if power == power:
+                    both += 1
+                    worth = power * hours
+                    apart += abs(worth - energy) > max(tolerance_kwh, tolerance * energy)
+                    unlike += not energy <= worth * scale * 0.999 or not worth <= energy * scale * 0.999
+            equal = equal + 1 if n > 0 and energy == kwh[row - 1] else 1
+            good &= equal < (stuck_slots if energy != 0 else zero_slots)
+            high = max(high, energy)
+            total += energy
+            if register[row] == register[row]:
+                registers += 1
+                if n > 0:
+                    good &= abs(register[row] - register[row - 1] - energy) < register_kwh * 0.99
+        if not good:
+            result[meter] = False
+            continue
+        good &= registers == 0 or registers == rows
+        good &= apart <= share * both and 2 * unlike < max(both, 1)
+        # The 99th percentile is at least a third of the highest when more than one in a hundred are.
+        reaching = 0
+        for n in range(rows):
+            reaching += kwh[a + n] * spike > high
+        good &= high == 0 or reaching > 0.011 * positive + 1
+        mean = total / rows
+        past = before[meter]
+        if past > 0 and mean > 0:
+            good &= mean < past * level * 0.999 and past < mean * level * 0.999
+        result[meter] = good
+
+
+def clean(
+    first: Integers,
+    begin: Integers,
+    rows: int,
+    columns: Columns,
+    *,
+    contracted_kw: Floats,
+    before: Floats,
+    limits: Limits,
+) -> Booleans:
+    """Say of each meter's month whether nothing can stand against it.
+
+    :param first: row of the first reading of the month [one per meter]
+    :param begin: UTC microseconds of the month's first interval [one per meter]
+    :param rows: intervals of the month; as many rows from ``first`` on are looked at
+    :param contracted_kw: [kW]; NaN where none is contracted, and the month is not clean
+    :param before: mean energy of an interval in the months before and after [kWh]; NaN: nothing is known
+    """
+    result = np.zeros(len(first), dtype=np.bool_)
+    if len(first) and (int(first.min()) < 0 or int(first.max()) + rows > len(columns.start)):
+        raise ValueError(f"rows up to {first.max() + rows} were asked for, and there are {len(columns.start)}")
+    figures = np.array(
+        [
+            HOURS,
+            limits.contracted_warning * _MARGIN,
+            limits.spike_warning * _MARGIN,
+            limits.level_warning,
+            limits.stuck_slots,
+            limits.zero_slots,
+            limits.power_tolerance * _MARGIN,
+            limits.power_tolerance_kwh * _MARGIN,
+            limits.power_share,
+            limits.power_scale,
+            limits.register_tolerance_kwh,
+        ],
+        dtype=np.float64,
+    )
+    _clean(first, begin, rows, *columns, contracted_kw, before, figures, result)
+    return result

@@ -1,0 +1,52 @@
+"""How a meter's readings stand, month by month, without reading them.
+
+The table of readings is only ever added to, and each load has an ordinal. So the number of a month's rows and the ordinal of its last
+load name its state: when both are the same, so are the readings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+import polars as pl
+
+from eisenergy.accounts import Scope
+from eisenergy.store.lake import Lake
+
+States = Mapping[str, tuple[int, int]]
+"""UTC month, for example ``2021-09`` -> (rows, ordinal of the last load); a month without rows is not in it."""
+
+
+def states(
+    lake: Lake, scope: Scope, meters: Collection[str], start: datetime, end: datetime, *, version: int | None = None
+) -> dict[str, dict[str, tuple[int, int]]]:
+    """Return meter -> :data:`States` of the months that ``[start, end)`` touches.
+
+    :param start: UTC instant
+    :param end: UTC instant
+    :param version: as the table stood then; ``None``: as it stands
+    :raises OutOfScope: for a meter that is none of the scope's customers'
+    """
+    result: dict[str, dict[str, tuple[int, int]]] = {meter: {} for meter in meters}
+    lake._allowed(scope, meters)
+    table = lake._table(version)
+    if table is None:
+        return result
+    rows = lake._scan(table, scope, f"{start:%Y-%m}", f"{end:%Y-%m}").filter(pl.col("meter").is_in(sorted(meters)))
+    month = pl.col("start").dt.year().cast(pl.Int32) * 12 + pl.col("start").dt.month() - 1
+    found = (
+        rows.select("meter", "loaded", month=month)
+        .group_by("meter", "month")
+        .agg(rows=pl.len(), last=pl.col("loaded").max())
+        .collect()
+    )
+    for meter, number, count, last in found.select("meter", "month", "rows", "last").iter_rows():
+        year, index = divmod(number, 12)
+        result[meter][f"{year:04d}-{index + 1:02d}"] = (count, last)
+    return result
+
+
+def touched(known: States, start: datetime, end: datetime) -> list[tuple[str, int, int]]:
+    """Return the states of the UTC months that ``[start, end)`` touches, in order."""
+    return [(month, *known[month]) for month in sorted(known) if f"{start:%Y-%m}" <= month <= f"{end:%Y-%m}"]
