@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from eisenergy.store import masters
 from eisenergy.store.database import Database
 from eisenergy.store.lake import Lake
 from eisenergy.tariffs import load as tariffs
+
+# what executes notebooks twice is a plain module beside the tests
+sys.path.insert(0, str(Path(__file__).parent))
 
 SCOPE = Scope.operator("EIS")
 
