@@ -21,7 +21,8 @@ from eisenergy.run import isolation, shell
 NAME: Final = "eisenergy"
 INJECTED: Final = "injected-parameters"
 
-Watch = Callable[[int], None]
+Watch = Callable[[int, str], None]
+"""Called before a cell runs, with its number in the prepared notebook, from 0, and its source."""
 
 
 class InProcessEngine(Engine):  # type: ignore[misc]
@@ -39,7 +40,7 @@ class InProcessEngine(Engine):  # type: ignore[misc]
 
         :param nb_man: Papermill's manager of the notebook, whose ``nb`` is filled in
         :param options: of those Papermill knows, ``stdout_file`` and ``stderr_file`` have an effect. Of ours: ``watch`` is
-            called with each cell's number before it runs; ``restore=False`` leaves the process as the notebook left it
+            called before each cell runs; ``restore=False`` leaves the process as the notebook left it
         :raises eisenergy.run.shell.AlreadyInASession: inside IPython or Jupyter
         """
         fix_injected_id(nb_man.nb)
@@ -56,9 +57,8 @@ class InProcessEngine(Engine):  # type: ignore[misc]
         from jupyter_core.utils import ensure_event_loop
 
         def started(cell: Any, cell_index: int) -> None:
-            del cell
             if watch is not None:
-                watch(cell_index)
+                watch(cell_index, cell.source)
 
         with shell.started() as kernel:
             loop = ensure_event_loop()

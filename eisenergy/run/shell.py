@@ -138,12 +138,7 @@ class Kernel:
         self._streams = tuple(_Stream(name, descriptor, self._publish) for name, descriptor in _CHANNELS)
         self.shell_channel = SimpleNamespace(get_msg=self._reply)
         self.iopub_channel = SimpleNamespace(get_msg=self._published)
-        self.shell: Any = ZMQInteractiveShell.instance(
-            config=Config({"HistoryManager": {"hist_file": ":memory:"}}),  # as nbclient starts kernels
-            user_ns={},
-            kernel=SimpleNamespace(eventloop=None, session=self._outbox),
-            compiler_class=XCachingCompiler,
-        )
+        self.shell = _new_shell(self._outbox)
         self.shell.displayhook.session = self._outbox
         self.shell.displayhook.topic = b"execute_result"
         self.shell.display_pub.session = self._outbox
@@ -264,6 +259,15 @@ class Kernel:
         return _next(self._outbox.sent)
 
 
+def _new_shell(session: Session) -> Any:
+    return ZMQInteractiveShell.instance(
+        config=Config({"HistoryManager": {"hist_file": ":memory:"}}),  # as nbclient starts kernels
+        user_ns={},
+        kernel=SimpleNamespace(eventloop=None, session=session),
+        compiler_class=XCachingCompiler,
+    )
+
+
 @contextmanager
 def started() -> Iterator[Kernel]:
     """Give a kernel with nothing in it; its shell is gone afterwards, and what IPython changed in ``sys`` is undone.
@@ -299,12 +303,8 @@ def started() -> Iterator[Kernel]:
             sys.excepthook, sys.displayhook, sys.path[:] = kept[0], kept[1], kept[2]
 
 
-def leads_to_a_file_of_ours(descriptor: int) -> bool:
-    """Whether a descriptor leads to a file that can be read back, as in children of :mod:`eisenergy.run.nursery`."""
-    return descriptor in _OURS
-
-
 _OURS: Final[set[int]] = set()
+"""Descriptors that lead to a file for good, in children of :mod:`eisenergy.run.nursery`."""
 
 
 def write_to(file: int, descriptor: int) -> None:
@@ -318,7 +318,7 @@ def write_to(file: int, descriptor: int) -> None:
 
 @contextmanager
 def _to_a_file(descriptor: int) -> Iterator[None]:
-    if leads_to_a_file_of_ours(descriptor):
+    if descriptor in _OURS:
         yield
         return
     for stream in (sys.stdout, sys.stderr):

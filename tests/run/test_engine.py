@@ -17,10 +17,8 @@ import nbformat
 import notebook_pairs as pairs
 import pytest
 
-from eisenergy.accounts import Scope
 from eisenergy.desk.workspace import Workspace
-from eisenergy.period import BillingMonth
-from eisenergy.run import engine, intake, month
+from eisenergy.run import engine
 
 ROOT = Path(__file__).parents[2]
 STOCK = None
@@ -109,13 +107,6 @@ def test_both_engines_give_the_same(executed: Path, name: str, monkeypatch: pyte
     monkeypatch.chdir(executed)
     output = pairs.execute(Path(f"{name}.ipynb"), STOCK, client="EIS", customer="x")
     compare(pairs.comparable(output), pairs.comparable(output.with_name(f"{name}.{engine.NAME}.ipynb")))
-
-
-@pytest.fixture(scope="module")
-def billed(workspace: Workspace, september: intake.IngestReport, scope: Scope) -> Workspace:
-    del september
-    month.bill_month(workspace, scope, BillingMonth(2021, 9))
-    return workspace
 
 
 @pytest.mark.parametrize("name", ["home", "dashboard", "invoice"])
