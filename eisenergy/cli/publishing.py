@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
-from contextlib import ExitStack
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from eisenergy.accounts import Scope
 from eisenergy.cli import documents
-from eisenergy.cli.output import out, progress, say
+from eisenergy.cli.output import err, out, progress, say
 from eisenergy.desk.workspace import Workspace
 from eisenergy.period import BillingMonth
 from eisenergy.publish.renderer import choose
+from eisenergy.run import batches, failures, pool
 from eisenergy.run import month as months
-from eisenergy.run import pool
+from eisenergy.run.orders import MayNotFork, forks
 from eisenergy.store import books, masters
 
 
@@ -27,12 +27,14 @@ def publish_month(
     renderer = choose(settings)
     wanted = {contract.customer.code for contract in months.chosen_contracts(workspace, scope, customers)}
     facts = _facts(workspace, scope, month)
+    sources = documents.sources_of(settings.root)
     tasks = [
         documents.Task(
             client=client.code,
             customer=code,
             month=str(month),
             facts=fact,
+            sources=sources,
             renderer=renderer,
             locale=client.locale,
             force=force,
@@ -46,22 +48,61 @@ def publish_month(
         customer=None,
         month=str(month),
         facts=f"{everything} {workspace.lake.version()} {_waiting(workspace, scope, month)}",
+        sources=sources,
         renderer=renderer,
         locale=client.locale,
         force=force,
     )
     made: list[documents.Made] = []
-    with ExitStack() as stack:
-        step = stack.enter_context(progress(f"Publishing {month} with {renderer}", len(tasks) + 1))
-        executor = stack.enter_context(pool.local(min(settings.workers, len(tasks) + 1), workspace.environment()))
-        for task, result in pool.each(executor, documents.make, [*tasks, overview]):
-            if isinstance(result, documents.Made):
-                made.append(result)
+    left: list[documents.Task] = []
+    for task in [*tasks, overview]:
+        if (kept := documents.kept(settings, task)) is not None:
+            made.append(kept)
+        else:
+            left.append(task)
+    with progress(f"Publishing {month} with {renderer}", len(left)) as step:
+        for task, result in _each(workspace, left):
+            one = result if isinstance(result, documents.Made) else documents.lost(settings, task, result)
+            folder = documents.folder_of(settings, task)
+            if one.failure is None:
+                failures.clear(folder)
             else:
-                problem = f"{type(result).__name__}: {result}"
-                made.append(documents.Made(task=task, error=problem, fresh=True, paths=(), seconds=0.0))
+                failures.write(settings, folder, task.subject, task.month, one.failure)
+            made.append(one)
             step(task.subject)
     return sorted(made, key=lambda one: one.task.customer or "")
+
+
+def _each(
+    workspace: Workspace, tasks: Sequence[documents.Task]
+) -> Iterator[tuple[documents.Task, documents.Made | BaseException]]:
+    """Make the sites in forked children where the settings and the machine allow it, otherwise with a kernel per notebook."""
+    settings, environment = workspace.settings, workspace.environment()
+    if not tasks:
+        return
+    if forks(settings.notebook_engine):
+        limits = batches.Limits(
+            workers=min(settings.workers, len(tasks)),
+            size=settings.batch,
+            seconds=settings.notebook_timeout,
+            memory=settings.child_memory << 20,
+        )
+        books = sorted({path for task in tasks for path in documents.notebooks(settings, task)})
+        try:
+            yield from batches.each(
+                "eisenergy.cli.documents:make",
+                tasks,
+                limits=limits,
+                notebooks=books,
+                environment=environment,
+                group=lambda task: (task.client, task.customer is None),
+            )
+        except MayNotFork as problem:
+            err.print(f"every notebook gets a kernel of its own: {problem}", markup=False, highlight=False)
+        else:
+            return
+    with pool.local(min(settings.workers, len(tasks)), environment) as executor:
+        yield from pool.each(executor, documents.make, tasks)
 
 
 def _facts(workspace: Workspace, scope: Scope, month: BillingMonth) -> dict[str, str]:

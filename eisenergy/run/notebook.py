@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Job:
 class Failure:
     """Why a notebook has no output.
 
-    :param notebook: its name, ``None`` when it failed between notebooks
+    :param notebook: its name, ``None`` when none is to blame: publishing failed, for example
     :param cell: the cell's number in the executed notebook, from 0; ``None`` when no cell is to blame
     :param source: the cell
     :param why: a sentence
@@ -63,10 +64,10 @@ class Failure:
     alone: str
 
     def __str__(self) -> str:
-        where = self.notebook or "between notebooks"
         cell = "" if self.cell is None else f", cell {self.cell}"
+        where = "" if self.notebook is None else f"{self.notebook}{cell}: "
         alone = f" Run it alone: {self.alone}" if self.alone else ""
-        return f"{where}{cell}: {self.why}.{alone}"
+        return f"{where}{self.why.rstrip('.')}.{alone}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ def execute(job: Job, *, watch: Callable[[int, str], None] | None = None) -> Run
     job.output.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     failure: Failure | None = None
-    with tempfile.TemporaryDirectory(prefix="eisenergy-kernel-") as folder:
+    with tempfile.TemporaryDirectory(prefix="eisenergy-kernel-") if watch is None else nullcontext("") as folder:
         partial = job.output.with_name(f".{job.output.stem}.{os.getpid()}.ipynb")
         chosen = (
             _kernel_options(Path(folder), started + job.timeout)
@@ -170,7 +171,7 @@ def execute(job: Job, *, watch: Callable[[int, str], None] | None = None) -> Run
                 notebook=job.notebook.name,
                 cell=None,
                 source="",
-                why=f"{type(problem).__name__}: {problem}. {_last_words(Path(folder))}".strip(". "),
+                why=f"{type(problem).__name__}: {problem}. {_last_words(folder)}".strip(". "),
                 details="",
                 alone=alone(job),
             )
@@ -193,9 +194,9 @@ def _plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
-def _last_words(folder: Path) -> str:
+def _last_words(folder: str) -> str:
     """The end of what a kernel that died said."""
-    log = folder / "kernel.log"
+    log = Path(folder, "kernel.log")
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
     return f"The kernel said: {' / '.join(lines[-3:])}" if lines else ""
 

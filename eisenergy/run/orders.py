@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from eisenergy.config import BadSetting
+
 ONE_THREAD: Final = {
     **dict.fromkeys(("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
     **dict.fromkeys(("MKL_NUM_THREADS", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS"), "1"),
@@ -64,3 +66,14 @@ class MayNotFork(RuntimeError):
 def can_fork() -> bool:
     """Whether this system forks as it starts processes: Linux does; Windows cannot, macOS may not."""
     return sys.platform.startswith("linux") and hasattr(os, "fork")
+
+
+def forks(engine: str) -> bool:
+    """Whether notebooks are executed in forked children.
+
+    :param engine: the setting: ``auto``, ``fork`` or ``kernel``
+    :raises BadSetting: for ``fork`` where the system does not
+    """
+    if engine == "fork" and not can_fork():
+        raise BadSetting(f"EISENERGY_NOTEBOOK_ENGINE=fork, but {sys.platform} does not fork: expected auto or kernel")
+    return engine != "kernel" and can_fork()
