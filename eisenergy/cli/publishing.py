@@ -74,20 +74,26 @@ def publish_month(
 
 
 def _each(
-    workspace: Workspace, tasks: Sequence[documents.Task]
+    workspace: Workspace, everything: Sequence[documents.Task]
 ) -> Iterator[tuple[documents.Task, documents.Made | BaseException]]:
-    """Make the sites in forked children where the settings and the machine allow it, otherwise with a kernel per notebook."""
+    """Make the sites in forked children where the settings and the machine allow it, otherwise with a kernel per notebook.
+
+    The operator's comes after the customers': it links those that are there.
+    """
     settings, environment = workspace.settings, workspace.environment()
-    if not tasks:
+    tasks = [task for task in everything if task.customer is not None]
+    overview = [task for task in everything if task.customer is None]
+    if not everything:
         return
+    workers = min(settings.workers, max(len(tasks), 1))
     if forks(settings.notebook_engine):
         limits = batches.Limits(
-            workers=min(settings.workers, len(tasks)),
+            workers=workers,
             size=settings.batch,
             seconds=settings.notebook_timeout,
             memory=settings.child_memory << 20,
         )
-        books = sorted({path for task in tasks for path in documents.notebooks(settings, task)})
+        books = sorted({path for task in everything for path in documents.notebooks(settings, task)})
         try:
             yield from batches.each(
                 "eisenergy.cli.documents:make",
@@ -95,14 +101,16 @@ def _each(
                 limits=limits,
                 notebooks=books,
                 environment=environment,
-                group=lambda task: (task.client, task.customer is None),
+                group=lambda task: task.client,
+                then=overview,
             )
         except MayNotFork as problem:
             err.print(f"every notebook gets a kernel of its own: {problem}", markup=False, highlight=False)
         else:
             return
-    with pool.local(min(settings.workers, len(tasks)), environment) as executor:
-        yield from pool.each(executor, documents.make, tasks)
+    with pool.local(workers, environment) as executor:
+        for wave in (tasks, overview):
+            yield from pool.each(executor, documents.make, wave)
 
 
 def _facts(workspace: Workspace, scope: Scope, month: BillingMonth) -> dict[str, str]:

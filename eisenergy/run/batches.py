@@ -60,16 +60,17 @@ class Limits:
 
 
 def cut(
-    tasks: Sequence[Task], group: Callable[[Task], Hashable], limits: Limits
+    tasks: Sequence[Task], group: Callable[[Task], Hashable], limits: Limits, *, first: int = 0
 ) -> tuple[tuple[tuple[int, Task], ...], ...]:
     """Cut tasks into batches of one tenant each, in their order.
 
     Few tasks make small batches: every worker has something to do.
 
     :param group: what tasks of one batch must share: the tenant
-    :returns: per batch, tasks with their place in ``tasks``
+    :param first: number of the first task
+    :returns: per batch, tasks with their numbers
     """
-    numbered = sorted(enumerate(tasks), key=lambda pair: (repr(group(pair[1])), pair[0]))
+    numbered = sorted(enumerate(tasks, first), key=lambda pair: (repr(group(pair[1])), pair[0]))
     size = max(1, min(limits.size, -(-len(tasks) // limits.workers)))
     result = []
     for _, members in itertools.groupby(numbered, key=lambda pair: group(pair[1])):
@@ -86,6 +87,7 @@ def each(
     notebooks: Sequence[Path],
     environment: Mapping[str, str],
     group: Callable[[Task], Hashable],
+    then: Sequence[Task] = (),
 ) -> Iterator[tuple[Task, Any]]:
     """Run every task in a child and yield ``(task, result)`` as each ends; :class:`Raised` or :class:`Died` take a result's place.
 
@@ -94,19 +96,22 @@ def each(
     :param notebooks: those the work executes
     :param environment: the settings, which every child starts with
     :param group: see :func:`cut`
+    :param then: tasks that need what the others make: they are begun when all of ``tasks`` have ended
     :raises MayNotFork: before anything is run, when the parent has threads that its children would lack
     """
-    if not tasks:
+    everything = [*tasks, *then]
+    if not everything:
         return
     order = Order(
         work=work,
         notebooks=tuple(notebooks),
         batches=cut(tasks, group, limits),
+        then=cut(then, group, limits, first=len(tasks)),
         workers=limits.workers,
         seconds=limits.seconds,
         memory=limits.memory,
     )
-    waiting = set(range(len(tasks)))
+    waiting = set(range(len(everything)))
     ours, theirs = socket.socketpair()
     connection = Connection(ours.detach())
     with theirs:
@@ -129,7 +134,7 @@ def each(
                     break
                 waiting.discard(number)
                 yield (
-                    tasks[number],
+                    everything[number],
                     Raised(content) if kind == "raised" else Died(content) if kind == "died" else content,
                 )
     finally:
@@ -141,4 +146,4 @@ def each(
             nursery.wait()
     for number in sorted(waiting):
         death = Death(why="the process that starts the children died; run the same command again to do what is left")
-        yield tasks[number], Died(death)
+        yield everything[number], Died(death)

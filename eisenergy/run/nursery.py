@@ -62,6 +62,7 @@ class Nursery:
         self.boss = boss
         self.order = order
         self.waiting = deque(deque(batch) for batch in order.batches)
+        self.then = deque(deque(batch) for batch in order.then)
         self.children: dict[Connection, _Child] = {}
         module, _, name = order.work.partition(":")
         self.work: Callable[[Any, Execute], Any] = getattr(importlib.import_module(module), name)
@@ -73,7 +74,9 @@ class Nursery:
     def run(self) -> None:
         """Do the order; ends early, and its children with it, when nobody listens any more."""
         try:
-            while self.waiting or self.children:
+            while self.waiting or self.children or self.then:
+                if not self.waiting and not self.children:
+                    self.waiting, self.then = self.then, deque()
                 while self.waiting and len(self.children) < self.order.workers:
                     self._fork(self.waiting.popleft())
                 soonest = min(child.deadline for child in self.children.values())

@@ -28,6 +28,7 @@ class Order:
     :param work: ``module:function``; called with a task and with what executes a notebook in the child
     :param notebooks: notebooks the work executes; their imports are made once, before any child
     :param batches: numbered tasks; one child each
+    :param then: more of them, begun when all of ``batches`` have ended
     :param workers: children at a time
     :param seconds: for one notebook, and for what follows it until the next; then the child is killed
     :param memory: bytes a child may take beyond what it starts with
@@ -36,6 +37,7 @@ class Order:
     work: str
     notebooks: tuple[Path, ...]
     batches: tuple[tuple[Numbered, ...], ...]
+    then: tuple[tuple[Numbered, ...], ...]
     workers: int
     seconds: float
     memory: int

@@ -73,6 +73,24 @@ def test_batches_hold_one_tenant_and_keep_the_order() -> None:
     assert all(tasks[number] == task for batch in cut for number, task in batch)
 
 
+def test_what_needs_the_others_comes_when_they_have_ended(write: Callable[..., Task], tmp_path: Path) -> None:
+    slow = write("slow", "import time\ntime.sleep(1.5)")
+    last = write("last", f"import os\nsorted(os.listdir({str(tmp_path / 'out')!r}))")
+    done = list(
+        batches.each(
+            "batch_work:execute",
+            [slow],
+            limits=limits(workers=2),
+            notebooks=[slow.notebook],
+            environment=HERE,
+            group=lambda _: "EIS",
+            then=[last],
+        )
+    )
+    assert [task for task, _ in done] == [slow, last]
+    assert "slow.ipynb" in shown(last)
+
+
 def test_few_tasks_give_every_worker_something_to_do() -> None:
     cut = batches.cut(range(8), lambda _: "A", limits(workers=4, size=25))
     assert [len(batch) for batch in cut] == [2, 2, 2, 2]

@@ -68,6 +68,9 @@ def test_what_is_there_is_kept_and_what_is_missing_or_stale_is_made(
     first = publish(billed, scope, project)
     assert {"EIS-0001", "operator"} < set(first)
     assert {(one.error, one.fresh) for one in first.values()} == {(None, True)}
+    overview = next(path for path in first["operator"].paths if path.name == "index.html").read_text(encoding="utf-8")
+    for name in set(first) - {"operator"}:  # it is made last, and links all that are there
+        assert f'href="../{name}/index.html"' in overview
     assert not any(one.fresh for one in publish(billed, scope, project).values())
     first["EIS-0001"].paths[0].unlink()
     again = publish(billed, scope, project)
@@ -115,7 +118,7 @@ def test_the_command_on_the_page_runs_the_notebook_alone(billed: Workspace, scop
     failure = made["EIS-0001"].failure
     assert failure is not None
     command = failure.alone.replace("papermill ", f"{sys.executable} -m papermill ", 1)
-    ended = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, timeout=120)  # noqa: S602
+    ended = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == 1
     assert "ValueError: again" in re.sub(r"\x1b\[[0-9;]*m", "", ended.stderr)
     assert "alone EIS-0001" in (project / "out.ipynb").read_text(encoding="utf-8")
