@@ -59,6 +59,7 @@ class Made:
     :param failure: ``None`` when the site is in its place
     :param fresh: whether anything had to be made
     :param paths: the files of the month
+    :param page: where the failure is told in full
     """
 
     task: Task
@@ -66,6 +67,7 @@ class Made:
     fresh: bool
     paths: tuple[Path, ...]
     seconds: float
+    page: Path | None = None
 
     @property
     def error(self) -> str | None:

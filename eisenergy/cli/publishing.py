@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from eisenergy.accounts import Scope
@@ -67,7 +68,8 @@ def publish_month(
             if one.failure is None:
                 failures.clear(folder)
             else:
-                failures.write(settings, folder, task.subject, task.month, one.failure)
+                page = failures.write(settings, folder, task.subject, task.month, one.failure)
+                one = replace(one, page=page)
             made.append(one)
             step(task.subject)
     return sorted(made, key=lambda one: one.task.customer or "")
@@ -143,6 +145,7 @@ def show_made(made: Iterable[documents.Made]) -> None:
         if one.error is not None:
             out.print(f"[bold red]not published[/] {one.task.subject}: ", end="")
             out.print(one.error, markup=False, highlight=False, soft_wrap=True)
+            out.print(f"  in full: {one.page}", markup=False, highlight=False, soft_wrap=True)
 
 
 def made_json(made: documents.Made) -> dict[str, Any]:
@@ -150,6 +153,7 @@ def made_json(made: documents.Made) -> dict[str, Any]:
     return {
         "subject": made.task.subject,
         "error": made.error,
+        "failure_page": None if made.page is None else str(made.page),
         "made": made.fresh,
         "seconds": round(made.seconds, 2),
         "paths": [str(path) for path in made.paths],

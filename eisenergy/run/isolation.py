@@ -27,6 +27,9 @@ GUARDED: Final = ("eisenergy", "decimal", "datetime", "zoneinfo", "json", "math"
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM) if hasattr(signal, "SIGALRM") else (signal.SIGINT,)
 
+_COME_AND_GO: Final = {"__warningregistry__", "__annotations__"}
+"""Python makes these when a module warns and when somebody asks."""
+
 Attributes = Mapping[str, Any]
 
 
@@ -108,7 +111,7 @@ class Baseline:
             found = now.get(name)
             if found is None:
                 yield f"{name}, which is gone"
-            elif found != before:
+            else:
                 yield from (f"{name}.{changed}" for changed in _changed(before, found))
 
 
@@ -156,6 +159,8 @@ def _attributes(known: Mapping[str, object] | None = None) -> Iterator[tuple[str
 
 
 def _changed(before: Attributes, found: Attributes) -> Iterator[str]:
-    for name in sorted({*before, *found}):
-        if name not in before or name not in found or before[name] is not found[name]:
-            yield name
+    """Names that stand for another object, or are new or gone. By identity: equality of arrays is no answer."""
+    if len(before) != len(found) or any(found.get(name) is not value for name, value in before.items()):
+        for name in sorted({*before, *found} - _COME_AND_GO):
+            if name not in before or name not in found or before[name] is not found[name]:
+                yield name

@@ -49,6 +49,7 @@ class _Child:
     left: deque[Numbered]
     deadline: float
     at: Death = field(default_factory=lambda: Death(why=""))
+    at_work: bool = True
     overdue: bool = False
 
 
@@ -112,8 +113,10 @@ class Nursery:
             child.at = Death(why="", notebook=notebook, cell=cell, source=source)
         if kind == "between":
             child.at = Death(why="")
+            child.at_work = True
         if kind in ("done", "raised"):
             child.left.popleft()
+            child.at_work = False
             self.boss.send((kind, number, content))
 
     def _buried(self, child: _Child) -> None:
@@ -127,7 +130,7 @@ class Nursery:
             size = errors.seek(0, os.SEEK_END)
             errors.seek(max(0, size - WORDS))
             said = errors.read().decode("utf-8", errors="replace")
-        if status != 0 and child.left:
+        if status != 0 and child.left and child.at_work:
             number, _ = child.left.popleft()
             at = child.at
             why = self._why(status, overdue=child.overdue)

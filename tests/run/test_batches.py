@@ -229,6 +229,7 @@ def test_what_one_customer_plants_the_next_never_sees(write: Callable[..., Task]
     "spoil",
     [
         "import eisenergy.money\neisenergy.money.total = None",
+        "import eisenergy.money, numpy\neisenergy.money.total = numpy.zeros(3)",
         "from eisenergy.money import Decimal\nimport eisenergy.period\neisenergy.period.BillingMonth.plus = None",
         "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
         "import signal\nprevious = signal.signal(signal.SIGTERM, signal.SIG_IGN)",

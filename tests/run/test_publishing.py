@@ -13,7 +13,7 @@ import nbformat
 import pytest
 
 from eisenergy.accounts import Scope
-from eisenergy.cli import documents, publishing
+from eisenergy.cli import documents, output, publishing
 from eisenergy.config import BadSetting
 from eisenergy.desk.workspace import Workspace
 from eisenergy.period import BillingMonth
@@ -83,6 +83,7 @@ def test_a_failing_cell_has_a_page_and_the_others_are_published(billed: Workspac
     made = publish(billed, scope, project)
     assert {name for name, one in made.items() if one.error} == {"EIS-0001"}
     page = project / "home" / "runs" / "EIS" / "2021-09" / "EIS-0001" / failures.NAME
+    assert made["EIS-0001"].page == page
     text = page.read_text(encoding="utf-8")
     for part in (
         "EIS-0001, 2021-09",
@@ -156,3 +157,12 @@ def test_a_page_shows_no_secret_and_no_markup_of_others(billed: Workspace) -> No
     assert "secret" not in text
     assert "EISENERGY_DATABASE_URL as the run had it" in text
     assert not re.search(r"<(script|b|i|x|EIS)>", text)
+
+
+def test_progress_says_rate_and_time_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert output.far(1_200, 10_000, 60.0) == "1,200 of 10,000, 20.0/s, 0:07:20 left"
+    monkeypatch.setattr(output, "LINE_SECONDS", 0.0)
+    with output.progress("Working", 2) as step:
+        step("a")
+        step("b")
+    assert re.search(r"Working: 1 of 2, [\d,.]+/s, 0:00:00 left\nWorking: 2 of 2", capsys.readouterr().err)
