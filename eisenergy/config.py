@@ -19,6 +19,9 @@ KNOWN: Final = {
     "WORKERS": "processes for notebooks and documents (default: the machine's cores)",
     "RENDERER": "auto, embedded or quarto (default: auto: Quarto where it is on the PATH)",
     "NOTEBOOK_TIMEOUT": "seconds one notebook may take (default: 300)",
+    "NOTEBOOK_ENGINE": "auto, fork or kernel (default: auto: forked children where the system forks, else a kernel each)",
+    "BATCH": "customers one forked child serves; 1: a process per customer (default: 25)",
+    "CHILD_MEMORY": "megabytes a forked child may take beyond what it starts with (default: 2048)",
     "REQUIRE_ALL": "tests only: a missing program is a failure, not a skip",
 }
 
@@ -57,6 +60,9 @@ class Settings:
     workers: int
     renderer: str
     notebook_timeout: int
+    notebook_engine: str = "auto"
+    batch: int = 25
+    child_memory: int = 2048
 
     @classmethod
     def load(
@@ -83,9 +89,12 @@ class Settings:
                 raise BadSetting(f"{PREFIX}{name}={value!r}: expected a whole number from 1")
             return int(value)
 
-        renderer = text("RENDERER", "auto")
-        if renderer not in ("auto", "embedded", "quarto"):
-            raise BadSetting(f"{PREFIX}RENDERER={renderer!r}: expected auto, embedded or quarto")
+        def one_of(name: str, *known: str) -> str:
+            value = text(name, known[0])
+            if value not in known:
+                raise BadSetting(f"{PREFIX}{name}={value!r}: expected {', '.join(known[:-1])} or {known[-1]}")
+            return value
+
         root = project_root(Path.cwd())
 
         def folder(name: str, default: str) -> Path:
@@ -102,8 +111,11 @@ class Settings:
             lake=text("LAKE", str(workspace / "lake")),
             client=client or text("CLIENT", "EIS"),
             workers=number("WORKERS", os.cpu_count() or 1),
-            renderer=renderer,
+            renderer=one_of("RENDERER", "auto", "embedded", "quarto"),
             notebook_timeout=number("NOTEBOOK_TIMEOUT", 300),
+            notebook_engine=one_of("NOTEBOOK_ENGINE", "auto", "fork", "kernel"),
+            batch=number("BATCH", 25),
+            child_memory=number("CHILD_MEMORY", 2048),
         )
 
     @property
@@ -132,6 +144,9 @@ class Settings:
             PREFIX + "WORKERS": str(self.workers),
             PREFIX + "RENDERER": self.renderer,
             PREFIX + "NOTEBOOK_TIMEOUT": str(self.notebook_timeout),
+            PREFIX + "NOTEBOOK_ENGINE": self.notebook_engine,
+            PREFIX + "BATCH": str(self.batch),
+            PREFIX + "CHILD_MEMORY": str(self.child_memory),
         }
         if self.database_url:
             result[PREFIX + "DATABASE_URL"] = self.database_url

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,10 +19,12 @@ from eisenergy.config import Settings
 from eisenergy.period import BillingMonth
 from eisenergy.publish import site
 from eisenergy.publish.renderer import Renderer
-from eisenergy.run.notebook import Job, execute
+from eisenergy.run.batches import Died
+from eisenergy.run.notebook import Failure, Job, RunRecord, alone, execute
 
 NOTEBOOKS: Final = ("home", "dashboard", "invoice")
 OPERATOR: Final = "operator"
+STAMP: Final = "stamp.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,8 @@ class Task:
     """One site to make.
 
     :param customer: the customer's code, ``None`` for the operator's site
-    :param facts: hash of what the documents show; with the notebooks and templates it decides whether they are stale
+    :param facts: hash of what the documents show; with ``sources`` it decides whether they are stale
+    :param sources: see :func:`sources_of`
     :param locale: language of what is read
     """
 
@@ -37,6 +41,7 @@ class Task:
     customer: str | None
     month: str
     facts: str
+    sources: str
     renderer: Renderer
     locale: str
     force: bool = False
@@ -51,16 +56,23 @@ class Task:
 class Made:
     """What came of a task.
 
-    :param error: ``None`` when the site is in its place
+    :param failure: ``None`` when the site is in its place
     :param fresh: whether anything had to be made
     :param paths: the files of the month
+    :param page: where the failure is told in full
     """
 
     task: Task
-    error: str | None
+    failure: Failure | None
     fresh: bool
     paths: tuple[Path, ...]
     seconds: float
+    page: Path | None = None
+
+    @property
+    def error(self) -> str | None:
+        """Why the site is not in its place, and how to try again; ``None`` when it is."""
+        return None if self.failure is None else str(self.failure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,33 +86,34 @@ class Stamp:
     paths: tuple[Path, ...]
 
 
-def make(task: Task) -> Made:
-    """Execute the notebooks of a task and publish its site; an error is its result, and stops nobody else."""
+def kept(settings: Settings, task: Task) -> Made | None:
+    """Return a task's documents where they are there and not stale; ``None`` where they have to be made."""
+    done = _read(folder_of(settings, task) / STAMP)
+    if task.force or done is None or done.stamp != stamp_of(task) or not all(path.is_file() for path in done.paths):
+        return None
+    return Made(task=task, failure=None, fresh=False, paths=done.paths, seconds=0.0)
+
+
+def make(task: Task, run: Callable[[Job], RunRecord] = execute) -> Made:
+    """Execute the notebooks of a task and publish its site; an error is its result, and stops nobody else.
+
+    :param run: what executes a notebook: in a kernel of its own, or in a forked child
+    """
     started = time.monotonic()
     settings = Settings.load()
-    folder = settings.runs / task.client / task.month / (task.customer or site.OPERATOR)
-    stamp = folder / "stamp.json"
-    wanted = stamp_of(settings, task)
-    done = _read(stamp)
-    if not task.force and done is not None and done.stamp == wanted and all(path.is_file() for path in done.paths):
-        return Made(task=task, error=None, fresh=False, paths=done.paths, seconds=time.monotonic() - started)
+    if (done := kept(settings, task)) is not None:
+        return done
+    folder = folder_of(settings, task)
+    stamp = folder / STAMP
     stamp.unlink(missing_ok=True)
     for left in folder.glob(".*.ipynb"):  # a killed run's
         left.unlink(missing_ok=True)
     executed: dict[str, Path] = {}
-    given = {"client": task.client, "month": task.month}
-    for name in (OPERATOR,) if task.customer is None else NOTEBOOKS:
-        job = Job(
-            notebook=settings.root / "notebooks" / f"{name}.ipynb",
-            output=folder / f"{name}.ipynb",
-            parameters=given if task.customer is None else {**given, "customer": task.customer},
-            subject=task.subject,
-            timeout=settings.notebook_timeout,
-        )
-        record = execute(job)
-        if record.error is not None:
-            return Made(task=task, error=record.error, fresh=True, paths=(), seconds=time.monotonic() - started)
-        executed[name] = job.output
+    for job in jobs(settings, task):
+        record = run(job)
+        if record.failure is not None:
+            return _failed(task, record.failure, started)
+        executed[job.output.stem] = job.output
     try:
         month = BillingMonth.parse(task.month)
         if task.customer is None:
@@ -110,23 +123,93 @@ def make(task: Task) -> Made:
                 settings, executed, task.client, task.customer, month, task.renderer, locale=task.locale
             )
     except site.PublishFailed as problem:
-        return Made(task=task, error=str(problem), fresh=True, paths=(), seconds=time.monotonic() - started)
+        return _failed(task, _between(task, str(problem)), started)
     partial = stamp.with_suffix(".part")
     partial.write_text(
-        json.dumps({"stamp": wanted, "paths": [str(path) for path in published.paths]}), encoding="utf-8"
+        json.dumps({"stamp": stamp_of(task), "paths": [str(path) for path in published.paths]}), encoding="utf-8"
     )
     partial.replace(stamp)
-    return Made(task=task, error=None, fresh=True, paths=published.paths, seconds=time.monotonic() - started)
+    return Made(task=task, failure=None, fresh=True, paths=published.paths, seconds=time.monotonic() - started)
 
 
-def stamp_of(settings: Settings, task: Task) -> str:
+def lost(settings: Settings, task: Task, problem: BaseException) -> Made:
+    """Return what is told of a task whose process died or raised."""
+    if not isinstance(problem, Died):
+        return _failed(task, _between(task, str(problem)))
+    death = problem.death
+    failure = Failure(
+        notebook=death.notebook,
+        cell=death.cell,
+        source=death.source,
+        why=death.why,
+        details=death.said,
+        alone=next(
+            (alone(job) for job in jobs(settings, task) if job.notebook.name == death.notebook), _command_of(task)
+        ),
+    )
+    return _failed(task, failure)
+
+
+def jobs(settings: Settings, task: Task) -> tuple[Job, ...]:
+    """Return the notebooks to execute for a task."""
+    folder = folder_of(settings, task)
+    given = {"client": task.client, "month": task.month}
+    return tuple(
+        Job(
+            notebook=path,
+            output=folder / path.name,
+            parameters=given if task.customer is None else {**given, "customer": task.customer},
+            subject=task.subject,
+            timeout=settings.notebook_timeout,
+        )
+        for path in notebooks(settings, task)
+    )
+
+
+def notebooks(settings: Settings, task: Task) -> tuple[Path, ...]:
+    """Return the notebooks a task executes, as they stand in the project."""
+    names = (OPERATOR,) if task.customer is None else NOTEBOOKS
+    return tuple(settings.root / "notebooks" / f"{name}.ipynb" for name in names)
+
+
+def folder_of(settings: Settings, task: Task) -> Path:
+    """Return where the executed notebooks of a task lie."""
+    return settings.runs / task.client / task.month / (task.customer or site.OPERATOR)
+
+
+def stamp_of(task: Task) -> str:
     """Return the hash of everything that decides what the documents look like."""
     digest = hashlib.sha256()
-    for text in (eisenergy.__version__, task.client, task.subject, task.month, task.facts, task.renderer, task.locale):
+    decisive = (task.client, task.subject, task.month, task.facts, task.sources, task.renderer, task.locale)
+    for text in (eisenergy.__version__, *decisive):
         digest.update(text.encode("utf-8") + b"\0")
-    for path in _sources(settings.root):
-        digest.update(path.relative_to(settings.root).as_posix().encode("utf-8") + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def sources_of(root: Path) -> str:
+    """Return the hash of the notebooks, the templates and the code that shows; worked out once for all customers.
+
+    :param root: the project
+    """
+    digest = hashlib.sha256()
+    for path in _sources(root):
+        digest.update(path.relative_to(root).as_posix().encode("utf-8") + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _failed(task: Task, failure: Failure, started: float | None = None) -> Made:
+    seconds = 0.0 if started is None else time.monotonic() - started
+    return Made(task=task, failure=failure, fresh=True, paths=(), seconds=seconds)
+
+
+def _between(task: Task, why: str) -> Failure:
+    """A failure that no cell is to blame for."""
+    return Failure(notebook=None, cell=None, source="", why=why, details="", alone=_command_of(task))
+
+
+def _command_of(task: Task) -> str:
+    customer = "" if task.customer is None else f" --customer {shlex.quote(task.customer)}"
+    return f"eisenergy --client {shlex.quote(task.client)} publish {task.month}{customer}"
 
 
 def _sources(root: Path) -> Iterable[Path]:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -50,13 +60,26 @@ class Step(Protocol):
         """Advance by one."""
 
 
+LINE_SECONDS: Final = 30.0
+"""How often progress is told in a log."""
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.1f}/s")
+
+
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Step]:
-    """Show a bar with the time left on standard error, when that is a terminal."""
+    """Show how far the work is, its rate and the time left on standard error: a bar on a terminal, now and then a line in a log."""
+    began = told = time.monotonic()
+    done = 0
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[what]}", style="dim", markup=False),
@@ -67,9 +90,25 @@ def progress(title: str, total: int) -> Iterator[Step]:
         task = bar.add_task(title, total=total, what="")
 
         def step(what: str = "", /) -> None:
+            nonlocal done, told
+            done += 1
             bar.update(task, advance=1, what=what)
+            now = time.monotonic()
+            if not err.is_terminal and now - told >= LINE_SECONDS:
+                told = now
+                err.print(f"{title}: {far(done, total, now - began)}", markup=False, highlight=False, soft_wrap=True)
 
         yield step
+
+
+def far(done: int, total: int, seconds: float) -> str:
+    """Say how far work is: how many of how many, how many a second, and the time left at that rate.
+
+    :param seconds: since it began
+    """
+    rate = done / seconds
+    left = timedelta(seconds=round((total - done) / rate))
+    return f"{done:,} of {total:,}, {rate:,.1f}/s, {left} left"
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
-from contextlib import ExitStack
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from eisenergy.accounts import Scope
 from eisenergy.cli import documents
-from eisenergy.cli.output import out, progress, say
+from eisenergy.cli.output import err, out, progress, say
 from eisenergy.desk.workspace import Workspace
 from eisenergy.period import BillingMonth
 from eisenergy.publish.renderer import choose
+from eisenergy.run import batches, failures, pool
 from eisenergy.run import month as months
-from eisenergy.run import pool
+from eisenergy.run.orders import MayNotFork, forks
 from eisenergy.store import books, masters
 
 
@@ -27,12 +28,14 @@ def publish_month(
     renderer = choose(settings)
     wanted = {contract.customer.code for contract in months.chosen_contracts(workspace, scope, customers)}
     facts = _facts(workspace, scope, month)
+    sources = documents.sources_of(settings.root)
     tasks = [
         documents.Task(
             client=client.code,
             customer=code,
             month=str(month),
             facts=fact,
+            sources=sources,
             renderer=renderer,
             locale=client.locale,
             force=force,
@@ -46,22 +49,70 @@ def publish_month(
         customer=None,
         month=str(month),
         facts=f"{everything} {workspace.lake.version()} {_waiting(workspace, scope, month)}",
+        sources=sources,
         renderer=renderer,
         locale=client.locale,
         force=force,
     )
     made: list[documents.Made] = []
-    with ExitStack() as stack:
-        step = stack.enter_context(progress(f"Publishing {month} with {renderer}", len(tasks) + 1))
-        executor = stack.enter_context(pool.local(min(settings.workers, len(tasks) + 1), workspace.environment()))
-        for task, result in pool.each(executor, documents.make, [*tasks, overview]):
-            if isinstance(result, documents.Made):
-                made.append(result)
+    left: list[documents.Task] = []
+    for task in [*tasks, overview]:
+        if (kept := documents.kept(settings, task)) is not None:
+            made.append(kept)
+        else:
+            left.append(task)
+    with progress(f"Publishing {month} with {renderer}", len(left)) as step:
+        for task, result in _each(workspace, left):
+            one = result if isinstance(result, documents.Made) else documents.lost(settings, task, result)
+            folder = documents.folder_of(settings, task)
+            if one.failure is None:
+                failures.clear(folder)
             else:
-                problem = f"{type(result).__name__}: {result}"
-                made.append(documents.Made(task=task, error=problem, fresh=True, paths=(), seconds=0.0))
+                page = failures.write(settings, folder, task.subject, task.month, one.failure)
+                one = replace(one, page=page)
+            made.append(one)
             step(task.subject)
     return sorted(made, key=lambda one: one.task.customer or "")
+
+
+def _each(
+    workspace: Workspace, everything: Sequence[documents.Task]
+) -> Iterator[tuple[documents.Task, documents.Made | BaseException]]:
+    """Make the sites in forked children where the settings and the machine allow it, otherwise with a kernel per notebook.
+
+    The operator's comes after the customers': it links those that are there.
+    """
+    settings, environment = workspace.settings, workspace.environment()
+    tasks = [task for task in everything if task.customer is not None]
+    overview = [task for task in everything if task.customer is None]
+    if not everything:
+        return
+    workers = min(settings.workers, max(len(tasks), 1))
+    if forks(settings.notebook_engine):
+        limits = batches.Limits(
+            workers=workers,
+            size=settings.batch,
+            seconds=settings.notebook_timeout,
+            memory=settings.child_memory << 20,
+        )
+        books = sorted({path for task in everything for path in documents.notebooks(settings, task)})
+        try:
+            yield from batches.each(
+                "eisenergy.cli.documents:make",
+                tasks,
+                limits=limits,
+                notebooks=books,
+                environment=environment,
+                group=lambda task: task.client,
+                then=overview,
+            )
+        except MayNotFork as problem:
+            err.print(f"every notebook gets a kernel of its own: {problem}", markup=False, highlight=False)
+        else:
+            return
+    with pool.local(workers, environment) as executor:
+        for wave in (tasks, overview):
+            yield from pool.each(executor, documents.make, wave)
 
 
 def _facts(workspace: Workspace, scope: Scope, month: BillingMonth) -> dict[str, str]:
@@ -94,6 +145,7 @@ def show_made(made: Iterable[documents.Made]) -> None:
         if one.error is not None:
             out.print(f"[bold red]not published[/] {one.task.subject}: ", end="")
             out.print(one.error, markup=False, highlight=False, soft_wrap=True)
+            out.print(f"  in full: {one.page}", markup=False, highlight=False, soft_wrap=True)
 
 
 def made_json(made: documents.Made) -> dict[str, Any]:
@@ -101,6 +153,7 @@ def made_json(made: documents.Made) -> dict[str, Any]:
     return {
         "subject": made.task.subject,
         "error": made.error,
+        "failure_page": None if made.page is None else str(made.page),
         "made": made.fresh,
         "seconds": round(made.seconds, 2),
         "paths": [str(path) for path in made.paths],

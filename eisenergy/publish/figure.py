@@ -144,8 +144,19 @@ def register_fonts(folder: Path) -> Path:
 def _convert(spec: str) -> str:
     """Draw a specification; the page and the document share one drawing."""
     register_fonts(FONTS)
-    drawing: str = vl_convert.vegalite_to_svg(spec)
-    return drawing
+    return _renumbered(vl_convert.vegalite_to_svg(spec))
+
+
+def _renumbered(drawing: str) -> str:
+    """Number a drawing's gradients and clip paths from 0: Vega goes on counting from one drawing of a process to the next."""
+    names: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    for stem, number in re.findall(r'\bid="([^"]*?)(\d+)"', drawing):
+        if stem + number not in names:
+            names[stem + number] = f"{stem}{counts.get(stem, 0)}"
+            counts[stem] = counts.get(stem, 0) + 1
+    drawing = re.sub(r'\bid="([^"]+)"', lambda found: f'id="{names.get(found[1], found[1])}"', drawing)
+    return re.sub(r"url\(#([^)]+)\)", lambda found: f"url(#{names.get(found[1], found[1])})", drawing)
 
 
 def _size(drawing: str) -> tuple[float, float]:

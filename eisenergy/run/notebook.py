@@ -8,10 +8,13 @@ notebook does not have, or leaves one out, fails before a kernel starts.
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +34,7 @@ class Job:
     :param output: where the executed one goes; written whole or not at all
     :param parameters: name -> text, exactly those of the notebook's parameters cell
     :param subject: whom it is about, for messages: a customer's code
-    :param timeout: seconds for each cell
+    :param timeout: seconds for the whole notebook
     """
 
     notebook: Path
@@ -42,16 +45,47 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a notebook has no output.
+
+    :param notebook: its name, ``None`` when none is to blame: publishing failed, for example
+    :param cell: the cell's number in the executed notebook, from 0; ``None`` when no cell is to blame
+    :param source: the cell
+    :param why: a sentence
+    :param details: the traceback, or the last words of what died
+    :param alone: the command that runs it alone, in the project's folder
+    """
+
+    notebook: str | None
+    cell: int | None
+    source: str
+    why: str
+    details: str
+    alone: str
+
+    def __str__(self) -> str:
+        cell = "" if self.cell is None else f", cell {self.cell}"
+        where = "" if self.notebook is None else f"{self.notebook}{cell}: "
+        alone = f" Run it alone: {self.alone}" if self.alone else ""
+        return f"{where}{self.why.rstrip('.')}.{alone}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """How a job ended.
 
-    :param error: ``None`` when every cell ran; otherwise which cell failed, why, and how to run it alone
+    :param failure: ``None`` when every cell ran
     :param seconds: wall clock time
     """
 
     job: Job
-    error: str | None
+    failure: Failure | None
     seconds: float
+
+    @property
+    def error(self) -> str | None:
+        """Which cell failed, why, and how to run it alone; ``None`` when every cell ran."""
+        return None if self.failure is None else str(self.failure)
 
 
 def check_parameters(notebook: Path, parameters: Mapping[str, str]) -> None:
@@ -82,68 +116,95 @@ def check_parameters(notebook: Path, parameters: Mapping[str, str]) -> None:
             )
 
 
-def execute(job: Job) -> RunRecord:
-    """Execute a notebook in a kernel of its own.
+def execute(job: Job, *, watch: Callable[[int, str], None] | None = None) -> RunRecord:
+    """Execute a notebook in a kernel of its own, or in this process.
 
     The kernel's connection file and sockets lie in a folder of their own: kernels that share one take each other's
     sockets. The executed notebook appears under ``job.output`` only when it is complete.
 
+    :param watch: when given, the notebook is executed in this process by :mod:`eisenergy.run.engine`, and this is called
+        before each cell with its number and source; the time limit is then the caller's business
     :raises BadParameters: before anything is started
     """
     check_parameters(job.notebook, job.parameters)
+    import nbformat
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
+    from eisenergy.run import engine
+
     job.output.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    error: str | None = None
-    with tempfile.TemporaryDirectory(prefix="eisenergy-kernel-") as folder:
+    failure: Failure | None = None
+    with tempfile.TemporaryDirectory(prefix="eisenergy-kernel-") if watch is None else nullcontext("") as folder:
         partial = job.output.with_name(f".{job.output.stem}.{os.getpid()}.ipynb")
+        chosen = (
+            _kernel_options(Path(folder), started + job.timeout)
+            if watch is None
+            else {"engine_name": engine.register(), "watch": watch, "restore": False}
+        )
         try:
-            papermill.execute_notebook(
+            book = papermill.execute_notebook(
                 str(job.notebook),
-                str(partial),
+                None,
                 parameters=dict(job.parameters),
                 kernel_name=KERNEL,
                 progress_bar=False,
-                request_save_on_cell_execute=False,
-                execution_timeout=job.timeout,
-                kernel_manager_class=manager_class(),
-                config=kernel_config(Path(folder)),
+                **chosen,
             )
-            _forget_paths(partial, job)
+            engine.fix_injected_id(book)
+            # Papermill notes where it read; in a document for a customer that is this machine's business only.
+            book.metadata["papermill"] |= {"input_path": job.notebook.name, "output_path": job.output.name}
+            nbformat.write(book, partial)  # type: ignore[no-untyped-call]
             os.replace(partial, job.output)
-        except PapermillExecutionError as failure:
-            error = f"{job.notebook.name}, cell {failure.cell_index}: {failure.ename}: {failure.evalue}. {_alone(job)}"
-        except Exception as failure:  # a dead kernel or a timeout is this customer's failure, not the run's
-            error = (
-                f"{job.notebook.name}: {type(failure).__name__}: {failure}. {_last_words(Path(folder))}{_alone(job)}"
+        except PapermillExecutionError as problem:
+            failure = Failure(
+                notebook=job.notebook.name,
+                cell=problem.cell_index,
+                source=problem.source,
+                why=f"{problem.ename}: {problem.evalue}",
+                details=_plain("\n".join(problem.traceback)),
+                alone=alone(job),
+            )
+        except Exception as problem:  # a dead kernel or a timeout is this customer's failure, not the run's
+            failure = Failure(
+                notebook=job.notebook.name,
+                cell=None,
+                source="",
+                why=f"{type(problem).__name__}: {problem}. {_last_words(folder)}".strip(". "),
+                details="",
+                alone=alone(job),
             )
         finally:
             partial.unlink(missing_ok=True)
-    return RunRecord(job=job, error=error, seconds=time.monotonic() - started)
+    return RunRecord(job=job, failure=failure, seconds=time.monotonic() - started)
 
 
-def _forget_paths(executed: Path, job: Job) -> None:
-    """Papermill notes where it read and wrote; in a document for a customer that is this machine's business only."""
-    import nbformat
+def _kernel_options(folder: Path, deadline: float) -> dict[str, Any]:
+    """What stock Papermill is told: a kernel with a folder of its own, and each cell the time that is left."""
+    return {
+        "timeout_func": lambda _: max(1, round(deadline - time.monotonic())),
+        "kernel_manager_class": manager_class(),
+        "config": kernel_config(folder),
+    }
 
-    book = nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]
-    book.metadata["papermill"] |= {"input_path": job.notebook.name, "output_path": job.output.name}
-    nbformat.write(book, executed)  # type: ignore[no-untyped-call]
+
+def _plain(text: str) -> str:
+    """Without the colours a terminal shows."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
-def _last_words(folder: Path) -> str:
+def _last_words(folder: str) -> str:
     """The end of what a kernel that died said."""
-    log = folder / "kernel.log"
+    log = Path(folder, "kernel.log")
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
-    return f"The kernel said: {' / '.join(lines[-3:])}. " if lines else ""
+    return f"The kernel said: {' / '.join(lines[-3:])}" if lines else ""
 
 
-def _alone(job: Job) -> str:
-    """How a person runs the job by hand."""
-    given = " ".join(f"-p {name} {value}" for name, value in job.parameters.items())
-    return f"Run it alone: papermill {job.notebook} out.ipynb {given}"
+def alone(job: Job) -> str:
+    """Return the command with which a person runs a job by hand."""
+    given = " ".join(f"-p {name} {shlex.quote(value)}" for name, value in job.parameters.items())
+    return f"papermill {shlex.quote(str(job.notebook))} out.ipynb {given}"
 
 
 def manager_class() -> type[Any]:

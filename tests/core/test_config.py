@@ -38,6 +38,9 @@ FULL = {
     "EISENERGY_WORKERS": "3",
     "EISENERGY_RENDERER": "quarto",
     "EISENERGY_NOTEBOOK_TIMEOUT": "60",
+    "EISENERGY_NOTEBOOK_ENGINE": "kernel",
+    "EISENERGY_BATCH": "7",
+    "EISENERGY_CHILD_MEMORY": "512",
 }
 
 
@@ -55,6 +58,9 @@ def test_every_setting_is_read_and_passed_on(tmp_path, monkeypatch):
         workers=3,
         renderer="quarto",
         notebook_timeout=60,
+        notebook_engine="kernel",
+        batch=7,
+        child_memory=512,
     )
     assert settings.environment() == FULL
     assert Settings.load(settings.environment()) == settings
@@ -91,7 +97,7 @@ def test_a_misspelt_setting_is_refused():
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
-@pytest.mark.parametrize("name", ["WORKERS", "NOTEBOOK_TIMEOUT"])
+@pytest.mark.parametrize("name", ["WORKERS", "NOTEBOOK_TIMEOUT", "BATCH", "CHILD_MEMORY"])
 def test_a_number_that_is_none_is_refused(name, value):
     with pytest.raises(BadSetting, match=f"EISENERGY_{name}='{value}': expected a whole number from 1"):
         Settings.load({f"EISENERGY_{name}": value})

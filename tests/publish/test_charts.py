@@ -95,6 +95,14 @@ def test_drawings_on_one_page_do_not_share_ids(figures: list[Figure]) -> None:
         assert used <= set(re.findall(r'\bid="([^"]+)"', page))
 
 
+def test_a_drawing_does_not_count_those_before_it(desk: CustomerMonth) -> None:
+    """Another customer's drawing in the same process would show in this one's bytes."""
+    figure = power_charts.load_heat_map(desk)
+    drawn = [dataclasses.replace(figure, spec={**figure.spec, "description": name}).svg() for name in "ab"]
+    assert "url(#gradient_0)" in drawn[0]
+    assert drawn[0] == drawn[1]
+
+
 def test_daily_energy_adds_up_to_the_workbook_s_blocks(desk: CustomerMonth) -> None:
     sums: dict[str, float] = defaultdict(float)
     for value in values(charts.daily_energy(desk)):

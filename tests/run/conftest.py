@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,15 @@ from eisenergy.accounts import Scope
 from eisenergy.config import Settings
 from eisenergy.desk.workspace import Workspace
 from eisenergy.masters import calendars, clients, customers
-from eisenergy.run import intake
+from eisenergy.period import BillingMonth
+from eisenergy.run import intake, month
 from eisenergy.store import masters
 from eisenergy.store.database import Database
 from eisenergy.store.lake import Lake
 from eisenergy.tariffs import load as tariffs
+
+# what executes notebooks twice is a plain module beside the tests
+sys.path.insert(0, str(Path(__file__).parent))
 
 SCOPE = Scope.operator("EIS")
 
@@ -49,3 +54,11 @@ def september(workspace: Workspace) -> intake.IngestReport:
     folder: Path = workspace.settings.samples
     names = ("Ejemplo de procesamiento de descargas de medidores.xlsx", "5741444.csv", "CAESS_EISPOWER (10).xls")
     return intake.ingest(workspace, SCOPE, [folder / name for name in names])
+
+
+@pytest.fixture(scope="module")
+def billed(workspace: Workspace, september: intake.IngestReport, scope: Scope) -> Workspace:
+    """The workspace with September 2021 drafted."""
+    del september
+    month.bill_month(workspace, scope, BillingMonth(2021, 9))
+    return workspace

@@ -1,0 +1,84 @@
+"""A Papermill engine that executes a notebook in this process.
+
+``papermill --engine eisenergy``, or ``engine_name="eisenergy"``; registered under ``papermill.engine`` in
+``pyproject.toml``, and by :func:`register` where the installed package is older. Papermill prepares the notebook and
+writes it as ever, and its own client executes it; only the kernel is :mod:`eisenergy.run.shell`'s.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any, Final
+
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine, papermill_engines
+from papermill.log import logger
+
+from eisenergy.run import isolation, shell
+
+NAME: Final = "eisenergy"
+INJECTED: Final = "injected-parameters"
+
+Watch = Callable[[int, str], None]
+"""Called before a cell runs, with its number in the prepared notebook, from 0, and its source."""
+
+
+class InProcessEngine(Engine):  # type: ignore[misc]
+    """Executes a notebook without a kernel process.
+
+    A time limit for cells has no effect here: a cell cannot be interrupted from within. Who needs one kills the
+    process, as :mod:`eisenergy.run.nursery` does.
+    """
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, log_output: bool = False, **options: Any) -> None:
+        """Execute all cells; Papermill calls this.
+
+        Every notebook gets a fresh ``contextvars.Context``: a decimal context it changes is its own.
+
+        :param nb_man: Papermill's manager of the notebook, whose ``nb`` is filled in
+        :param options: of those Papermill knows, ``stdout_file`` and ``stderr_file`` have an effect. Of ours: ``watch`` is
+            called before each cell runs; ``restore=False`` leaves the process as the notebook left it
+        :raises eisenergy.run.shell.AlreadyInASession: inside IPython or Jupyter
+        """
+        fix_injected_id(nb_man.nb)
+        chosen = {
+            "log_output": log_output,
+            "stdout_file": options.get("stdout_file"),
+            "stderr_file": options.get("stderr_file"),
+        }
+        with isolation.restored() if options.get("restore", True) else nullcontext():
+            contextvars.Context().run(cls._execute, nb_man, kernel_name, options.get("watch"), chosen)
+
+    @classmethod
+    def _execute(cls, nb_man: Any, kernel_name: str, watch: Watch | None, options: dict[str, Any]) -> None:
+        from jupyter_core.utils import ensure_event_loop
+
+        def started(cell: Any, cell_index: int) -> None:
+            if watch is not None:
+                watch(cell_index, cell.source)
+
+        with shell.started() as kernel:
+            loop = ensure_event_loop()
+            try:
+                PapermillNotebookClient(
+                    nb_man, km=kernel, kernel_name=kernel_name, log=logger, on_cell_start=started, **options
+                ).execute()
+            finally:
+                loop.close()
+
+
+def fix_injected_id(book: Any) -> None:
+    """Give the cell Papermill injected an id that is not random, so that the same run gives the same bytes."""
+    taken = {cell.get("id") for cell in book.cells}
+    for cell in book.cells:
+        if INJECTED in cell.metadata.get("tags", ()) and "id" in cell and INJECTED not in taken:
+            cell["id"] = INJECTED
+
+
+def register() -> str:
+    """Make the engine known to Papermill and return its name."""
+    papermill_engines.register(NAME, InProcessEngine)
+    return NAME

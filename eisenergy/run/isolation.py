@@ -1,0 +1,166 @@
+"""What a notebook may change in its process, put back before the next one runs; and what cannot be put back, found.
+
+Notebooks of one batch share a process. A kernel process forgets by dying; here environment, working directory, decimal
+defaults, random generators, import path, warning filters and the like are restored, and then everything that a bill
+could depend on is compared with what it was. Whatever differs still (a patched function, a thread that goes on, another
+signal handler) is named, and :mod:`eisenergy.run.nursery` lets a fresh process do the rest of the batch.
+"""
+
+from __future__ import annotations
+
+import decimal
+import locale
+import os
+import random
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Final
+
+GUARDED: Final = ("eisenergy", "decimal", "datetime", "zoneinfo", "json", "math", "fractions")
+"""Packages whose functions and classes decide what a document says."""
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM) if hasattr(signal, "SIGALRM") else (signal.SIGINT,)
+
+_COME_AND_GO: Final = {"__warningregistry__", "__annotations__"}
+"""Python makes these when a module warns and when somebody asks."""
+
+Attributes = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """A process's state before the first notebook.
+
+    :param guarded: attributes of modules and of their classes, by name
+    """
+
+    environment: Mapping[str, str]
+    folder: str
+    umask: int
+    arguments: tuple[str, ...]
+    path: tuple[str, ...]
+    filters: tuple[Any, ...]
+    decimals: tuple[decimal.Context, ...]
+    locale: str
+    recursion: int
+    handlers: tuple[Any, ...]
+    threads: frozenset[int | None]
+    guarded: Mapping[str, Attributes]
+
+    @classmethod
+    def take(cls) -> Baseline:
+        """Note the state of this process, as it is now."""
+        return cls(
+            environment=dict(os.environ),
+            folder=os.getcwd(),
+            umask=_umask(),
+            arguments=tuple(sys.argv),
+            path=tuple(sys.path),
+            filters=tuple(warnings.filters),
+            decimals=tuple(context.copy() for context in _decimals()),
+            locale=locale.setlocale(locale.LC_ALL),
+            recursion=sys.getrecursionlimit(),
+            handlers=tuple(signal.getsignal(number) for number in _SIGNALS),
+            threads=frozenset(thread.ident for thread in threading.enumerate()),
+            guarded={name: dict(found) for name, found in _attributes()},
+        )
+
+    def restore(self) -> tuple[str, ...]:
+        """Put back what can be put back, and give random generators a state nobody knows.
+
+        :returns: what is still not as it was, as a person would say it; empty when nothing is
+        """
+        for name in set(os.environ) - set(self.environment):
+            del os.environ[name]
+        for name, value in self.environment.items():
+            if os.environ.get(name) != value:
+                os.environ[name] = value
+        os.chdir(self.folder)
+        os.umask(self.umask)
+        sys.argv[:] = self.arguments
+        sys.path[:] = self.path
+        if tuple(warnings.filters) != self.filters:
+            warnings.filters[:] = self.filters  # type: ignore[index]
+            warnings._filters_mutated()  # type: ignore[attr-defined]  # as catch_warnings does
+        for context, before in zip(_decimals(), self.decimals, strict=True):
+            _set_decimal(context, before)
+        decimal.setcontext(decimal.DefaultContext.copy())
+        if locale.setlocale(locale.LC_ALL) != self.locale:
+            locale.setlocale(locale.LC_ALL, self.locale)
+        sys.setrecursionlimit(self.recursion)
+        random.seed()
+        if "numpy.random" in sys.modules:
+            sys.modules["numpy.random"].seed()
+        return tuple(self._left())
+
+    def _left(self) -> Iterator[str]:
+        for number, before in zip(_SIGNALS, self.handlers, strict=True):
+            if signal.getsignal(number) != before:
+                yield f"another handler of {number.name}"
+        for thread in threading.enumerate():
+            if thread.ident not in self.threads:
+                yield f"the thread {thread.name}, which goes on"
+        now = dict(_attributes(self.guarded))
+        for name, before in self.guarded.items():
+            found = now.get(name)
+            if found is None:
+                yield f"{name}, which is gone"
+            else:
+                yield from (f"{name}.{changed}" for changed in _changed(before, found))
+
+
+@contextmanager
+def restored() -> Iterator[None]:
+    """Run a block and put the process back as it was, as far as it can be."""
+    before = Baseline.take()
+    try:
+        yield
+    finally:
+        before.restore()
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _decimals() -> tuple[decimal.Context, ...]:
+    return decimal.DefaultContext, decimal.BasicContext, decimal.ExtendedContext
+
+
+def _set_decimal(context: decimal.Context, before: decimal.Context) -> None:
+    for name in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp"):
+        if getattr(context, name) != getattr(before, name):
+            setattr(context, name, getattr(before, name))
+    for flags, old in ((context.flags, before.flags), (context.traps, before.traps)):
+        for signal_, value in old.items():
+            flags[signal_] = value
+
+
+def _attributes(known: Mapping[str, object] | None = None) -> Iterator[tuple[str, Attributes]]:
+    """Module and class attributes by name; of what was imported since the baseline, nothing."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] not in GUARDED or not isinstance(module, ModuleType):
+            continue
+        if known is not None and name not in known:
+            continue
+        attributes = {key: value for key, value in vars(module).items() if not isinstance(value, ModuleType)}
+        yield name, attributes
+        for key, value in attributes.items():
+            if isinstance(value, type) and value.__module__ == name:
+                yield f"{name}.{key}", {own: held for own, held in vars(value).items() if not own.startswith("_abc_")}
+
+
+def _changed(before: Attributes, found: Attributes) -> Iterator[str]:
+    """Names that stand for another object, or are new or gone. By identity: equality of arrays is no answer."""
+    if len(before) != len(found) or any(found.get(name) is not value for name, value in before.items()):
+        for name in sorted({*before, *found} - _COME_AND_GO):
+            if name not in before or name not in found or before[name] is not found[name]:
+                yield name

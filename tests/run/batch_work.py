@@ -1,0 +1,52 @@
+"""Work for children: which notebook to execute with which values, and ways to go wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eisenergy.run.notebook import Job, RunRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    notebook: Path
+    output: Path
+    given: dict[str, str] = field(default_factory=lambda: {"client": "EIS", "customer": "x"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a task came to, and the process that did it."""
+
+    error: str | None
+    pid: int
+
+
+def execute(task: Task, run: Callable[[Job], RunRecord]) -> Done:
+    job = Job(notebook=task.notebook, output=task.output, parameters=task.given, subject="somebody", timeout=60)
+    return Done(error=run(job).error, pid=os.getpid())
+
+
+def misbehave(task: str, run: Callable[[Job], RunRecord]) -> int:
+    if task == "raise":
+        raise ValueError("no")
+    if task == "die":
+        os.write(2, b"out of luck\n")
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task == "exit":
+        os._exit(7)
+    if task == "kill the parent":
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+    return os.getpid()
+
+
+def wait(task: str, run: Callable[[Job], RunRecord]) -> None:
+    """Leave a note of who works here, and work for long."""
+    Path(task, f"{os.getpid()}").touch()
+    time.sleep(60)
