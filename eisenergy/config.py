@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 PREFIX: Final = "EISENERGY_"
 KNOWN: Final = {
@@ -22,6 +23,18 @@ KNOWN: Final = {
     "NOTEBOOK_ENGINE": "auto, fork or kernel (default: auto: forked children where the system forks, else a kernel each)",
     "BATCH": "customers one forked child serves; 1: a process per customer (default: 25)",
     "CHILD_MEMORY": "megabytes a forked child may take beyond what it starts with (default: 2048)",
+    "URL": "address under which people reach the portal (default: where `eisenergy serve` listens)",
+    "PROXY": "address of the proxy whose X-Forwarded-For is believed (default: nobody's)",
+    "SMTP_HOST": "mail server for links (default: none, links are shown to whoever makes them)",
+    "SMTP_PORT": "its port (default: 587)",
+    "SMTP_TLS": "starttls, tls or none (default: starttls)",
+    "SMTP_USER": "account at the mail server",
+    "SMTP_PASSWORD": "password of that account",
+    "SMTP_FROM": "sender of mails (default: the portal at the mail server)",
+    "OIDC_ISSUER": "OpenID Connect provider to sign in with (default: none)",
+    "OIDC_CLIENT_ID": "our name at the provider",
+    "OIDC_CLIENT_SECRET": "our secret at the provider",
+    "OIDC_LABEL": "what the button says (default: OpenID)",
     "REQUIRE_ALL": "tests only: a missing program is a failure, not a skip",
 }
 
@@ -39,6 +52,45 @@ def project_root(start: Path) -> Path:
 
 class BadSetting(ValueError):
     """A setting that is unknown or cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """The mail server that links are sent through.
+
+    :param tls: ``starttls``, ``tls`` or ``none``
+    """
+
+    host: str
+    port: int
+    tls: str
+    user: str | None
+    password: str | None = field(repr=False)
+    sender: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenId:
+    """The provider that people may sign in with."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalSettings:
+    """What only the portal needs; processes that work on notebooks are not told.
+
+    :param url: address under which people reach it, without a slash at the end; ``None``: where it listens
+    :param proxy: address whose ``X-Forwarded-For`` is believed
+    """
+
+    url: str | None = None
+    proxy: str | None = None
+    mail: Mail | None = None
+    openid: OpenId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +115,7 @@ class Settings:
     notebook_engine: str = "auto"
     batch: int = 25
     child_memory: int = 2048
+    portal: PortalSettings = field(default_factory=PortalSettings)
 
     @classmethod
     def load(
@@ -116,6 +169,7 @@ class Settings:
             notebook_engine=one_of("NOTEBOOK_ENGINE", "auto", "fork", "kernel"),
             batch=number("BATCH", 25),
             child_memory=number("CHILD_MEMORY", 2048),
+            portal=_portal(env, number("SMTP_PORT", 587), one_of("SMTP_TLS", "starttls", "tls", "none")),
         )
 
     @property
@@ -134,7 +188,7 @@ class Settings:
         return self.home / "runs"
 
     def environment(self) -> dict[str, str]:
-        """The same settings as environment variables, for a process started from here."""
+        """The same settings as environment variables, for a process started from here; without the portal's and its secrets."""
         result = {
             PREFIX + "HOME": str(self.home),
             PREFIX + "PARAMS": str(self.params),
@@ -151,3 +205,39 @@ class Settings:
         if self.database_url:
             result[PREFIX + "DATABASE_URL"] = self.database_url
         return result
+
+
+def _portal(env: Mapping[str, str], port: int, tls: str) -> PortalSettings:
+    def given(name: str) -> str | None:
+        return env.get(PREFIX + name) or None
+
+    def address(name: str) -> str | None:
+        value = given(name)
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+                raise BadSetting(f"{PREFIX}{name}={value!r}: expected an address such as https://portal.example")
+        return None if value is None else value.rstrip("/")
+
+    host, issuer = given("SMTP_HOST"), address("OIDC_ISSUER")
+    url = address("URL")
+    if url is not None and urlsplit(url).path:
+        raise BadSetting(f"{PREFIX}URL={url!r}: expected scheme and host alone, such as https://portal.example")
+    mail = openid = None
+    if host is not None:
+        mail = Mail(
+            host=host,
+            port=port,
+            tls=tls,
+            user=given("SMTP_USER"),
+            password=given("SMTP_PASSWORD"),
+            sender=given("SMTP_FROM") or f"eisenergy@{host}",
+        )
+    if issuer is not None:
+        client_id, secret = given("OIDC_CLIENT_ID"), given("OIDC_CLIENT_SECRET")
+        if client_id is None or secret is None:
+            raise BadSetting(f"{PREFIX}OIDC_ISSUER is set: expected {PREFIX}OIDC_CLIENT_ID and _CLIENT_SECRET beside it")
+        openid = OpenId(
+            issuer=issuer, client_id=client_id, client_secret=secret, label=given("OIDC_LABEL") or "OpenID"
+        )
+    return PortalSettings(url=url, proxy=given("PROXY"), mail=mail, openid=openid)

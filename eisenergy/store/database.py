@@ -93,6 +93,16 @@ class Database:
             )
             yield connection
 
+    @contextmanager
+    def signing_in(self, scope: Scope | None = None) -> Iterator[Connection]:
+        """One transaction that sees what sign-in needs: accounts, hashes, sessions. Committed at the end, undone on an error.
+
+        :param scope: whose rights are changed, for who manages accounts; ``None``: nothing of any tenant is seen
+        """
+        with self.engine.begin() if scope is None else self.session(scope) as connection:
+            connection.execute(text("SELECT set_config('eisenergy.auth', 'on', true)"))
+            yield connection
+
     def close(self) -> None:
         """Close the connections; the last process that uses the workspace's own server stops it."""
         self._finish()

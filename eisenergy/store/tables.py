@@ -1,7 +1,7 @@
 """The tables of the ``eisenergy`` schema, as the migrations make them.
 
-Every table belongs to a tenant: it has a ``client`` column, its keys begin with it, and row-level security is enabled and
-forced on it (see ``migrations/policies.py``). ``document`` holds a central type as ``masters.codec.dump`` writes it; the columns
+Row-level security is enabled and forced on every table (see ``migrations/policies.py``). A tenant's table has a ``client`` column
+that its keys begin with; :data:`PEOPLE` are accounts and what they sign in with, which belong to no tenant. ``document`` holds a central type as ``masters.codec.dump`` writes it; the columns
 beside it are what queries and constraints need.
 """
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Computed,
     Date,
     DateTime,
+    ForeignKey,
     ForeignKeyConstraint,
     Identity,
     Integer,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    Uuid,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, JSONB
 
@@ -224,3 +226,112 @@ history: Final = Table(  # derived; a key that differs says that it is stale
     Column("key", Text, nullable=False),
     _document(),
 )
+
+users: Final = Table(  # e-mail in small letters
+    "users",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("email", Text, nullable=False, unique=True),
+    Column("locale", Text, nullable=False),
+    Column("created_at", _instant, nullable=False),
+    Column("disabled_at", _instant),
+)
+
+
+def _user(*, key: bool = False, nullable: bool = False) -> Column[object]:
+    return Column(
+        "user_id", Uuid, ForeignKey("eisenergy.users.id"), primary_key=key, nullable=nullable and not key, index=not key
+    )
+
+
+credentials: Final = Table(  # what a user proves to be one with; seen at sign-in only
+    "credentials",
+    metadata,
+    _user(key=True),
+    Column("password", Text),
+    Column("password_at", _instant),
+    Column("totp_secret", Text),
+    Column("totp_step", BigInteger),
+    Column("recovery", ARRAY(Text), nullable=False),
+    Column("issuer", Text),
+    Column("subject", Text),
+    UniqueConstraint("issuer", "subject"),
+)
+
+grants: Final = Table(  # client "*": all clients, for system administrators
+    "grants",
+    metadata,
+    _client(),
+    _user(key=True),
+    Column("role", Text, nullable=False),
+    Column("customers", ARRAY(Text)),
+    Column("granted_by", Text, nullable=False),
+    Column("granted_at", _instant, nullable=False),
+)
+
+sessions: Final = Table(  # seen at sign-in only
+    "sessions",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    _user(),
+    Column("rights", Text, nullable=False),
+    Column("created_at", _instant, nullable=False),
+    Column("seen_at", _instant, nullable=False),
+    Column("expires_at", _instant, nullable=False),
+    Column("view_client", Text),
+    Column("view_customer", Text),
+)
+
+tickets: Final = Table(  # one-time links, half-made sign-ins, trusted devices; seen at sign-in only
+    "tickets",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    _user(),
+    Column("created_at", _instant, nullable=False),
+    Column("expires_at", _instant, nullable=False),
+    Column("used_at", _instant),
+)
+
+guesses: Final = Table(  # failed sign-ins by account and address, account, address; seen at sign-in only
+    "guesses",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_at", _instant, nullable=False),
+    Column("open_at", _instant, nullable=False),
+)
+
+api_tokens: Final = Table(  # the hash is seen at sign-in only
+    "api_tokens",
+    metadata,
+    _client(),
+    Column("id", Uuid, primary_key=True),
+    Column("token_hash", Text, nullable=False, unique=True),
+    _user(),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("customers", ARRAY(Text)),
+    Column("created_at", _instant, nullable=False),
+    Column("expires_at", _instant, nullable=False),
+    Column("revoked_at", _instant),
+)
+
+audit: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE; client "*": no tenant's
+    "audit",
+    metadata,
+    _client(),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", _instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("acting_as", Text),
+    Column("address", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("old", JSONB),
+    Column("new", JSONB),
+)
+
+PEOPLE: Final = frozenset({"users", "credentials", "sessions", "tickets", "guesses"})
+"""Tables that are no tenant's: whoever signs in is known before a tenant is."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eisenergy.config import KNOWN, BadSetting, Settings
+from eisenergy.config import KNOWN, BadSetting, Mail, OpenId, PortalSettings, Settings
 
 
 def test_defaults_lie_in_the_working_directory(tmp_path, monkeypatch):
@@ -97,7 +97,7 @@ def test_a_misspelt_setting_is_refused():
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
-@pytest.mark.parametrize("name", ["WORKERS", "NOTEBOOK_TIMEOUT", "BATCH", "CHILD_MEMORY"])
+@pytest.mark.parametrize("name", ["WORKERS", "NOTEBOOK_TIMEOUT", "BATCH", "CHILD_MEMORY", "SMTP_PORT"])
 def test_a_number_that_is_none_is_refused(name, value):
     with pytest.raises(BadSetting, match=f"EISENERGY_{name}='{value}': expected a whole number from 1"):
         Settings.load({f"EISENERGY_{name}": value})
@@ -106,3 +106,53 @@ def test_a_number_that_is_none_is_refused(name, value):
 def test_an_unknown_renderer_is_refused():
     with pytest.raises(BadSetting, match="expected auto, embedded or quarto"):
         Settings.load({"EISENERGY_RENDERER": "latex"})
+
+
+PORTAL = {
+    "EISENERGY_URL": "https://portal.example/",
+    "EISENERGY_PROXY": "10.0.0.1",
+    "EISENERGY_SMTP_HOST": "mail.example",
+    "EISENERGY_SMTP_PORT": "465",
+    "EISENERGY_SMTP_TLS": "tls",
+    "EISENERGY_SMTP_USER": "eis",
+    "EISENERGY_SMTP_PASSWORD": "opensesame",
+    "EISENERGY_OIDC_ISSUER": "https://id.example/realm",
+    "EISENERGY_OIDC_CLIENT_ID": "portal",
+    "EISENERGY_OIDC_CLIENT_SECRET": "opensesame",
+}
+
+
+def test_the_portals_settings_stay_with_the_portal():
+    settings = Settings.load(PORTAL)
+    assert settings.portal == PortalSettings(
+        url="https://portal.example",
+        proxy="10.0.0.1",
+        mail=Mail(
+            host="mail.example",
+            port=465,
+            tls="tls",
+            user="eis",
+            password="opensesame",
+            sender="eisenergy@mail.example",
+        ),
+        openid=OpenId(
+            issuer="https://id.example/realm", client_id="portal", client_secret="opensesame", label="OpenID"
+        ),
+    )
+    assert "opensesame" not in repr(settings)
+    assert not set(PORTAL) & set(settings.environment())
+    assert Settings.load({}).portal == PortalSettings()
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"EISENERGY_URL": "portal.example"}, "expected an address such as https"),
+        ({"EISENERGY_URL": "https://portal.example/eis"}, "expected scheme and host alone"),
+        ({"EISENERGY_OIDC_ISSUER": "https://id.example"}, "expected EISENERGY_OIDC_CLIENT_ID and _CLIENT_SECRET"),
+        ({"EISENERGY_SMTP_TLS": "ssl"}, "expected starttls, tls or none"),
+    ],
+)
+def test_a_portals_setting_that_cannot_be_used_is_refused(environ, message):
+    with pytest.raises(BadSetting, match=message):
+        Settings.load(environ)

@@ -2,6 +2,9 @@
 
 The scope of a transaction is in three settings made with ``SET LOCAL``: ``eisenergy.client``, ``eisenergy.role`` and
 ``eisenergy.customers`` (``*`` or a JSON list). Without them, and after COMMIT, when they are empty texts, nothing is visible.
+
+A login is looked for before a scope is known. That transaction makes ``eisenergy.auth`` instead, and sees the tables of sign-in and
+nothing of a tenant; a transaction with a scope sees none of their hashes.
 """
 
 from __future__ import annotations
@@ -38,16 +41,29 @@ OPERATORS: Final = "client = eisenergy.tenant() AND eisenergy.unlimited()"
 OWN_CUSTOMERS: Final = "client = eisenergy.tenant() AND eisenergy.sees(customer)"
 
 
-def protect(table: str, *, reads: str, writes: str, replaceable: bool, deletable: bool = False) -> Iterator[str]:
+AUTH_FUNCTIONS: Final = """
+CREATE FUNCTION eisenergy.signing_in() RETURNS boolean LANGUAGE sql STABLE
+    RETURN coalesce(current_setting('eisenergy.auth', true) = 'on', false);
+CREATE FUNCTION eisenergy.system_admin() RETURNS boolean LANGUAGE sql STABLE
+    RETURN coalesce(current_setting('eisenergy.role', true) = 'SYSTEM_ADMIN', false) AND eisenergy.unlimited();
+"""
+SIGN_IN: Final = "eisenergy.signing_in()"
+"""What only :meth:`eisenergy.store.database.Database.signing_in` sees: hashes of passwords and tokens."""
+
+
+def protect(
+    table: str, *, reads: str, writes: str, replaceable: bool, deletable: bool = False, who: str = "eisenergy.writes()"
+) -> Iterator[str]:
     """Yield the statements that put a new table under row-level security and grant it to the application.
 
     :param reads: condition on the rows that may be read
     :param writes: condition on the rows that may be written, besides the role
     :param replaceable: whether rows may be updated; otherwise the database refuses, to its owner too
     :param deletable: whether rows may be deleted
+    :param who: condition on whoever writes; not a role's right alone where sign-in writes for everybody
     """
     name = f"eisenergy.{table}"
-    allowed = f"({writes}) AND eisenergy.writes()"
+    allowed = f"({writes}) AND {who}"
     yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
     yield f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY"
     yield f"CREATE POLICY reads ON {name} FOR SELECT USING ({reads})"
