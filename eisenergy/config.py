@@ -236,8 +236,8 @@ def _portal(env: Mapping[str, str], port: int, tls: str) -> PortalSettings:
     if issuer is not None:
         client_id, secret = given("OIDC_CLIENT_ID"), given("OIDC_CLIENT_SECRET")
         if client_id is None or secret is None:
-            raise BadSetting(f"{PREFIX}OIDC_ISSUER is set: expected {PREFIX}OIDC_CLIENT_ID and _CLIENT_SECRET beside it")
-        openid = OpenId(
-            issuer=issuer, client_id=client_id, client_secret=secret, label=given("OIDC_LABEL") or "OpenID"
-        )
+            raise BadSetting(
+                f"{PREFIX}OIDC_ISSUER is set: expected {PREFIX}OIDC_CLIENT_ID and _CLIENT_SECRET beside it"
+            )
+        openid = OpenId(issuer=issuer, client_id=client_id, client_secret=secret, label=given("OIDC_LABEL") or "OpenID")
     return PortalSettings(url=url, proxy=given("PROXY"), mail=mail, openid=openid)

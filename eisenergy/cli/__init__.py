@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import eisenergy
-from eisenergy.cli import data, demo, invoices, months, workbooks
+from eisenergy.cli import data, demo, invoices, months, people, serving, workbooks
 from eisenergy.cli.output import EPILOG
 
 app = typer.Typer(
@@ -44,11 +44,10 @@ def options(
     context.obj = {"home": home, "client": client}
 
 
-SETUP, MONTHLY, EXCEL, TRY = "Masters", "The month", "Excel", "Try it"
+SETUP, MONTHLY, EXCEL, PORTAL, TRY = "Masters", "The month", "Excel", "The portal", "Try it"
 
 app.command(rich_help_panel=TRY, epilog=EPILOG)(demo.demo)
 app.command(rich_help_panel=TRY, epilog=EPILOG)(demo.samples)
-app.command(rich_help_panel=TRY, epilog=EPILOG)(demo.serve)
 app.add_typer(data.client_app, name="client", rich_help_panel=SETUP)
 app.add_typer(data.calendar_app, name="calendar", rich_help_panel=SETUP)
 app.add_typer(data.tariffs_app, name="tariffs", rich_help_panel=SETUP)
@@ -63,6 +62,8 @@ app.command(rich_help_panel=MONTHLY, epilog=EPILOG)(months.reconcile)
 app.add_typer(invoices.invoices_app, name="invoices", rich_help_panel=MONTHLY)
 app.command(rich_help_panel=EXCEL, epilog=workbooks.EPILOG)(workbooks.check)
 app.command(rich_help_panel=EXCEL, epilog=EPILOG)(workbooks.export)
+app.command(rich_help_panel=PORTAL, epilog=EPILOG)(serving.serve)
+app.add_typer(people.users_app, name="users", rich_help_panel=PORTAL)
 
 
 def main() -> None:

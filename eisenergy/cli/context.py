@@ -27,6 +27,7 @@ from eisenergy.store.books import NoInvoice
 from eisenergy.store.database import DatabaseUnusable
 from eisenergy.store.lake import LakeBusy
 from eisenergy.store.masters import Conflict, NotStored
+from eisenergy.store.people import BadAccount, NoUser
 from eisenergy.store.server import ServerFailed
 from eisenergy.timeofuse import CalendarError
 from eisenergy.workbook.annotate import NotAnnotated
@@ -36,6 +37,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 KNOWN = (
+    BadAccount,
     BadMapping,
     BadMasters,
     BadMonth,
@@ -47,6 +49,7 @@ KNOWN = (
     LakeBusy,
     NoInvoice,
     NoSuchCustomer,
+    NoUser,
     NotBilled,
     NotAnnotated,
     NotExportable,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -91,24 +89,6 @@ def demo(context: typer.Context, json: Json = False) -> None:
         say(f"  the steel works' site     {sites / FAMOUS / 'index.html'}")
         say(f"  its invoice               {sites / FAMOUS / str(MONTH) / 'invoice.pdf'}")
         say("  how it was computed       eisenergy invoices explain FAC-000001")
-        say("  the same pages over http  make serve")
+        say("  the same behind a login   make serve")
     if refused or billed.parked or any(one.error for one in made):
         raise typer.Exit(Exit.PARTLY)
-
-
-@guarded
-def serve(
-    context: typer.Context,
-    port: Annotated[int, typer.Option(help="Port on this machine's loopback address.")] = 8000,
-) -> None:
-    """Show the published sites in a browser, on this machine only: there is no login yet."""
-    settings = settings_of(context)
-    if not settings.sites.is_dir():
-        fail(f"nothing is published in {settings.sites}: run `eisenergy run MONTH` or `eisenergy demo` first")
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(settings.sites))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        here = f"http://127.0.0.1:{server.server_address[1]}/{settings.client}"
-        say(f"{here}/{OPERATOR}/index.html   (end with Ctrl+C)")
-        for site in sorted(path for path in (settings.sites / settings.client).iterdir() if path.name != OPERATOR):
-            say(f"{here}/{site.name}/index.html")
-        server.serve_forever()

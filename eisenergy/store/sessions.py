@@ -112,6 +112,11 @@ def end(connection: Connection, token: str) -> None:
     connection.execute(delete(tables.sessions).where(tables.sessions.c.token_hash == hashed(token)))
 
 
+def end_all(connection: Connection, user: uuid.UUID) -> None:
+    """End every session of an account."""
+    connection.execute(delete(tables.sessions).where(tables.sessions.c.user_id == user))
+
+
 def view_as(connection: Connection, token: str, view: tuple[str, str] | None) -> None:
     """Take a customer's view in a session, or leave it with ``None``."""
     client, customer = view or (None, None)

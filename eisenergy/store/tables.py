@@ -331,6 +331,7 @@ audit: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE; clien
     Column("subject", Text, nullable=False),
     Column("old", JSONB),
     Column("new", JSONB),
+    implicit_returning=False,  # whoever writes a line may not read it back
 )
 
 PEOPLE: Final = frozenset({"users", "credentials", "sessions", "tickets", "guesses"})

@@ -1,0 +1,158 @@
+"""Commands for accounts of the portal and their rights."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import typer
+from rich.markup import escape
+
+from eisenergy.accounts import Role, Scope
+from eisenergy.cli.context import Json, guarded, workspace_of
+from eisenergy.cli.output import emit, say, table
+from eisenergy.config import Settings
+from eisenergy.store import people
+from eisenergy.store.audit import Actor
+from eisenergy.store.database import Database
+from eisenergy.store.people import EVERY_CLIENT, Grant, Invited, NoUser, User
+
+users_app = typer.Typer(help="Who may sign in to the portal, and what they see there.", no_args_is_help=True)
+Email = Annotated[str, typer.Argument(help="E-mail address of the account.", metavar="EMAIL")]
+DEFAULT_URL: Final = "http://127.0.0.1:8000"
+
+
+@users_app.command("invite")
+@guarded
+def users_invite(
+    context: typer.Context,
+    email: Email,
+    role: Annotated[Role, typer.Option(help="What the account may do.")],
+    customer: Annotated[
+        list[str] | None, typer.Option("--customer", "-c", help="Customer it is for; may be repeated.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="es or en.")] = "es",
+    json: Json = False,
+) -> None:
+    """Give somebody a right; who has no password yet gets a one-time link, which is printed."""
+    with workspace_of(context) as (workspace, scope):
+        client = EVERY_CLIENT if role is Role.SYSTEM_ADMIN else scope.client
+        grant = Grant(client=client, role=role, customers=frozenset(customer) if customer else None)
+        locale = "en" if language == "en" else "es"
+        invited = people.invite(
+            workspace.database, _scope(client), email, grant, by=_actor(), at=datetime.now(UTC), locale=locale
+        )
+    _tell(workspace.settings, invited, json)
+
+
+@users_app.command("link")
+@guarded
+def users_link(context: typer.Context, email: Email, json: Json = False) -> None:
+    """Print a new one-time link with which an account sets its password; earlier links no longer work."""
+    with workspace_of(context) as (workspace, scope):
+        client, user = _find(workspace.database, scope, email)
+        invited = people.new_link(workspace.database, _scope(client), user.id, by=_actor(), at=datetime.now(UTC))
+    _tell(workspace.settings, invited, json)
+
+
+@users_app.command("list")
+@guarded
+def users_list(context: typer.Context, json: Json = False) -> None:
+    """List the accounts and their rights."""
+    with workspace_of(context) as (workspace, scope):
+        found = [
+            (client, user)
+            for client in (scope.client, EVERY_CLIENT)
+            for user in people.users(workspace.database, _scope(client))
+        ]
+    if json:
+        emit({"users": [_user_json(user) for _, user in found]})
+        return
+    table(
+        "Users",
+        ["e-mail", "client", "role", "customers", "state"],
+        [
+            [
+                user.email,
+                client,
+                user.grants[0].role.value,
+                ", ".join(sorted(user.grants[0].customers or ())) or "all",
+                "disabled" if user.disabled_at else "active",
+            ]
+            for client, user in found
+        ],
+    )
+
+
+@users_app.command("revoke")
+@guarded
+def users_revoke(context: typer.Context, email: Email) -> None:
+    """Take an account's right away; its sessions end at once."""
+    with workspace_of(context) as (workspace, scope):
+        client, user = _find(workspace.database, scope, email)
+        people.revoke(workspace.database, _scope(client), user.id, by=_actor(), at=datetime.now(UTC))
+    say(escape(f"{user.email} has no right at client {client} any more"))
+
+
+@users_app.command("disable")
+@guarded
+def users_disable(context: typer.Context, email: Email) -> None:
+    """Shut an account; its sessions end at once."""
+    _set_disabled(context, email, True)
+
+
+@users_app.command("enable")
+@guarded
+def users_enable(context: typer.Context, email: Email) -> None:
+    """Open a shut account again."""
+    _set_disabled(context, email, False)
+
+
+def _set_disabled(context: typer.Context, email: str, disabled: bool) -> None:
+    with workspace_of(context) as (workspace, scope):
+        client, user = _find(workspace.database, scope, email)
+        people.set_disabled(workspace.database, _scope(client), user.id, disabled, by=_actor(), at=datetime.now(UTC))
+    say(escape(f"{user.email} is {'disabled' if disabled else 'active'}"))
+
+
+def _scope(client: str) -> Scope:
+    """Whoever may start commands on the workspace owns it."""
+    return Scope(client=client, role=Role.SYSTEM_ADMIN)
+
+
+def _actor() -> Actor:
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = "somebody"
+    return Actor(name=f"{name} on the command line", address="command line")
+
+
+def _find(database: Database, scope: Scope, email: str) -> tuple[str, User]:
+    plain = people.address_of(email)
+    for client in (scope.client, EVERY_CLIENT):
+        for user in people.users(database, _scope(client)):
+            if user.email == plain:
+                return client, user
+    raise NoUser(f"no account {plain} with a right at client {scope.client}; list them with `eisenergy users list`")
+
+
+def _tell(settings: Settings, invited: Invited, json: bool) -> None:
+    url = settings.portal.url or DEFAULT_URL
+    link = None if invited.token is None else f"{url}/enlace/{invited.token}"
+    if json:
+        emit({"email": invited.email, "link": link})
+    elif link is None:
+        say(escape(f"{invited.email} has a password, or another client's link, already: the right is given"))
+    else:
+        say(escape(f"{invited.email} sets a password here, once, within seven days:"))
+        say(escape(f"  {link}"))
+
+
+def _user_json(user: User) -> dict[str, Any]:
+    return {
+        "email": user.email,
+        "grants": [grant.to_json() for grant in user.grants],
+        "disabled": user.disabled_at is not None,
+    }

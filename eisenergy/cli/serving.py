@@ -1,0 +1,84 @@
+"""The command that starts the portal."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import Annotated
+
+import typer
+
+from eisenergy.cli.context import guarded, settings_of
+from eisenergy.cli.output import fail, say
+from eisenergy.config import BadSetting, Settings
+from eisenergy.desk.workspace import opened
+
+
+@guarded
+def serve(
+    context: typer.Context,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; others than this machine's need EISENERGY_URL.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at; 0 takes a free one.", min=0, max=65535)] = 8000,
+) -> None:
+    """Start the portal: customers' and operators' pages behind a login."""
+    import uvicorn
+
+    from eisenergy.accounts import Role, Scope
+    from eisenergy.portal.app import guarded as portal
+    from eisenergy.portal.context import Context
+    from eisenergy.store import people
+
+    settings = settings_of(context)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    with _listening(host, port) as listener:
+        url = _url(settings, host, listener.getsockname()[1])
+        with opened(settings) as workspace:
+            app = portal(Context(settings=settings, database=workspace.database, url=url))
+            anybody = any(
+                people.users(workspace.database, Scope(client=client, role=Role.SYSTEM_ADMIN))
+                for client in (settings.client, people.EVERY_CLIENT)
+            )
+            say(f"{url}   (end with Ctrl+C)")
+            if not anybody:
+                say(
+                    "Nobody can sign in yet. Make the first operator with `eisenergy users invite EMAIL --role CLIENT_ADMIN`."
+                )
+            proxy = settings.portal.proxy
+            config = uvicorn.Config(
+                app,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                # An address that anybody may claim would make the slowing of guesses worthless.
+                proxy_headers=proxy is not None,
+                forwarded_allow_ips=proxy or "",
+            )
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as problem:
+        listener.close()
+        fail(f"cannot listen at {host}:{port}: {problem.strerror}. Name another with --host and --port.")
+    return listener
+
+
+def _url(settings: Settings, host: str, port: int) -> str:
+    """Return the address people use. :raises BadSetting: when the network could reach us and we do not know it"""
+    from eisenergy.portal.context import is_loopback
+
+    if settings.portal.url is not None:
+        return settings.portal.url
+    if not is_loopback(host):
+        raise BadSetting(
+            f"--host {host} is reached over the network: set EISENERGY_URL to the address people use, such as "
+            "https://portal.example, and put a proxy with its certificate before this port."
+        )
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

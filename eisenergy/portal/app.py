@@ -1,0 +1,73 @@
+"""The portal as an ASGI application."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from eisenergy.portal import routes
+from eisenergy.portal.context import Context
+from eisenergy.portal.headers import Guarded
+from eisenergy.portal.pages import account, assets, customer, log, operator, signin, users
+from eisenergy.portal.visit import Visit
+
+MODULES: Final = (assets, signin, account, operator, users, log, customer)
+"""The modules of pages; a new topic is one more."""
+_log: Final = logging.getLogger(__name__)
+
+
+def create_app(context: Context) -> FastAPI:
+    """Return the application.
+
+    :raises RuntimeError: when a route has no rule: a mistake in the program
+    """
+    app = FastAPI(title="eisenergy", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    for module in MODULES:
+        routes.install(app, context, module.routes)
+    if missing := routes.unruled(app):
+        raise RuntimeError(f"routes without a rule: {', '.join(missing)}")
+    app.add_exception_handler(HTTPException, _told(context))
+    app.add_exception_handler(Exception, _failed(context))
+    return app
+
+
+def guarded(context: Context) -> Guarded:
+    """Return the application as it is served: inside what sets headers on every answer, those to errors, too."""
+    return Guarded(create_app(context), context)
+
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+def _told(context: Context) -> Handler:
+    async def told(request: Request, problem: Exception) -> Response:
+        """Say in the house's words that there is no such page, or that a form was too large."""
+        status = problem.status_code if isinstance(problem, HTTPException) else 500
+        key = {413: "error.413", 400: "error.form"}.get(status, "error.404")
+        visit = Visit(context=context, request=request, at=context.now())
+        return visit.page("error", status=status, title=visit.say(key), text=visit.say(f"{key}.text"))
+
+    return told
+
+
+def _failed(context: Context) -> Handler:
+    async def failed(request: Request, problem: Exception) -> Response:
+        """Note an error under a number, and tell the number and nothing else."""
+        number = secrets.token_hex(4)
+        _log.error("error %s at %s %s", number, request.method, request.scope.get("route"), exc_info=problem)
+        visit = Visit(context=context, request=request, at=context.now())
+        try:
+            return visit.page(
+                "error", status=500, title=visit.say("error.500"), text=visit.say("error.500.text", id=number)
+            )
+        except Exception:  # a page of its own must not hide what went wrong
+            return PlainTextResponse(f"error {number}\n", status_code=500)
+
+    return failed

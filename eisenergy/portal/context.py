@@ -1,0 +1,63 @@
+"""What every request needs: settings, database, the address people use, a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from eisenergy.config import BadSetting, Settings
+from eisenergy.store.database import Database
+
+LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def utc_now() -> datetime:
+    """Return the time, UTC."""
+    return datetime.now(UTC)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One portal, running.
+
+    :param url: address under which people reach it, without a slash at the end
+    :param now: the clock; tests have their own
+    """
+
+    settings: Settings
+    database: Database
+    url: str
+    now: Callable[[], datetime] = utc_now
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+            raise BadSetting(
+                f"EISENERGY_URL={self.url!r}: passwords would cross the network in the clear. Put a proxy with a certificate "
+                "before the portal and name its address, such as https://portal.example."
+            )
+
+    @property
+    def secure(self) -> bool:
+        """Whether cookies are for https alone."""
+        return self.url.startswith("https://")
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Values of the Host header that are ours."""
+        parts = urlsplit(self.url)
+        if self.secure or parts.port is None:
+            return frozenset({parts.netloc})
+        return frozenset({parts.netloc, *(f"{name}:{parts.port}" for name in ("localhost", "127.0.0.1", "[::1]"))})

@@ -1,0 +1,31 @@
+"""Forms that another site makes a browser send are refused: by a token in the form, and by the Origin header.
+
+The token is a keyed hash of the cookie that says who sends, so it ends with the session. Before sign-in a cookie of its own stands in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from starlette.requests import Request
+
+
+def token_for(secret: str) -> str:
+    """Return the token that a form carries for a cookie's secret."""
+    return hmac.new(secret.encode(), b"eisenergy form", hashlib.sha256).hexdigest()
+
+
+def is_ours(request: Request, secret: str | None, sent: str, url: str) -> bool:
+    """Whether a form was sent from our own page by whoever it was made for.
+
+    :param secret: of the session's cookie, or of the one before sign-in
+    :param sent: the form's token
+    :param url: our address
+    """
+    origin = request.headers.get("origin")
+    if origin is None:
+        same = request.headers.get("sec-fetch-site") == "same-origin"
+    else:
+        same = origin in (url, f"{request.url.scheme}://{request.headers.get('host', '')}")
+    return same and secret is not None and hmac.compare_digest(token_for(secret).encode(), sent.encode())

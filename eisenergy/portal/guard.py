@@ -1,0 +1,105 @@
+"""Who may ask for what: the rules that routes name, and the one place that applies them.
+
+A rule says which roles a route is for. Whose data it is about stands in its path: ``{client}`` and ``{customer}`` are compared with the
+rights that are read afresh for each request, and the scope that comes out goes into every transaction, where row-level security
+compares once more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from eisenergy.accounts import OutOfScope, Role, Scope
+from eisenergy.store.sessions import Session
+
+OPERATOR_ROLES: Final = frozenset({Role.SYSTEM_ADMIN, Role.CLIENT_ADMIN})
+ALL_ROLES: Final = frozenset(Role)
+
+
+class BadRule(RuntimeError):
+    """A route whose rule does not fit its path: a mistake in the program."""
+
+
+class NotSignedIn(PermissionError):
+    """Nobody is signed in, and the route is for those who are."""
+
+
+class ReadOnlyView(PermissionError):
+    """An operator in a customer's view asked for what that view has not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Who a route is for.
+
+    :param roles: ``None``: everybody, also without signing in; empty: whoever is signed in, about nothing but themselves
+    :param viewed: whether an operator in a customer's view may ask for it, as that customer
+    """
+
+    roles: frozenset[Role] | None
+    viewed: bool = False
+
+    def check(self, path: str, method: str) -> None:
+        """Refuse a route that does not fit. :raises BadRule: naming it"""
+        tenant, customer = "{client}" in path, "{customer}" in path
+        if (tenant or customer) != bool(self.roles) or (customer and not tenant):
+            raise BadRule(f"{method} {path}: a rule for roles goes with {{client}} in the path, and no other rule does")
+        if self.roles and self.roles - OPERATOR_ROLES and not customer:
+            raise BadRule(f"{method} {path}: a rule for customers goes with {{customer}} in the path")
+        if self.roles and self.viewed and method != "GET":
+            raise BadRule(f"{method} {path}: nothing changes in a customer's view")
+
+
+PUBLIC: Final = Rule(roles=None, viewed=True)
+ONESELF: Final = Rule(roles=frozenset())
+ONESELF_OR_VIEW: Final = Rule(roles=frozenset(), viewed=True)
+CUSTOMERS: Final = Rule(roles=ALL_ROLES, viewed=True)
+OPERATORS: Final = Rule(roles=OPERATOR_ROLES)
+
+
+def scope_of(rule: Rule, session: Session | None, client: str | None, customer: str | None) -> Scope | None:
+    """Return the scope in which a request is served, ``None`` for a route that is about no tenant.
+
+    :param client: as it stands in the path
+    :param customer: as it stands in the path; the scope is narrowed to it
+    :raises NotSignedIn: when the rule asks for somebody
+    :raises ReadOnlyView: in a customer's view, for what is not in it
+    :raises OutOfScope: for another tenant, another customer, or a role that the route is not for
+    """
+    if rule.roles is None:
+        return None
+    if session is None:
+        raise NotSignedIn
+    if session.view is not None and not rule.viewed:
+        raise ReadOnlyView
+    if not rule.roles:
+        return None
+    assert client is not None
+    scope = view_scope(session) if session.view is not None else own_scope(session, client)
+    if scope is None or scope.client != client:
+        raise OutOfScope(f"client {client} is outside the rights of {session.email}")
+    if scope.role not in rule.roles:
+        raise OutOfScope(f"role {scope.role} is not one this is for")
+    if customer is None:
+        if scope.customers is not None:
+            raise OutOfScope(f"all of client {client} is outside the rights of {session.email}")
+        return scope
+    scope.check(customer)
+    return Scope(client=scope.client, role=scope.role, customers=frozenset({customer}))
+
+
+def own_scope(session: Session, client: str) -> Scope | None:
+    """Return what somebody may see and do at a client; of two rights that of the system administrator counts."""
+    scopes = [scope for grant in session.grants if (scope := grant.scope(client)) is not None]
+    return min(scopes, key=lambda scope: list(Role).index(scope.role), default=None)
+
+
+def view_scope(session: Session) -> Scope | None:
+    """Return the scope of the customer's view that an operator has taken, as long as the operator's right lasts."""
+    assert session.view is not None
+    client, customer = session.view
+    own = own_scope(session, client)
+    if own is None or own.role not in OPERATOR_ROLES:
+        return None
+    return Scope.customer(client, customer)

@@ -1,0 +1,100 @@
+"""What a customer sees: the first page, the invoices with their PDF, and the published site of its months."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from starlette.responses import Response
+
+from eisenergy.accounts import OutOfScope
+from eisenergy.portal import sites
+from eisenergy.portal.guard import CUSTOMERS, OPERATOR_ROLES
+from eisenergy.portal.routes import NoSuchPage, Routes
+from eisenergy.portal.visit import Visit
+from eisenergy.store import listing
+from eisenergy.store.listing import InvoiceLine, MonthLine
+
+routes: Final = Routes()
+HOME: Final = "/c/{client}/clientes/{customer}"
+_A_YEAR: Final = 12
+_RECENT: Final = 3
+
+
+@routes.page(HOME, CUSTOMERS)
+def home(visit: Visit) -> Response:
+    """Show the last invoice, this month's energy against the last, and where to look further."""
+    scope, client, code, _ = visit.about()
+    months = listing.months(visit.context.database, scope)
+    invoices = listing.invoices(visit.context.database, scope, code)
+    return visit.page(
+        "customer",
+        client=client,
+        last=invoices[0] if invoices else None,
+        recent=invoices[:_RECENT],
+        month=months[0] if months else None,
+        before=_before(months),
+        change=_change(months),
+        year=sum((month.total for month in months[:_A_YEAR]), Decimal(0)),
+        published=sites.months_of(sites.site_folder(visit, code)),
+    )
+
+
+def _before(months: tuple[MonthLine, ...]) -> MonthLine | None:
+    """The month before the newest, where it was billed."""
+    return next((line for line in months[1:2] if line.month == months[0].month.plus(-1)), None)
+
+
+def _change(months: tuple[MonthLine, ...]) -> Decimal | None:
+    """Energy of the newest month against the one before [%]."""
+    before = _before(months)
+    return None if before is None or not before.kwh else (months[0].kwh / before.kwh - 1) * 100
+
+
+@routes.page(f"{HOME}/facturas", CUSTOMERS)
+def invoices(visit: Visit) -> Response:
+    """List the invoices."""
+    scope, client, code, _ = visit.about()
+    return visit.page(
+        "invoices",
+        client=client,
+        invoices=listing.invoices(visit.context.database, scope, code),
+        published=sites.months_of(sites.site_folder(visit, code)),
+    )
+
+
+@routes.page(f"{HOME}/facturas/{{number}}.pdf", CUSTOMERS)
+def invoice_pdf(visit: Visit) -> Response:
+    """Hand out an invoice's PDF, as it was published."""
+    invoice = _invoice(visit)
+    folder = sites.site_folder(visit, visit.about()[2])
+    file = sites.inside(folder, f"{invoice.month}/invoice.pdf")
+    visit.note("SEEN", f"invoice {invoice.number}")
+    return sites.serve(visit, file, download=f"{invoice.number}.pdf")
+
+
+def _invoice(visit: Visit) -> InvoiceLine:
+    """Return the invoice in the path.
+
+    :raises OutOfScope: to a customer, who learns nothing about numbers that are not its own
+    :raises NoSuchPage: to an operator
+    """
+    scope, _, code, _ = visit.about()
+    number = str(visit.request.path_params["number"])
+    found = listing.invoices(visit.context.database, scope, code, number=number)
+    if found:
+        return found[0]
+    if scope.role in OPERATOR_ROLES:
+        raise NoSuchPage
+    raise OutOfScope(f"invoice {number} is outside the scope of this call")
+
+
+@routes.page(f"{HOME}/sitio/{{path:path}}", CUSTOMERS)
+def site(visit: Visit) -> Response:
+    """Serve a file of the published site, to its owner and its operators."""
+    path = str(visit.request.path_params["path"])
+    code = visit.about()[2]
+    file = sites.inside(sites.site_folder(visit, code), path)
+    if file.suffix in (".html", ".pdf"):
+        visit.note("SEEN", f"{code}/{path or 'index.html'}")
+    return sites.serve(visit, file)

@@ -1,0 +1,74 @@
+"""What an operator sees: all customers, all months, the operator's site; and a customer's view, to look through its eyes."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from eisenergy.portal import sites
+from eisenergy.portal.guard import ONESELF_OR_VIEW, OPERATORS
+from eisenergy.portal.routes import Routes
+from eisenergy.portal.visit import Visit
+from eisenergy.store import audit, listing, sessions
+
+routes: Final = Routes()
+HOME: Final = "/c/{client}"
+PAGE: Final = 50
+
+
+@routes.page(HOME, OPERATORS)
+def home(visit: Visit) -> Response:
+    """Show customers and months of the client."""
+    scope, client = visit.within()
+    search = visit.request.query_params.get("q", "").replace("\x00", "")[:100].strip()
+    first = visit.request.query_params.get("desde", "0")
+    after = min(int(first), 10**9) if first.isascii() and first.isdigit() and len(first) < 10 else 0
+    count, customers = listing.customers(visit.context.database, scope, search=search, limit=PAGE, after=after)
+    return visit.page(
+        "operator",
+        client=client,
+        search=search,
+        count=count,
+        customers=customers,
+        first=after,
+        size=PAGE,
+        months=listing.months(visit.context.database, scope),
+        published=sites.months_of(sites.site_folder(visit, None)),
+    )
+
+
+@routes.page(f"{HOME}/sitio/{{path:path}}", OPERATORS)
+def site(visit: Visit) -> Response:
+    """Serve a file of the operator's site."""
+    path = str(visit.request.path_params["path"])
+    file = sites.inside(sites.site_folder(visit, None), path)
+    if file.suffix in (".html", ".pdf"):
+        visit.note("SEEN", f"operator/{path or 'index.html'}")
+    return sites.serve(visit, file)
+
+
+@routes.action(f"{HOME}/clientes/{{customer}}/ver", OPERATORS)
+def view_as(visit: Visit) -> Response:
+    """Take a customer's view: its pages, its rights, nothing to change."""
+    _, client, code, name = visit.about()
+    assert visit.token is not None
+    with visit.context.database.signing_in() as connection:
+        sessions.view_as(connection, visit.token, (client.code, code))
+        audit.write(connection, client.code, visit.actor, visit.at, "VIEW_AS", f"{code} {name}")
+    return visit.go(f"/c/{quote(client.code)}/clientes/{quote(code)}")
+
+
+@routes.action("/vista/terminar", ONESELF_OR_VIEW)
+def view_end(visit: Visit) -> Response:
+    """Leave a customer's view."""
+    assert visit.session is not None
+    assert visit.token is not None
+    if visit.session.view is None:
+        return visit.go("/")
+    client, customer = visit.session.view
+    with visit.context.database.signing_in() as connection:
+        sessions.view_as(connection, visit.token, None)
+        audit.write(connection, client, visit.actor, visit.at, "VIEW_END", customer)
+    return visit.go(f"/c/{quote(client)}")

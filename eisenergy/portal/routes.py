@@ -1,0 +1,158 @@
+"""The route table: every entry names its rule, and nothing is served that has none."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eisenergy.accounts import OutOfScope
+from eisenergy.portal import cookies, csrf, guard
+from eisenergy.portal.context import Context
+from eisenergy.portal.guard import NotSignedIn, ReadOnlyView, Rule
+from eisenergy.portal.visit import Visit
+from eisenergy.store import listing, masters, sessions
+from eisenergy.store.books import NoInvoice
+from eisenergy.store.masters import NotStored
+from eisenergy.store.people import NoUser
+
+Handler = Callable[[Visit], Response]
+LARGEST_FORM: Final = 64 * 1024
+"""Bytes; uploads have a limit of their own."""
+
+
+class NoSuchPage(LookupError):
+    """Nothing stands at this address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One route."""
+
+    path: str
+    method: str
+    rule: Rule
+    handler: Handler
+
+
+class Routes:
+    """The routes of one module of pages."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def page(self, path: str, rule: Rule) -> Callable[[Handler], Handler]:
+        """Serve a page at a path. :raises BadRule: when rule and path do not fit"""
+        return self._add(path, "GET", rule)
+
+    def action(self, path: str, rule: Rule) -> Callable[[Handler], Handler]:
+        """Take a form at a path. :raises BadRule: when rule and path do not fit"""
+        return self._add(path, "POST", rule)
+
+    def _add(self, path: str, method: str, rule: Rule) -> Callable[[Handler], Handler]:
+        rule.check(path, method)
+
+        def keep(handler: Handler) -> Handler:
+            self.entries.append(Entry(path=path, method=method, rule=rule, handler=handler))
+            return handler
+
+        return keep
+
+
+def install(app: FastAPI, context: Context, routes: Routes) -> None:
+    """Put the routes of a module into the app, each behind its rule."""
+    for entry in routes.entries:
+        app.router.add_api_route(
+            entry.path,
+            _endpoint(context, entry),
+            methods=[entry.method],
+            response_model=None,
+            include_in_schema=False,
+            max_body_size=LARGEST_FORM,
+            name=f"{entry.handler.__module__.rsplit('.', 1)[-1]}.{entry.handler.__name__}",
+        )
+
+
+def unruled(app: FastAPI) -> list[str]:
+    """Return the paths of an app whose routes name no rule; there are none."""
+    return [
+        str(getattr(route, "path", route))
+        for route in app.routes
+        if not isinstance(getattr(getattr(route, "endpoint", None), "rule", None), Rule)
+    ]
+
+
+def _endpoint(context: Context, entry: Entry) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> Response:
+        form: dict[str, str] = {}
+        if entry.method == "POST":
+            async with request.form(max_files=0, max_fields=200, max_part_size=LARGEST_FORM) as sent:
+                form = {name: value for name, value in sent.items() if isinstance(value, str)}
+        visit = Visit(context=context, request=request, at=context.now(), form=form)
+        return await run_in_threadpool(_serve, entry, visit)
+
+    endpoint.rule = entry.rule  # type: ignore[attr-defined]
+    return endpoint
+
+
+def _serve(entry: Entry, visit: Visit) -> Response:
+    """Answer one request: who asks, may they, was the form ours, and then the page."""
+    context, fresh = visit.context, None
+    token = cookies.read(context, visit.request, cookies.SESSION)
+    if token is not None:
+        visit.session = sessions.find(context.database, token, visit.at)
+        visit.token = token
+        if visit.session is not None and visit.session.stale:
+            fresh = sessions.rotate(context.database, token, visit.at)
+            visit.session, visit.token = replace(visit.session, view=None), fresh or token
+    try:
+        response = _admitted(entry, visit)
+    except NotSignedIn:
+        response = _to_sign_in(visit)
+    except ReadOnlyView:
+        visit.note("REFUSED", f"{entry.method} {visit.request.url.path}")
+        response = visit.page("error", status=403, title=visit.say("error.view"), text=visit.say("error.view.text"))
+    except OutOfScope:
+        visit.note("REFUSED", f"{entry.method} {visit.request.url.path}")
+        response = visit.page("error", status=403, title=visit.say("error.403"), text=visit.say("error.403.text"))
+    except (NoSuchPage, NotStored, NoInvoice, NoUser):
+        response = visit.page("error", status=404, title=visit.say("error.404"), text=visit.say("error.404.text"))
+    if fresh is not None:
+        cookies.put(context, response, cookies.SESSION, fresh)
+    return response
+
+
+def _admitted(entry: Entry, visit: Visit) -> Response:
+    places = visit.request.path_params
+    database = visit.context.database
+    customer = places.get("customer")
+    visit.scope = guard.scope_of(entry.rule, visit.session, places.get("client"), customer)
+    if entry.method == "POST" and not csrf.is_ours(
+        visit.request, visit.secret(), visit.form.get("csrf", ""), visit.context.url
+    ):
+        return visit.page("error", status=403, title=visit.say("error.form"), text=visit.say("error.form.text"))
+    if visit.scope is not None:
+        visit.client = masters.client(database, visit.scope)
+        if customer is not None:
+            name = listing.customer_name(database, visit.scope, customer)
+            if name is None:
+                raise NoSuchPage
+            visit.customer = (customer, name)
+    if visit.session is not None and visit.session.view is not None:
+        visit.note("VIEWED", f"{entry.method} {visit.request.url.path}")
+    return entry.handler(visit)
+
+
+def _to_sign_in(visit: Visit) -> Response:
+    if visit.request.method != "GET":
+        return visit.page("error", status=401, title=visit.say("error.401"), text=visit.say("error.401.text"))
+    wanted = visit.request.url.path
+    if visit.request.url.query:
+        wanted += f"?{visit.request.url.query}"
+    return visit.go(f"/entrar?next={urllib.parse.quote(wanted, safe='')}")

@@ -1,0 +1,145 @@
+"""Signing in: a password that is looked at slowly, a second factor where it is on, then a fresh session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from starlette.responses import Response
+
+from eisenergy.portal import cookies, factor, passwords
+from eisenergy.portal.links import DEVICE
+from eisenergy.portal.visit import Visit, own_path
+from eisenergy.store import audit, guesses, sessions, signins, tickets
+from eisenergy.store.audit import Actor
+from eisenergy.store.guesses import Attempt
+from eisenergy.store.opaque import hashed
+from eisenergy.store.people import BadAccount, address_of
+from eisenergy.store.signins import Login
+
+CODE_LIFE: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a try.
+
+    :param login: whose it was, where it was right
+    :param wait: how long to wait before another try is looked at
+    """
+
+    login: Login | None
+    wait: timedelta = timedelta(0)
+
+
+def by_password(visit: Visit, email: str, password: str) -> Outcome:
+    """Look at an address and a password, counted against guessing."""
+    try:
+        plain = address_of(email)
+    except BadAccount:
+        plain = email.strip().lower()[:254].replace("\x00", "")
+    database = visit.context.database
+    login = signins.by_email(database, plain)
+    attempt = _begin(visit, plain, login)
+    if attempt.wait:
+        return Outcome(login=None, wait=attempt.wait)
+    right = passwords.is_right(None if login is None else login.password, password)
+    if login is None or login.disabled or not right:
+        _refused(visit, plain, login, "SIGN_IN_FAILED")
+        return Outcome(login=None)
+    guesses.succeeded(database, attempt, visit.at)
+    assert login.password is not None
+    if passwords.is_outdated(login.password):
+        signins.rehash(database, login.user, login.password, passwords.hash_of(password))
+    return Outcome(login=login)
+
+
+def again(visit: Visit, password: str) -> Outcome:
+    """Look at the password of whoever is signed in, before something grave."""
+    assert visit.session is not None
+    return by_password(visit, visit.session.email, password)
+
+
+def ask_code(visit: Visit, login: Login, response: Response) -> Response:
+    """Remember that the password was right, until the code comes."""
+    with visit.context.database.signing_in() as connection:
+        token = tickets.issue(connection, tickets.CODE, login.user, visit.at, CODE_LIFE)
+    cookies.put(visit.context, response, cookies.CODE, token, CODE_LIFE)
+    return response
+
+
+def half_signed_in(visit: Visit) -> Login | None:
+    """Return who gave a right password a moment ago, ``None`` where nobody did."""
+    token = cookies.read(visit.context, visit.request, cookies.CODE)
+    if token is None:
+        return None
+    with visit.context.database.signing_in() as connection:
+        user = tickets.holder(connection, (tickets.CODE,), token, visit.at)
+    login = None if user is None else signins.by_user(visit.context.database, user)
+    return None if login is None or login.disabled else login
+
+
+def by_code(visit: Visit, login: Login, code: str) -> Outcome:
+    """Look at a code of the second factor, counted against guessing; a right one is used up."""
+    attempt = _begin(visit, f"code {login.email}", login)
+    if attempt.wait:
+        return Outcome(login=None, wait=attempt.wait)
+    if not factor.use(visit.context.database, login, code, visit.at):
+        _refused(visit, login.email, login, "CODE_FAILED")
+        return Outcome(login=None)
+    guesses.succeeded(visit.context.database, attempt, visit.at)
+    return Outcome(login=login)
+
+
+def finish(visit: Visit, login: Login, wanted: str | None, how: str) -> Response:
+    """Start a fresh session for somebody who proved who they are; whatever cookie they came with is worth nothing.
+
+    :param wanted: where they wanted to go
+    :param how: for the audit log, for example ``password``
+    """
+    context = visit.context
+    with context.database.signing_in() as connection:
+        if visit.token is not None:
+            sessions.end(connection, visit.token)
+        code = cookies.read(context, visit.request, cookies.CODE)
+        if code is not None:
+            tickets.take(connection, (tickets.CODE,), code, visit.at)
+        token = sessions.start(connection, login.user, visit.at)
+        device = None
+        if _device_of(visit, login) is None:
+            device = tickets.issue(connection, tickets.DEVICE, login.user, visit.at, DEVICE)
+        actor = Actor(name=login.email, address=visit.address)
+        audit.write(connection, _home(login), actor, visit.at, "SIGN_IN", login.email, new={"how": how})
+    response = visit.go(own_path(wanted))
+    cookies.put(context, response, cookies.SESSION, token)
+    if device is not None:
+        cookies.put(context, response, cookies.DEVICE, device, DEVICE)
+    for name in (cookies.CODE, cookies.FORM):
+        cookies.drop(context, response, name)
+    return response
+
+
+def _begin(visit: Visit, account: str, login: Login | None) -> Attempt:
+    device = None if login is None else _device_of(visit, login)
+    return guesses.begin(visit.context.database, account, visit.address, visit.at, device=device)
+
+
+def _device_of(visit: Visit, login: Login) -> str | None:
+    """Return the hash of the device's ticket, when this is a device the account's owner signed in on before."""
+    token = cookies.read(visit.context, visit.request, cookies.DEVICE)
+    if token is None:
+        return None
+    with visit.context.database.signing_in() as connection:
+        owner = tickets.holder(connection, (tickets.DEVICE,), token, visit.at)
+    return hashed(token) if owner == login.user else None
+
+
+def _refused(visit: Visit, email: str, login: Login | None, action: str) -> None:
+    actor = Actor(name="nobody", address=visit.address)
+    client = audit.NOBODYS if login is None else _home(login)
+    audit.record(visit.context.database, client, actor, visit.at, action, email)
+
+
+def _home(login: Login) -> str:
+    return login.grants[0].client if login.grants else audit.NOBODYS

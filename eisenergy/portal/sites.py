@@ -1,0 +1,96 @@
+"""Published files, served from inside the portal: only what a site holds, with the right type, and pages with the way back on top."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from starlette.responses import FileResponse, Response
+
+from eisenergy.portal import csrf
+from eisenergy.portal.render import render
+from eisenergy.portal.routes import NoSuchPage
+from eisenergy.portal.visit import Visit
+from eisenergy.publish.site import OPERATOR
+
+TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".pdf": "application/pdf",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".otf": "font/otf",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+    ".txt": "text/plain; charset=utf-8",
+    ".md": "text/plain; charset=utf-8",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".csv": "text/csv; charset=utf-8",
+}
+_PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_HEAD: Final = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
+_BODY: Final = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+
+
+def inside(folder: Path, path: str) -> Path:
+    """Return a file of a folder.
+
+    :param path: as it stands in the address; empty: the first page
+    :raises NoSuchPage: for what is not there, is no plain name, or leads out of the folder by whatever way
+    """
+    parts = (path or "index.html").split("/")
+    if parts[-1] == "":
+        parts[-1] = "index.html"
+    if not all(_PART.fullmatch(part) for part in parts):
+        raise NoSuchPage
+    found = folder.joinpath(*parts)
+    try:
+        if found.resolve(strict=True) != folder.resolve(strict=True).joinpath(*parts) or not found.is_file():
+            raise NoSuchPage  # a link stands on the way
+    except (OSError, RuntimeError):
+        raise NoSuchPage from None
+    if found.suffix.lower() not in TYPES:
+        raise NoSuchPage
+    return found
+
+
+def site_folder(visit: Visit, customer: str | None) -> Path:
+    """Return where a site lies. :param customer: ``None``: the operator's"""
+    scope, _ = visit.within()
+    name = OPERATOR if customer is None else customer
+    if not _PART.fullmatch(scope.client) or (customer is not None and not _PART.fullmatch(customer)):
+        raise NoSuchPage
+    return visit.context.settings.sites / scope.client / name
+
+
+def months_of(folder: Path) -> frozenset[str]:
+    """Return the months a site has pages of."""
+    if not folder.is_dir():
+        return frozenset()
+    return frozenset(
+        path.stem
+        for path in folder.iterdir()
+        if re.fullmatch(r"\d{4}-\d{2}", path.stem) and not path.name.startswith(".")
+    )
+
+
+def serve(visit: Visit, file: Path, *, download: str | None = None) -> Response:
+    """Return a file; a page gets the portal's bar, because its own navigation does not lead out of the site.
+
+    :param download: name to save it under
+    """
+    kind = TYPES[file.suffix.lower()]
+    if file.suffix.lower() != ".html":
+        return FileResponse(file, media_type=kind, filename=download)
+    text = file.read_text(encoding="utf-8")
+    bar = render(visit, "bar", csrf=_csrf(visit))
+    text = _HEAD.sub(lambda match: match[0] + '<link rel="stylesheet" href="/assets/portal/bar.css">', text, count=1)
+    text = _BODY.sub(lambda match: match[0] + bar, text, count=1)
+    return Response(text, media_type=kind)
+
+
+def _csrf(visit: Visit) -> str:
+    return csrf.token_for(visit.secret() or "")

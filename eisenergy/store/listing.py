@@ -1,0 +1,148 @@
+"""Short lists for pages: customers with their last invoice, months, invoices without their documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from eisenergy.accounts import Scope
+from eisenergy.period import BillingMonth
+from eisenergy.store import tables
+from eisenergy.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerLine:
+    """A customer and its newest invoice, where there is one."""
+
+    code: str
+    name: str
+    month: BillingMonth | None
+    total: Decimal | None
+    currency: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthLine:
+    """What the invoices of a month come to."""
+
+    month: BillingMonth
+    invoices: int
+    kwh: Decimal
+    total: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceLine:
+    """An invoice's head."""
+
+    number: str
+    month: BillingMonth
+    contract: str
+    issued_on: date
+    due_on: date
+    kwh: Decimal
+    total: Decimal
+    currency: str
+
+
+def customer_name(database: Database, scope: Scope, customer: str) -> str | None:
+    """Return a customer's name, ``None`` when there is none of that code in the scope."""
+    table = tables.customers
+    query = select(table.c.document["name"].astext).where(table.c.client == scope.client, table.c.customer == customer)
+    with database.session(scope) as connection:
+        name: str | None = connection.execute(query).scalar()
+    return name
+
+
+def customers(
+    database: Database, scope: Scope, *, search: str = "", limit: int = 50, after: int = 0
+) -> tuple[int, tuple[CustomerLine, ...]]:
+    """Return how many customers there are whose code or name holds a text, and some of them in order of their codes.
+
+    :param after: how many to pass over
+    """
+    table, billed = tables.customers, tables.invoices
+    name = table.c.document["name"].astext
+    wanted = [table.c.client == scope.client]
+    if search:
+        wanted.append(or_(table.c.customer.icontains(search, autoescape=True), name.icontains(search, autoescape=True)))
+    page = select(table.c.customer, name.label("name")).where(*wanted).order_by(table.c.customer)
+    with database.session(scope) as connection:
+        count = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()
+        rows = connection.execute(page.limit(limit).offset(after)).all()
+        newest = (
+            select(billed.c.customer, billed.c.month, billed.c.total, billed.c.currency)
+            .ext(distinct_on(billed.c.customer))
+            .where(billed.c.client == scope.client, billed.c.customer.in_([row.customer for row in rows]))
+            .order_by(billed.c.customer, billed.c.month.desc(), billed.c.sequence.desc())
+        )
+        last = {row.customer: row for row in connection.execute(newest)}
+    return count, tuple(
+        CustomerLine(
+            code=row.customer,
+            name=row.name,
+            month=BillingMonth.parse(last[row.customer].month) if row.customer in last else None,
+            total=last[row.customer].total if row.customer in last else None,
+            currency=last[row.customer].currency if row.customer in last else None,
+        )
+        for row in rows
+    )
+
+
+def months(database: Database, scope: Scope, *, limit: int = 13) -> tuple[MonthLine, ...]:
+    """Return the newest months with invoices in the scope, newest first, and what they come to."""
+    table = tables.invoices
+    query = (
+        select(
+            table.c.month,
+            func.count().label("invoices"),
+            func.sum(table.c.kwh).label("kwh"),
+            func.sum(table.c.total).label("total"),
+            func.min(table.c.currency).label("currency"),
+        )
+        .where(table.c.client == scope.client)
+        .group_by(table.c.month)
+        .order_by(table.c.month.desc())
+        .limit(limit)
+    )
+    with database.session(scope) as connection:
+        rows = connection.execute(query).all()
+    return tuple(
+        MonthLine(
+            month=BillingMonth.parse(row.month),
+            invoices=row.invoices,
+            kwh=row.kwh,
+            total=row.total,
+            currency=row.currency,
+        )
+        for row in rows
+    )
+
+
+def invoices(database: Database, scope: Scope, customer: str, *, number: str | None = None) -> tuple[InvoiceLine, ...]:
+    """Return a customer's invoices in the scope, newest month first.
+
+    :param number: only this one
+    :raises OutOfScope: when the customer is outside the scope
+    """
+    scope.check(customer)
+    table = tables.invoices
+    columns = [
+        table.c[name] for name in ("number", "month", "contract", "issued_on", "due_on", "kwh", "total", "currency")
+    ]
+    query = (
+        select(*columns)
+        .where(table.c.client == scope.client, table.c.customer == customer)
+        .order_by(table.c.month.desc(), table.c.sequence.desc())
+    )
+    if number is not None:
+        query = query.where(table.c.number == number)
+    with database.session(scope) as connection:
+        rows = connection.execute(query).all()
+    return tuple(InvoiceLine(**{**row._mapping, "month": BillingMonth.parse(row.month)}) for row in rows)

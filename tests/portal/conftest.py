@@ -1,0 +1,38 @@
+"""A portal per test module, with two sellers and everybody of the matrix."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# plain modules beside the tests, and the store's own cases
+for _folder in (Path(__file__).parent, Path(__file__).parents[1] / "store"):
+    sys.path.insert(0, str(_folder))
+
+from portal_cases import START, Running, furnish, populate, serving  # noqa: E402
+
+from eisenergy.config import Settings  # noqa: E402
+from eisenergy.store.database import Database  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def portal(settings: Settings, database: Database) -> Iterator[Running]:
+    furnish(settings, database)
+    with serving(settings, database) as running:
+        running.people = populate(database)
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _noon(request: pytest.FixtureRequest) -> None:
+    """Every test begins at the same time, and with nothing guessed."""
+    if "portal" in request.fixturenames:
+        running: Running = request.getfixturevalue("portal")
+        running.clock.at = START
+        from sqlalchemy import text
+
+        with running.database.signing_in() as connection:
+            connection.execute(text("DELETE FROM eisenergy.guesses"))

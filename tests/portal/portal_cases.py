@@ -1,0 +1,268 @@
+"""Two sellers with customers, invoices, sites and people; a portal that serves them on loopback; and browsers that visit it."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import uvicorn
+from sqlalchemy import NullPool, create_engine, text
+from store_cases import SEPTEMBER, make_client, make_contract, make_draft
+
+from eisenergy.accounts import Role, Scope
+from eisenergy.config import Settings
+from eisenergy.portal.app import guarded
+from eisenergy.portal.context import Context
+from eisenergy.portal.passwords import hash_of
+from eisenergy.store import books, masters, people, sessions, signins
+from eisenergy.store.audit import Actor
+from eisenergy.store.database import Database
+from eisenergy.store.people import EVERY_CLIENT, Grant
+
+PASSWORD = "caballo correcto grapa 7"
+HASH = hash_of(PASSWORD)
+CODES = ("EIS-0001", "EIS-0002", "EIS-0003")
+CLIENTS = ("EIS", "LUZ")
+BY = Actor(name="test", address="test")
+START = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def mark(client: str, customer: str) -> str:
+    """A text that only one customer's own things hold."""
+    return f"Mark-{client}-{customer}"
+
+
+@dataclass
+class Clock:
+    """The portal's clock; tests turn it."""
+
+    at: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def turn(self, by: timedelta) -> None:
+        self.at += by
+
+
+@dataclass
+class Person:
+    """An account of the tests, and its session's place."""
+
+    email: str
+    user: object
+    view: tuple[str, str] | None = None
+
+
+@dataclass
+class Running:
+    """A portal that answers on loopback."""
+
+    context: Context
+    clock: Clock
+    people: dict[str, Person] = field(default_factory=dict)
+    opened: list[httpx2.Client] = field(default_factory=list)
+
+    def wire(self, **options: object) -> httpx2.Client:
+        """A connection that keeps no cookies of its own accord; closed with the portal."""
+        client = httpx2.Client(base_url=self.url, follow_redirects=False, timeout=60, verify=False, **options)
+        self.opened.append(client)
+        return client
+
+    @property
+    def url(self) -> str:
+        return self.context.url
+
+    @property
+    def database(self) -> Database:
+        return self.context.database
+
+    def browser(self, **options: object) -> Browser:
+        return Browser(self, **options)
+
+    def session_of(self, name: str) -> str:
+        """Start a session without the form, and return its token."""
+        person = self.people[name]
+        with self.database.signing_in() as connection:
+            token = sessions.start(connection, person.user, self.clock())
+            if person.view is not None:
+                sessions.view_as(connection, token, person.view)
+        return token
+
+    def signed_in(self, name: str) -> Browser:
+        browser = self.browser()
+        browser.client.cookies.set("eisenergy", self.session_of(name))
+        return browser
+
+    def refusals(self) -> int:
+        """How many lines of the log tell of a refusal."""
+        with self.database.session(Scope(client="EIS", role=Role.SYSTEM_ADMIN)) as connection:
+            query = text("SELECT count(*) FROM eisenergy.audit WHERE action = 'REFUSED'")
+            return int(connection.execute(query).scalar_one())
+
+    def audit(self, action: str | None = None) -> list[object]:
+        """The log of every client, oldest first, as a system administrator reads it."""
+        scope = Scope(client="EIS", role=Role.SYSTEM_ADMIN)
+        with self.database.session(scope) as connection:
+            rows = connection.execute(text("SELECT * FROM eisenergy.audit ORDER BY id")).all()
+        return [row for row in rows if action in (None, row.action)]
+
+
+class Browser:
+    """An HTTP client that sends forms as a browser does: with their hidden fields, cookies and Origin."""
+
+    def __init__(self, running: Running, *, address: str | None = None, **options: object) -> None:
+        self.running = running
+        headers = {"X-Forwarded-For": address} if address else {}
+        self.client = running.wire(headers=headers, **options)
+
+    def get(self, path: str, **options: object) -> httpx2.Response:
+        return self.client.get(path, **options)
+
+    def follow(self, answer: httpx2.Response) -> httpx2.Response:
+        while answer.is_redirect:
+            answer = self.get(answer.headers["location"])
+        return answer
+
+    def token(self, page: str = "/entrar") -> str:
+        """The token of the forms of a page."""
+        found = re.search(r'name="csrf" value="([0-9a-f]{64})"', self.follow(self.get(page)).text)
+        assert found is not None, page
+        return found[1]
+
+    def post(
+        self, path: str, data: dict[str, str] | None = None, *, page: str = "/entrar", **options: object
+    ) -> httpx2.Response:
+        headers = {"Origin": self.running.url, **options.pop("headers", {})}
+        return self.client.post(path, data={"csrf": self.token(page), **(data or {})}, headers=headers, **options)
+
+    def sign_in(self, email: str, password: str = PASSWORD, *, wanted: str = "") -> httpx2.Response:
+        return self.post("/entrar", {"email": email, "password": password, "next": wanted})
+
+
+def leads_to_sign_in(answer: httpx2.Response) -> bool:
+    return answer.status_code == 303 and answer.headers["location"].startswith("/entrar")
+
+
+def query(url: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+
+def write_site(settings: Settings, client: str, customer: str, text: str) -> Path:
+    """A published site in small."""
+    folder = settings.sites / client / customer
+    page = "<!DOCTYPE html><html><head><title>t</title></head><body class='x'><p>{}</p></body></html>"
+    names = ("2021-09.html",) if customer == "_operator" else ("2021-09/invoice.html", "2021-09/dashboard.html")
+    for name in ("index.html", *names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(page.format(text), encoding="utf-8")
+    (folder / "assets" / "page").mkdir(parents=True, exist_ok=True)
+    (folder / "assets" / "page" / "house.css").write_text("p { color: red }", encoding="utf-8")
+    (folder / "2021-09").mkdir(exist_ok=True)
+    (folder / "2021-09" / "invoice.pdf").write_bytes(b"%PDF-1.7 " + text.encode())
+    return folder
+
+
+def furnish(settings: Settings, database: Database) -> None:
+    """Two sellers with three customers each, one invoice a customer, and their sites."""
+    for client in CLIENTS:
+        scope = Scope.operator(client)
+        masters.save_client(database, scope, make_client(client, name=f"Vende {client}"))
+        contracts = [make_contract(n) for n in range(1, 4)]
+        contracts = [
+            replace(one, customer=replace(one.customer, name=mark(client, one.customer.code))) for one in contracts
+        ]
+        masters.save_contracts(database, scope, contracts)
+        books.save_drafts(database, scope, SEPTEMBER, [make_draft(contract) for contract in contracts])
+        books.issue(
+            database,
+            scope,
+            SEPTEMBER,
+            client=make_client(client),
+            issued_on=date(2021, 10, 5),
+            at=START,
+        )
+        for code in CODES:
+            write_site(settings, client, code, mark(client, code))
+        write_site(settings, client, "_operator", mark(client, "operator"))
+
+
+def person(database: Database, email: str, *grants: Grant, password: str | None = HASH) -> Person:
+    """An account with rights and a password."""
+    scope = Scope(client="EIS", role=Role.SYSTEM_ADMIN)
+    user = None
+    for grant in grants:
+        here = scope if grant.client == EVERY_CLIENT else replace(scope, client=grant.client)
+        user = people.invite(database, here, email, grant, by=BY, at=START).user
+    if password is not None:
+        with database.signing_in() as connection:
+            signins.set_password(connection, user, password, START)
+    return Person(email=email, user=user)
+
+
+def populate(database: Database) -> dict[str, Person]:
+    """Everybody of the matrix, by the name it has there."""
+
+    def limited(role: Role, client: str, *codes: str) -> Grant:
+        return Grant(client=client, role=role, customers=frozenset(codes))
+
+    operator = Grant(client="EIS", role=Role.CLIENT_ADMIN)
+    found = {
+        "admin": person(database, "admin@all.example", Grant(client=EVERY_CLIENT, role=Role.SYSTEM_ADMIN)),
+        "operator": person(database, "operator@eis.example", operator),
+        "manager": person(
+            database, "manager@eis.example", limited(Role.CUSTOMER_MANAGER, "EIS", "EIS-0001", "EIS-0002")
+        ),
+        "customer": person(database, "customer@eis.example", limited(Role.CUSTOMER_USER, "EIS", "EIS-0001")),
+        "neighbour": person(database, "neighbour@luz.example", Grant(client="LUZ", role=Role.CLIENT_ADMIN)),
+        "viewer": person(database, "viewer@eis.example", operator),
+        "stranger": person(database, "stranger@eis.example", limited(Role.CUSTOMER_USER, "EIS", "EIS-0001")),
+    }
+    found["viewer"].view = ("EIS", "EIS-0001")
+    people.revoke(database, Scope(client="EIS", role=Role.SYSTEM_ADMIN), found["stranger"].user, by=BY, at=START)
+    return found
+
+
+@contextmanager
+def serving(settings: Settings, database: Database, clock: Clock | None = None) -> Iterator[Running]:
+    """Serve the portal on loopback, from a thread of this process, so that a test can break a guard under it."""
+    clock = clock or Clock()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        context = Context(settings=settings, database=database, url=url, now=clock)
+        config = uvicorn.Config(
+            guarded(context), log_level="error", access_log=False, server_header=False, lifespan="off",
+            proxy_headers=True, forwarded_allow_ips="127.0.0.1",
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            while not server.started:
+                assert thread.is_alive()
+                time.sleep(0.01)
+            running = Running(context=context, clock=clock)
+            yield running
+            for client in running.opened:
+                client.close()
+        finally:
+            server.should_exit = True
+            thread.join(timeout=20)
+
+
+@contextmanager
+def owner(settings: Settings) -> Iterator[object]:
+    """A connection as the database's owner, to break a policy with."""
+    engine = create_engine(str(settings.database_url), poolclass=NullPool)
+    with engine.begin() as connection:
+        yield connection

@@ -1,0 +1,186 @@
+"""The matrix over the portal's own route table, and guards broken one by one to see that it finds them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+
+import matrix
+import pytest
+from portal_cases import Running, mark, person
+
+from eisenergy.accounts import Role, Scope
+from eisenergy.portal import guard, routes, sites
+from eisenergy.portal.app import create_app
+from eisenergy.portal.guard import BadRule, Rule
+from eisenergy.portal.routes import Routes
+from eisenergy.store import listing, people, sessions
+from eisenergy.store.people import Grant
+
+
+@pytest.fixture(autouse=True)
+def _sacrifices(portal: Running) -> None:
+    """An account at each seller that the matrix may do everything to."""
+    for client in ("EIS", "LUZ"):
+        grant = Grant(client=client, role=Role.CUSTOMER_USER, customers=frozenset({"EIS-0003"}))
+        portal.people[f"sacrifice {client}"] = person(portal.database, f"sacrifice@{client.lower()}.example", grant)
+
+
+def test_nobody_sees_what_is_not_theirs(portal: Running) -> None:
+    app = create_app(portal.context)
+    assert len(matrix.routes(app)) == len(matrix.KINDS)
+    assert list(matrix.problems(portal, app)) == []
+
+
+def test_what_was_refused_changed_nothing(portal: Running) -> None:
+    """After the whole matrix, the neighbour's accounts are the neighbour's alone."""
+    list(matrix.problems(portal, create_app(portal.context), only="POST /c/"))
+    scope = Scope(client="LUZ", role=Role.SYSTEM_ADMIN)
+    emails = {user.email for user in people.users(portal.database, scope)}
+    assert {email for email in emails if email.startswith("invited-")} == {
+        "invited-neighbour@luz.example",
+        "invited-admin@luz.example",
+    }
+
+
+def test_a_route_without_a_rule_is_not_served(portal: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_app(portal.context)
+    app.router.add_api_route("/new", lambda: "open", methods=["GET"])
+    assert routes.unruled(app) == ["/new"]
+    assert "GET /new: nothing is said about whom it is for" in list(matrix.problems(portal, app, only="/new"))
+    monkeypatch.setattr(routes, "unruled", lambda app: ["/new"])
+    with pytest.raises(RuntimeError, match="routes without a rule: /new"):
+        create_app(portal.context)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "rule"),
+    [
+        ("/c/{client}", "GET", guard.CUSTOMERS),
+        ("/c/{client}", "GET", guard.ONESELF),
+        ("/c/{client}/clientes/{customer}", "GET", guard.PUBLIC),
+        ("/clientes/{customer}", "GET", guard.CUSTOMERS),
+        ("/cuenta", "GET", guard.OPERATORS),
+        ("/c/{client}/clientes/{customer}", "POST", guard.CUSTOMERS),
+    ],
+)
+def test_a_rule_that_does_not_fit_its_path_is_refused(path: str, method: str, rule: Rule) -> None:
+    wanted = Routes()
+    with pytest.raises(BadRule):
+        (wanted.page if method == "GET" else wanted.action)(path, rule)
+
+
+def _everybody(*args: object, **kwargs: object) -> Scope:
+    return Scope(client="EIS", role=Role.CLIENT_ADMIN)
+
+
+def _own_anywhere(session: sessions.Session, client: str) -> Scope | None:
+    return next((replace(grant.scope(grant.client) or _everybody(), client=client) for grant in session.grants), None)
+
+
+def _first_grants_scope(self: Grant, client: str) -> Scope:
+    return Scope(client=client, role=self.role, customers=self.customers)
+
+
+def _without_role(
+    rule: Rule, session: sessions.Session | None, client: str | None, customer: str | None
+) -> Scope | None:
+    return guard_scope_of(
+        Rule(roles=guard.ALL_ROLES if rule.roles else rule.roles, viewed=rule.viewed), session, client, customer
+    )
+
+
+def _without_view(
+    rule: Rule, session: sessions.Session | None, client: str | None, customer: str | None
+) -> Scope | None:
+    return guard_scope_of(rule, replace(session, view=None) if session else None, client, customer)
+
+
+def _viewing_writes(
+    rule: Rule, session: sessions.Session | None, client: str | None, customer: str | None
+) -> Scope | None:
+    return guard_scope_of(replace(rule, viewed=True), session, client, customer)
+
+
+def _all_see(self: Scope, customer: str) -> None:
+    return None
+
+
+def _not_narrowed(
+    rule: Rule, session: sessions.Session | None, client: str | None, customer: str | None
+) -> Scope | None:
+    if rule.roles and session is not None and client is not None:
+        return guard.own_scope(session, client) or guard_scope_of(rule, session, client, customer)
+    return guard_scope_of(rule, session, client, customer)
+
+
+def _nobody_asked(
+    rule: Rule, session: sessions.Session | None, client: str | None, customer: str | None
+) -> Scope | None:
+    if session is None and rule.roles:
+        return Scope(client=str(client), role=Role.SYSTEM_ADMIN)
+    return guard_scope_of(rule, session, client, customer)
+
+
+def _stale_view(session: sessions.Session) -> Scope | None:
+    return Scope.operator("EIS")
+
+
+def _operators_site(visit: object, customer: str | None) -> object:
+    return site_folder(visit, None)
+
+
+def _first_customers_site(visit: object, customer: str | None) -> object:
+    return visit.context.settings.sites / "EIS" / "EIS-0003"  # type: ignore[attr-defined]
+
+
+def _unseen(*args: object, **kwargs: object) -> None:
+    return None
+
+
+guard_scope_of = guard.scope_of
+site_folder = sites.site_folder
+
+BROKEN: dict[str, tuple[object, str, object, str]] = {
+    "the scope of whoever asks is everybody's": (guard, "own_scope", _everybody, "GET /c/{client}/clientes"),
+    "a right at one client is one at every client": (guard, "own_scope", _own_anywhere, "GET /c/"),
+    "a grant answers for every client": (Grant, "scope", _first_grants_scope, "GET /c/"),
+    "roles are not compared": (guard, "scope_of", _without_role, "POST /c/{client}/clientes"),
+    "the view is forgotten": (guard, "scope_of", _without_view, "GET /c/{client}"),
+    "what changes is open in the view": (guard, "scope_of", _viewing_writes, "/cuenta"),
+    "customers are not compared": (Scope, "check", _all_see, "GET /c/{client}/clientes"),
+    "the scope is not narrowed": (guard, "scope_of", _not_narrowed, "GET /c/{client}"),
+    "who is not signed in is an administrator": (guard, "scope_of", _nobody_asked, "GET /c/"),
+    "the view is the operator's own": (guard, "view_scope", _stale_view, "GET /c/"),
+    "the operator's site stands for a customer's": (sites, "site_folder", _operators_site, "sitio"),
+    "one customer's site stands for all": (sites, "site_folder", _first_customers_site, "sitio"),
+    "refusals are not written down": (routes.Visit, "note", _unseen, "GET /c/"),
+    "a listing takes no heed of the client": (listing, "customer_name", lambda *_: mark("LUZ", "EIS-0001"), "GET /c/"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_guard_is_found(portal: Running, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    owner, attribute, broken, only = BROKEN[name]
+    app = create_app(portal.context)
+    monkeypatch.setattr(owner, attribute, broken)
+    assert list(itertools.islice(matrix.problems(portal, app, only=only), 1)), name
+
+
+@pytest.mark.parametrize(
+    "path", ["/c/{client}/bitacora", "/c/{client}/usuarios", "/c/{client}/clientes/{customer}/ver"]
+)
+def test_a_route_that_is_opened_to_customers_is_found(
+    portal: Running, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """As a careless edit of a rule would do, past the check of rule and path."""
+    scope_of: Callable[..., Scope | None] = guard.scope_of
+
+    def opened(rule: Rule, session: sessions.Session | None, client: str | None, customer: str | None) -> Scope | None:
+        if rule == guard.OPERATORS and session is not None and session.grants:
+            return Scope.operator(str(client))
+        return scope_of(rule, session, client, customer)
+
+    monkeypatch.setattr(guard, "scope_of", opened)
+    assert list(itertools.islice(matrix.problems(portal, create_app(portal.context), only=path), 1))
