@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, any_, delete, func, or_, select, update
 
 from eisenergy.store import tables
 from eisenergy.store.database import Database
@@ -111,7 +111,7 @@ def take_recovery(database: Database, user: uuid.UUID, code: str) -> bool:
     with database.signing_in() as connection:
         done = connection.execute(
             update(proofs)
-            .where(proofs.c.user_id == user, proofs.c.recovery.any(code))
+            .where(proofs.c.user_id == user, any_(proofs.c.recovery) == code)
             .values(recovery=func.array_remove(proofs.c.recovery, code))
         )
     return done.rowcount == 1

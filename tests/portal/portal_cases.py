@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import socket
 import threading
@@ -147,6 +148,26 @@ class Browser:
 
     def sign_in(self, email: str, password: str = PASSWORD, *, wanted: str = "") -> httpx2.Response:
         return self.post("/entrar", {"email": email, "password": password, "next": wanted})
+
+
+def as_sent(browser: Browser, path: str) -> tuple[int, str]:
+    """Ask for a path exactly as it is written: other clients tidy dots up before they send."""
+    parts = urlsplit(browser.running.url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    try:
+        connection.putrequest("GET", path.replace(" ", "%20"))
+        connection.putheader("Cookie", f"eisenergy={browser.client.cookies['eisenergy']}")
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode("utf-8", "replace")
+    finally:
+        connection.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def leads_to_sign_in(answer: httpx2.Response) -> bool:

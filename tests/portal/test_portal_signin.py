@@ -171,7 +171,9 @@ def test_of_two_who_use_a_link_at_once_one_wins(portal: Running) -> None:
     browsers = [portal.browser() for _ in range(6)]
     words = [f"frase larga del navegador {n}" for n in range(6)]
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda pair: set_password(pair[0], path, pair[1]).status_code, zip(browsers, words)))
+        answers = list(
+            pool.map(lambda pair: set_password(pair[0], path, pair[1]).status_code, zip(browsers, words, strict=True))
+        )
     assert sorted(answers) == [200, 410, 410, 410, 410, 410]
     works = [portal.browser().sign_in("race@eis.example", word).status_code == 303 for word in words]
     assert works == [answer == 200 for answer in answers]
