@@ -144,7 +144,8 @@ def _admitted(entry: Entry, visit: Visit) -> Response:
             if name is None:
                 raise NoSuchPage
             visit.customer = (customer, name)
-    if visit.session is not None and visit.session.view is not None:
+    # A site's pages and documents are written down where they are served, and what they load is not worth a line.
+    if visit.session is not None and visit.session.view is not None and "path" not in places:
         visit.note("VIEWED", f"{entry.method} {visit.request.url.path}")
     return entry.handler(visit)
 

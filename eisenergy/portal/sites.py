@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from starlette.responses import FileResponse, Response
 
@@ -33,6 +34,8 @@ TYPES: Final = {
 _PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HEAD: Final = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 _BODY: Final = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+_SWATCH: Final = re.compile(r'<span class="swatch" style="background:(#[0-9A-Fa-f]{6})"></span>')
+_NEIGHBOUR: Final = re.compile(r'href="\.\./([A-Za-z0-9][A-Za-z0-9._-]*)/')
 
 
 def inside(folder: Path, path: str) -> Path:
@@ -86,6 +89,12 @@ def serve(visit: Visit, file: Path, *, download: str | None = None) -> Response:
     if file.suffix.lower() != ".html":
         return FileResponse(file, media_type=kind, filename=download)
     text = file.read_text(encoding="utf-8")
+    # The policy forbids style attributes; a drawing's fill is none.
+    text = _SWATCH.sub(r'<svg class="swatch" viewBox="0 0 1 1"><rect width="1" height="1" fill="\1"/></svg>', text)
+    if visit.customer is None:
+        # The operator's pages link the customers' sites beside theirs; here each stands at its customer's address.
+        base = f"/c/{quote(visit.within()[1].code)}/clientes"
+        text = _NEIGHBOUR.sub(lambda match: f'href="{base}/{match[1]}/sitio/', text)
     bar = render(visit, "bar", csrf=_csrf(visit))
     text = _HEAD.sub(lambda match: match[0] + '<link rel="stylesheet" href="/assets/portal/bar.css">', text, count=1)
     text = _BODY.sub(lambda match: match[0] + bar, text, count=1)

@@ -181,7 +181,9 @@ def query(url: str) -> dict[str, str]:
 def write_site(settings: Settings, client: str, customer: str, text: str) -> Path:
     """A published site in small."""
     folder = settings.sites / client / customer
-    page = "<!DOCTYPE html><html><head><title>t</title></head><body class='x'><p>{}</p></body></html>"
+    page = "<!DOCTYPE html><html><head><title>t</title></head><body class='x'><p>{}</p>"
+    page += '<a href="../EIS-0002/2021-09/invoice.html">n</a>'
+    page += '<span class="swatch" style="background:#004488"></span></body></html>'
     names = ("2021-09.html",) if customer == "_operator" else ("2021-09/invoice.html", "2021-09/dashboard.html")
     for name in ("index.html", *names):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -108,6 +108,17 @@ def test_a_published_page_has_the_way_back_and_the_banner(portal: Running) -> No
     assert viewed.index("<body class='x'>") < viewed.index("view-banner") < viewed.index(mark("EIS", "EIS-0001"))
 
 
+def test_a_published_page_needs_no_inline_style_and_leads_to_the_customers(portal: Running) -> None:
+    browser = portal.signed_in("operator")
+    for path in ("/c/EIS/sitio/", "/c/EIS/sitio/2021-09.html", f"{HOME}/sitio/"):
+        page = browser.get(path).text
+        assert " style=" not in page
+        assert 'fill="#004488"' in page
+        linked = 'href="/c/EIS/clientes/EIS-0002/sitio/2021-09/invoice.html"' in page
+        assert linked == (path != f"{HOME}/sitio/")
+    assert browser.get("/c/EIS/clientes/EIS-0002/sitio/2021-09/invoice.html").status_code == 200
+
+
 def test_a_customers_view_shows_what_the_customer_sees_and_changes_nothing(portal: Running) -> None:
     browser = portal.signed_in("operator")
     answer = browser.post(f"{HOME}/ver", page="/c/EIS")

@@ -1,0 +1,99 @@
+"""`eisenergy users` and `eisenergy serve` as a person starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from portal_cases import PASSWORD, furnish
+
+from eisenergy.config import Settings
+from eisenergy.store.database import Database
+
+PROGRAM = str(Path(sys.executable).parent / "eisenergy")
+
+
+@pytest.fixture(scope="module")
+def environment(settings: Settings, database: Database) -> dict[str, str]:
+    furnish(settings, database)
+    found = {name: value for name, value in os.environ.items() if not name.startswith("EISENERGY_")}
+    return found | settings.environment() | {"PYTHONUNBUFFERED": "1"}
+
+
+def run(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PROGRAM, *words], env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def served(environment: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
+    """The portal's address and what the command said."""
+    with subprocess.Popen(
+        [PROGRAM, "serve", "--port", "0"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline()]
+        url = re.match(r"http://127\.0\.0\.1:\d+", lines[0])
+        assert url is not None, lines
+        if not run(environment, "users", "list").stdout.count("@"):
+            lines.append(process.stdout.readline())
+        yield url[0], lines
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+        assert process.returncode in (0, 130, -signal.SIGINT)
+
+
+def test_the_first_operator(environment: dict[str, str], served: tuple[str, list[str]]) -> None:
+    url, said = served
+    assert "eisenergy users invite EMAIL --role CLIENT_ADMIN" in said[1]
+    ended = run(environment, "users", "invite", "ana@eis.example", "--role", "CLIENT_ADMIN", "--json")
+    assert ended.returncode == 0, ended.stderr
+    path = json.loads(ended.stdout)["link"].removeprefix("http://127.0.0.1:8000")
+    with httpx2.Client(base_url=url, headers={"Origin": url}, verify=False, timeout=60) as browser:
+
+        def send(where: str, page: str, **fields: str) -> httpx2.Response:
+            token = re.search(r'name="csrf" value="(\w{64})"', browser.get(page).text)
+            assert token is not None
+            return browser.post(where, data={"csrf": token[1], **fields})
+
+        assert send(path, path, password=PASSWORD, again=PASSWORD).status_code == 200
+        answer = send("/entrar", "/entrar", email="ana@eis.example", password=PASSWORD)
+        assert answer.headers["location"] == "/"
+        assert "Vende EIS" in browser.get("/c/EIS").text
+        ended = run(environment, "users", "revoke", "ana@eis.example")
+        assert ended.returncode == 0, ended.stderr
+        assert browser.get("/c/EIS").status_code == 303
+
+
+def test_accounts_on_the_command_line(environment: dict[str, str]) -> None:
+    invite = ("users", "invite", "Eva@EIS.example", "--role", "CUSTOMER_USER", "--customer")
+    ended = run(environment, *invite, "EIS-0002")
+    assert ended.returncode == 0, ended.stderr
+    assert "/enlace/" in ended.stdout
+    assert "no customer EIS-0099" in run(environment, *invite, "EIS-0099").stderr
+    listed = json.loads(run(environment, "users", "list", "--json").stdout)["users"]
+    grant = {"client": "EIS", "role": "CUSTOMER_USER", "customers": ["EIS-0002"]}
+    assert {"email": "eva@eis.example", "grants": [grant], "disabled": False} in listed
+    for words in (("disable", "eva@eis.example"), ("enable", "eva@eis.example"), ("link", "eva@eis.example")):
+        ended = run(environment, "users", *words)
+        assert ended.returncode == 0, ended.stderr
+        assert "eva@eis.example" in ended.stdout
+    ended = run(environment, "users", "revoke", "nobody@eis.example")
+    assert ended.returncode == 3
+    assert "list them with `eisenergy users list`" in ended.stderr
+
+
+def test_the_network_is_not_served_without_its_address(environment: dict[str, str]) -> None:
+    ended = run(environment, "serve", "--host", "0.0.0.0", "--port", "0")
+    assert ended.returncode == 3
+    assert "set EISENERGY_URL" in ended.stderr
+    plain = run(environment | {"EISENERGY_URL": "http://portal.example"}, "serve", "--port", "0")
+    assert plain.returncode == 3
+    assert "in the clear" in plain.stderr
