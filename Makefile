@@ -34,7 +34,7 @@ lint: $(VENV)/.ready ## ruff, mypy --strict, import-linter
 bench: $(VENV)/.ready ## speed as a ratio to named peers
 	$(BIN)/python -m benchmarks
 
-serve: $(VENV)/.ready ## look at the published sites on this machine only
+serve: $(VENV)/.ready ## start the portal on this machine: published sites and operators' pages behind a login
 	$(BIN)/eisenergy serve
 
 lab: $(VENV)/.ready ## JupyterLab with the notebooks
