@@ -145,7 +145,8 @@ def _admitted(entry: Entry, visit: Visit) -> Response:
                 raise NoSuchPage
             visit.customer = (customer, name)
     # A site's pages and documents are written down where they are served, and what they load is not worth a line.
-    if visit.session is not None and visit.session.view is not None and "path" not in places:
+    seen = entry.rule.roles is not None and "path" not in places
+    if seen and visit.session is not None and visit.session.view is not None:
         visit.note("VIEWED", f"{entry.method} {visit.request.url.path}")
     return entry.handler(visit)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
 from typing import Final
 
 from sqlalchemy import delete, select, text, update
@@ -51,6 +52,7 @@ def begin(database: Database, account: str, address: str, at: datetime, *, devic
     :param account: what is guessed at
     :param device: hash of a trusted device of the account's owner
     """
+    address = place_of(address)
     pair = f"{account} device {device}" if device else f"{account} from {address}"
     keys = [("pair", _key(pair))]
     if device is None:
@@ -87,6 +89,15 @@ def succeeded(database: Database, attempt: Attempt, at: datetime) -> None:
             here = (table.c.kind == kind) & (table.c.key == key)
             connection.execute(delete(table).where(here, (table.c.failures <= 1) | (table.c.kind == "pair")))
             connection.execute(update(table).where(here).values(failures=table.c.failures - 1, open_at=at))
+
+
+def place_of(address: str) -> str:
+    """Return what counts as one place: an IPv4 address, or the /64 that one IPv6 subscriber has to choose from."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
 
 
 def _key(what: str) -> str:

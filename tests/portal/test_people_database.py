@@ -360,3 +360,18 @@ def test_an_unknown_account_is_nobodys(database: Database) -> None:
     for deed in (people.revoke, people.new_link):
         with pytest.raises(people.NoUser, match="list them with"):
             deed(database, EIS, uuid.uuid4(), by=BY, at=START)
+
+
+@pytest.mark.parametrize("purpose", [tickets.FIRST, tickets.RESET, tickets.CODE])
+def test_a_ticket_is_used_once_for_its_purpose_in_its_time(database: Database, purpose: str) -> None:
+    with database.signing_in() as connection:
+        user = connection.execute(text("SELECT id FROM eisenergy.users LIMIT 1")).scalar_one()
+        token = tickets.issue(connection, purpose, user, START, people.INVITATION)
+        late = START + people.INVITATION
+        assert tickets.holder(connection, (purpose,), token, late) is None
+        assert tickets.take(connection, (purpose,), token, late) is None
+        assert tickets.take(connection, (tickets.DEVICE,), token, START) is None
+        assert tickets.holder(connection, (purpose,), token, START) == user
+        assert tickets.take(connection, (purpose,), token, START) == user
+        assert tickets.take(connection, (purpose,), token, START) is None
+        assert tickets.holder(connection, (purpose,), token, START) is None

@@ -144,6 +144,16 @@ def test_state_code_and_verifier_belong_to_one_browser(portal: Running, provider
     assert thief.get(once).status_code == 400  # the code was used
 
 
+def test_forged_answers_are_slowed(portal: Running, provider: str) -> None:
+    vouch(provider, claims=EMAIL)
+    browser = portal.browser()
+    answers = []
+    for _ in range(5):
+        answer_of(browser)
+        answers.append(browser.get("/openid/vuelta?state=forged&code=forged").status_code)
+    assert answers == [400, 400, 400, 400, 429]
+
+
 def test_after_the_provider_nobody_is_sent_elsewhere(portal: Running, provider: str) -> None:
     vouch(provider, claims=EMAIL)
     browser = portal.browser()

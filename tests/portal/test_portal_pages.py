@@ -219,6 +219,8 @@ def test_operators_invite_and_take_back(portal: Running) -> None:
     for deed in ("quitar", "desactivar"):
         answer = browser.post(f"/c/EIS/usuarios/{me}/{deed}", page="/c/EIS")
         assert "No puede quitarse" in answer.text
+    myself = {"email": "Operator@eis.example ", "role": "CUSTOMER_USER", "customers": "EIS-0001"}
+    assert "No puede quitarse" in browser.post("/c/EIS/usuarios", myself, page="/c/EIS").text
     assert browser.post("/c/EIS/usuarios/none/quitar", page="/c/EIS").status_code == 404
     grants = [row for row in portal.audit("GRANT") if row.subject == "new@eis.example"]
     assert grants[0].actor == "operator@eis.example"

@@ -267,6 +267,12 @@ def test_guessing_at_many_accounts_from_one_place_is_slowed(portal: Running) -> 
     assert guess(portal, "nobody@eis.example", "203.0.113.201").status_code == 401
 
 
+def test_an_ipv6_subscriber_is_one_place(portal: Running, somebody: str) -> None:
+    answers = [guess(portal, somebody, f"2001:db8:1:2::{n:x}").status_code for n in range(guesses.FREE["pair"] + 2)]
+    assert answers[-1] == 429
+    assert guess(portal, somebody, "2001:db8:1:3::1").status_code == 401
+
+
 def test_a_device_of_one_account_opens_no_way_to_another(portal: Running, somebody: str) -> None:
     mine = portal.browser(address="203.0.113.77")
     assert mine.sign_in("customer@eis.example").status_code == 303

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -159,12 +160,16 @@ def openid_back(visit: Visit) -> Response:
     if settings is None or asked is None:
         return _form(visit, "", visit.say("openid.failed"), 400)
     answer = dict(visit.request.query_params)
+    attempt = guesses.begin(visit.context.database, f"openid {visit.address}", visit.address, visit.at)
+    if attempt.wait:
+        return _refused(visit, Outcome(login=None, wait=attempt.wait), "wrong", partial(_form, visit, asked.wanted))
     try:
         claims = provider.identity(settings, _redirect(visit), asked, answer, visit.at)
     except provider.ProviderFailed as problem:
         visit.note("OPENID_FAILED", str(problem))
         response = _form(visit, "", visit.say("openid.failed"), 400)
     else:
+        guesses.succeeded(visit.context.database, attempt, visit.at)
         login = provider.account(visit.context.database, settings, claims)
         if login is None:
             visit.note("OPENID_UNKNOWN", f"{claims['sub']} {claims.get('email', '')}")

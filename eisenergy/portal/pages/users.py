@@ -33,19 +33,24 @@ def invite(visit: Visit) -> Response:
     """Give somebody a right, and a link where there is no account yet."""
     scope, client = visit.within()
     email = visit.form.get("email", "")
+    assert visit.session is not None
+    if email.strip().lower() == visit.session.email:
+        return _page(visit, problem=visit.say("not_yourself"), status=422)
     codes = [code.strip() for code in visit.form.get("customers", "").split(",") if code.strip()]
+    role = next((role for role in GIVEN if role.value == visit.form.get("role")), None)
     try:
-        role = Role(visit.form.get("role", ""))
-        if role not in GIVEN:
-            raise BadAccount(f"role {role} is not given here")
-        grant = Grant(client=client.code, role=role, customers=frozenset(codes) or None)
+        people.address_of(email)
+    except BadAccount:
+        return _page(visit, problem=visit.say("bad_email", email=email), status=422)
+    if role is None or (role in people.LIMITED) != bool(codes):
+        return _page(visit, problem=visit.say("bad_role"), status=422)
+    grant = Grant(client=client.code, role=role, customers=frozenset(codes) or None)
+    try:
         invited = people.invite(
             visit.context.database, scope, email, grant, by=visit.actor, at=visit.at, locale=visit.language
         )
-    except BadAccount as problem:
-        return _page(visit, problem=visit.say("bad_right", problem=problem), status=422)
-    except ValueError:
-        return _page(visit, problem=visit.say("bad_right", problem=visit.form.get("role", "")), status=422)
+    except BadAccount:
+        return _page(visit, problem=visit.say("bad_customers", codes=", ".join(codes)), status=422)
     return _told(visit, invited, "first")
 
 
