@@ -10,8 +10,9 @@ from portal_cases import BY, START, Running, as_sent, mark, person
 
 from eisenergy.accounts import Role, Scope
 from eisenergy.portal import sites
+from eisenergy.portal.english import TEXTS as _EN
 from eisenergy.portal.routes import NoSuchPage
-from eisenergy.portal.words import _EN, _ES
+from eisenergy.portal.spanish import TEXTS as _ES
 from eisenergy.store import audit
 from eisenergy.store.people import Grant
 

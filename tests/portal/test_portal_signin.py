@@ -251,6 +251,8 @@ def test_the_owner_is_not_locked_out_by_somebody_else(portal: Running, somebody:
     for n in range(guesses.FREE["account"] + 3):
         portal.clock.turn(timedelta(seconds=1))
         guess(portal, somebody, f"203.0.113.{n % 25 + 10}")
+    for _ in range(guesses.FREE["pair"] + 2):
+        guess(portal, somebody, "198.51.100.7")  # behind the owner's own address, too
     stranger = guess(portal, somebody, "198.51.100.99", PASSWORD)
     assert stranger.status_code == 429  # the account is under attack: an unknown device waits
     assert owner.sign_in(somebody).status_code == 303  # the owner's does not
@@ -277,6 +279,10 @@ def test_a_device_of_one_account_opens_no_way_to_another(portal: Running, somebo
     mine = portal.browser(address="203.0.113.77")
     assert mine.sign_in("customer@eis.example").status_code == 303
     mine.client.cookies.delete("eisenergy")
+    plain = [guess(portal, somebody, "203.0.113.77").status_code for _ in range(guesses.FREE["pair"] + 2)]
+    assert plain[-1] == 429
+    assert mine.sign_in(somebody, WRONG).status_code == 429  # no place of its own for this account
+    portal.clock.turn(guesses.FORGOTTEN + timedelta(minutes=1))
     answers = [mine.sign_in(somebody, WRONG).status_code for _ in range(guesses.FREE["pair"] + 2)]
     assert answers[-1] == 429
 
