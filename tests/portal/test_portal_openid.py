@@ -107,6 +107,7 @@ WRONG: dict[str, dict[str, object]] = {
     "another key signed": {"other_key": True},
     "nobody signed": {"unsigned": True},
     "for another program": {"claims": {**EMAIL, "aud": "somebody-else"}},
+    "for another program, by us": {"claims": {**EMAIL, "aud": "somebody-else", "azp": "portal"}},
     "from another provider": {"claims": {**EMAIL, "iss": "https://evil.example"}},
     "the answer names another provider": {"answers_as": "https://evil.example"},
     "an older answer's nonce": {"claims": {**EMAIL, "nonce": "replayed"}},
@@ -142,6 +143,14 @@ def test_state_code_and_verifier_belong_to_one_browser(portal: Running, provider
     thief = portal.browser()
     thief.client.cookies.set("eisenergy-openid", cookie)
     assert thief.get(once).status_code == 400  # the code was used
+
+
+def test_an_answer_to_another_question_goes_no_further(provider: str) -> None:
+    """Not even to the provider: the verifier would hold it off, too, but the state comes first."""
+    settings = OpenId(issuer="http://127.0.0.1:1", client_id="a", client_secret="b", label="c")
+    asked = openid.Asked(state="mine", nonce="n", verifier="v", wanted="/")
+    with pytest.raises(openid.ProviderFailed, match="its state differs"):
+        openid.identity(settings, "http://127.0.0.1:2/openid/vuelta", asked, {"state": "other", "code": "c"}, START)
 
 
 def test_forged_answers_are_slowed(portal: Running, provider: str) -> None:
