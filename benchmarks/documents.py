@@ -6,9 +6,6 @@ usual chain runs beside it on a few customers of the same workspace. Quarto's fi
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -129,13 +126,13 @@ def publish(clock: alone.Clock, *, home: str, few: int, many: int) -> dict[str, 
     with opened(settings) as found:
         clock.server = alone.server_of(found, Scope.operator(portfolio.CLIENT))
         with clock.phase("bill"):
-            _command(home, "bill", month)
-            _command(home, "issue", month, "--issued-on", "2021-11-02")
+            alone.command(home, "bill", month)
+            alone.command(home, "issue", month, "--issued-on", "2021-11-02")
         wanted = [one.contract for one in portfolio.members(portfolio.Portfolio(few))]
         with clock.phase("few"):
-            first = _command(home, "publish", month, *(part for code in wanted for part in ("--customer", code)))
+            first = alone.command(home, "publish", month, *(part for code in wanted for part in ("--customer", code)))
         with clock.phase("many"):
-            rest = _command(home, "publish", month)
+            rest = alone.command(home, "publish", month)
     failed = [site["error"] for site in first["sites"] + rest["sites"] if site["error"]]
     if failed:
         raise AssertionError(f"{len(failed)} sites were not made: {failed[0]}")
@@ -159,14 +156,3 @@ def publish(clock: alone.Clock, *, home: str, few: int, many: int) -> dict[str, 
             path.stat().st_size for code in made + later for path in (sites / code).rglob("*") if path.is_file()
         ),
     }
-
-
-def _command(home: str, *arguments: str) -> dict[str, Any]:
-    """Run the command and return its report; parked customers are no failure here."""
-    script = "from eisenergy.cli import main; main()"
-    command = [sys.executable, "-c", script, "--home", home, *arguments, "--json"]
-    done = subprocess.run(command, cwd=alone.ROOT, capture_output=True, text=True)
-    if done.returncode not in (0, 1) or not done.stdout.strip():
-        raise AssertionError(f"eisenergy {' '.join(arguments[:2])} ended with {done.returncode}: {done.stderr[-2000:]}")
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
