@@ -101,6 +101,7 @@ def run(function: str, **arguments: Any) -> dict[str, Any]:
     :raises Failed: with its last words
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EISENERGY_")}
+    environment["EISENERGY_RENDERER"] = "embedded"  # the same everywhere, whether Quarto is installed or not
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         out, log = Path(folder, "result.json"), Path(folder, "log")

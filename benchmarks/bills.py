@@ -42,6 +42,7 @@ def run(customers: int = 10_000, *, quick: bool = False, home: Path | None = Non
             ours = alone.run(work, home=str(place), customers=customers, sample=sample, verify=True)
             once = alone.run(work, home=str(second), customers=customers, sample=sample, verify=False)
         peer = alone.run("benchmarks.bills:by_pandas", home=str(place), sample=sample)
+        table = sum(path.stat().st_size for path in (place / "lake").rglob("*.parquet"))
     mine, theirs = ours["result"]["lines"], peer["result"]["lines"]
     result.checks.append(
         equal(
@@ -100,6 +101,7 @@ def run(customers: int = 10_000, *, quick: bool = False, home: Path | None = Non
         "phases": ours["phases"],
         "phases_of_run": once["phases"],
         "peak_bytes": ours["peak_bytes"],
+        "table_bytes": table,
         "counts": ours["result"]["counts"],
         "pandas_phases": peer["phases"],
     }
