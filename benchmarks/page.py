@@ -82,12 +82,12 @@ def _aims(results: Iterable[dict[str, Any]]) -> str:
             rows.append(
                 f'<tr><td><a href="#{result["case"]}">{TITLES[result["case"]]}</a></td><td>{_text(aim["text"])}</td>'
                 f'<td class="n">{_figure(aim["found"])} {_text(aim["unit"])}</td>'
-                f'<td class="n">{sign} {_figure(aim["wanted"])}</td><td class="{mark}">{_text(verdict)}</td></tr>'
+                f'<td class="n"><span class="only-narrow">aim: </span>{sign} {_figure(aim["wanted"])}</td><td class="{mark}">{_text(verdict)}</td></tr>'
             )
     if not rows:
         return ""
     return (
-        '<section><h2>Aims</h2><div class="scroll"><table><thead><tr><th>Case</th><th>What</th><th class="n">Found</th>'
+        '<section><h2>Aims</h2><div class="scroll"><table class="aims"><thead><tr><th>Case</th><th>What</th><th class="n">Found</th>'
         f'<th class="n">Aim</th><th>Verdict</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div></section>'
     )
 
@@ -104,7 +104,7 @@ def _case(result: dict[str, Any]) -> str:
         else ""
     )
     return (
-        f'<section id="{result["case"]}"><h2>{TITLES[result["case"]]}</h2><p>{_text(result["question"].capitalize())}</p>{quick}'
+        f'<section id="{result["case"]}"><h2>{TITLES[result["case"]]}</h2><p>{_text(result["question"][:1].upper() + result["question"][1:])}</p>{quick}'
         f'<p class="muted">{_text(size)}; load of the machine at the start {result["machine"]["load_at_start"]}; {_text(result["at"])}</p>'
         f"{plots}{groups}<ul>{checks}{notes}</ul></section>"
     )
