@@ -87,6 +87,7 @@ def run(names: Sequence[str], customers: int, *, quick: bool = False, results: P
             result = measure[name]()
             if quick:
                 result.aims = [replace(aim, reason="a quick run measures nothing of worth") for aim in result.aims]
+            result.notes += [note for note in (result.busy(),) if note]
             result.figures["case_seconds"] = time.perf_counter() - began
             found[name] = result
             print(report.text(result), flush=True)

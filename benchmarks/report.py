@@ -94,6 +94,16 @@ class Result:
     machine: dict[str, Any] = field(default_factory=machine.facts)
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
+    def busy(self) -> str:
+        """Say that others used the machine, where they did: wall times then are theirs, too. Empty: they did not."""
+        load, cores = self.machine["load_at_start"], self.machine["cores_of_machine"]
+        if not load or load <= cores / 4:
+            return ""
+        return (
+            f"the machine was busy: load {load} on {cores} cores when this began. Wall times, and shares of the memory's bandwidth, "
+            "are worse than on an idle one; CPU times bear it better"
+        )
+
     def document(self) -> dict[str, Any]:
         """The result as JSON types, ratios worked out."""
         document = asdict(self)
