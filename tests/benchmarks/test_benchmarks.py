@@ -20,7 +20,13 @@ if any(importlib.util.find_spec(name) is None for name in ("duckdb", "pandas")):
 from benchmarks import __main__ as command  # noqa: E402
 from benchmarks import growth, kernel, page, portfolio, report  # noqa: E402
 from benchmarks.report import OURS, PEER, Aim, Cost, Group, Result  # noqa: E402
+from eisenergy.accounts import Scope  # noqa: E402
+from eisenergy.config import Settings  # noqa: E402
+from eisenergy.desk.workspace import Workspace  # noqa: E402
 from eisenergy.samples import plan  # noqa: E402
+from eisenergy.store import masters  # noqa: E402
+from eisenergy.store.database import Database  # noqa: E402
+from eisenergy.store.lake import Lake  # noqa: E402
 
 SAMPLES = ROOT / "data" / "samples"
 
@@ -61,6 +67,23 @@ def test_loads_have_the_scale_of_the_contract(loads: portfolio.Loads) -> None:
     for number, supply in enumerate(plan.supplies(SAMPLES), start=1):
         kw = loads.readings([portfolio.Member(number)])["kw"]
         assert 0.3 * supply.contracted_kw < kw.max() < 1.2 * supply.contracted_kw, supply.name
+
+
+def test_rows_put_beside_are_what_the_library_would_have_appended(
+    settings: Settings, database: Database, lake: Lake, tmp_path: Path
+) -> None:
+    scope, some = Scope.operator(portfolio.CLIENT), portfolio.Portfolio(20)
+    other = Lake(str(tmp_path / "appended"), lambda scope: masters.supplies(database, scope))
+    beside = portfolio.fill(Workspace(settings=settings, database=database, lake=lake), some)
+    appended = portfolio.fill(Workspace(settings=settings, database=database, lake=other), some, append=True)
+    meters = sorted(masters.meters(database, scope))
+    first, end = portfolio.MONTH.period.utc(portfolio.ZONE)
+    found = lake.read(scope, meters, first, end)
+    assert beside == appended == found.height
+    assert len(meters) == 20
+    assert found.equals(other.read(scope, meters, first, end))
+    again = lake.append(scope, found)
+    assert (again.added, again.superseded) == (0, 0)
 
 
 def test_a_check_that_fails_ends_the_benchmark() -> None:
