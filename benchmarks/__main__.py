@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import bills, documents, growth, intake, kernel, month_read, page, report
+from benchmarks import alone, bills, documents, growth, intake, kernel, month_read, page, report
 from benchmarks.report import Result
 
 CASES: Final = {
@@ -105,7 +105,7 @@ class _Shared:
     def filled(self) -> Path:
         if not self._made:
             self._folder.chmod(0o755)  # root's PostgreSQL runs as another account
-            bills.alone.run("benchmarks.bills:fill", home=str(self._folder), customers=self._customers, readings=True)
+            alone.run("benchmarks.bills:fill", home=str(self._folder), customers=self._customers, readings=True)
             self._made = True
         return self._folder
 
@@ -116,6 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = given.parse_args(arguments)
     if unknown := sorted(set(options.case) - set(CASES)):
         given.error(f"no case {', '.join(unknown)}: expected some of {', '.join(CASES)}")
+    alone.end_in_order()
     run(options.case or list(CASES), options.customers, quick=options.quick, results=options.results)
 
 

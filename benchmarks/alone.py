@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -115,7 +116,10 @@ def run(function: str, **arguments: Any) -> dict[str, Any]:
             try:
                 process.wait()
             finally:
-                if process.poll() is None:
+                if process.poll() is None:  # interrupted: its server has to stop, too
+                    process.terminate()
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(30)
                     process.kill()
                 watch.stop()
         if process.returncode or not out.is_file():
@@ -170,8 +174,14 @@ def command(home: str, *arguments: str) -> dict[str, Any]:
     return report
 
 
+def end_in_order() -> None:
+    """Let a request to end run what has to be run at the end: workspaces are closed, folders removed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
 def main() -> None:
     """Be the process: FUNCTION, arguments as JSON, file for the result."""
+    end_in_order()
     function, arguments, out = sys.argv[1:]
     module, _, name = function.partition(":")
     clock = Clock()
