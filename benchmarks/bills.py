@@ -121,25 +121,16 @@ def copied(home: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-class workspace:  # noqa: N801 - a context manager, read as a word
-    """A filled workspace; one that was given is left where it is."""
-
-    def __init__(self, customers: int, home: Path | None = None, *, readings: bool = True) -> None:
-        self._customers, self._home, self._readings = customers, home, readings
-        self._made: tempfile.TemporaryDirectory[str] | None = None
-
-    def __enter__(self) -> Path:
-        if self._home is not None:
-            return self._home
-        self._made = tempfile.TemporaryDirectory(prefix="eisenergy-bench-")
-        home = Path(self._made.name)
-        home.chmod(0o755)  # root's PostgreSQL runs as another account
-        alone.run("benchmarks.bills:fill", home=str(home), customers=self._customers, readings=self._readings)
-        return home
-
-    def __exit__(self, *_: object) -> None:
-        if self._made is not None:
-            self._made.cleanup()
+@contextmanager
+def workspace(customers: int, home: Path | None = None, *, readings: bool = True) -> Iterator[Path]:
+    """A filled workspace, removed afterwards; one that was given stays."""
+    if home is not None:
+        yield home
+        return
+    with tempfile.TemporaryDirectory(prefix="eisenergy-bench-") as folder:
+        Path(folder).chmod(0o755)  # root's PostgreSQL runs as another account
+        alone.run("benchmarks.bills:fill", home=folder, customers=customers, readings=readings)
+        yield Path(folder)
 
 
 def fill(clock: alone.Clock, *, home: str, customers: int, readings: bool) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 import xlsxwriter
 
-from benchmarks.portfolio import MONTH, SEED, Grid, Loads, Member
+from benchmarks.portfolio import MONTH, SEED
+from benchmarks.synthetic import Grid, Loads, Member
 from eisenergy.samples import plan
 
 HEADERS: Final = (

@@ -18,7 +18,7 @@ if any(importlib.util.find_spec(name) is None for name in ("duckdb", "pandas")):
     pytest.skip("the peers of the benchmarks are not installed (extra bench)", allow_module_level=True)
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import growth, kernel, page, portfolio, report  # noqa: E402
+from benchmarks import growth, kernel, page, portfolio, report, synthetic  # noqa: E402
 from benchmarks.report import OURS, PEER, Aim, Cost, Group, Result  # noqa: E402
 from eisenergy.accounts import Scope  # noqa: E402
 from eisenergy.config import Settings  # noqa: E402
@@ -32,16 +32,16 @@ SAMPLES = ROOT / "data" / "samples"
 
 
 @pytest.fixture(scope="module")
-def loads() -> portfolio.Loads:
-    grid = portfolio.Grid.of(portfolio.MONTH, plan.prices(SAMPLES))
-    return portfolio.Loads(grid, plan.supplies(SAMPLES), portfolio.SEED)
+def loads() -> synthetic.Loads:
+    grid = synthetic.Grid.of(portfolio.MONTH, plan.prices(SAMPLES))
+    return synthetic.Loads(grid, plan.supplies(SAMPLES), portfolio.SEED)
 
 
 def made(result: list[Result], name: str) -> Result:
     return next(entry for entry in result if entry.case == name)
 
 
-def test_a_larger_portfolio_begins_with_the_smaller_one(loads: portfolio.Loads) -> None:
+def test_a_larger_portfolio_begins_with_the_smaller_one(loads: synthetic.Loads) -> None:
     everybody = portfolio.members(portfolio.Portfolio(12))
     together = loads.readings(everybody)
     alone = loads.readings(everybody[4:5])
@@ -50,7 +50,7 @@ def test_a_larger_portfolio_begins_with_the_smaller_one(loads: portfolio.Loads) 
     assert together.height == 12 * 2976
 
 
-def test_what_is_special_about_some_customers(loads: portfolio.Loads) -> None:
+def test_what_is_special_about_some_customers(loads: synthetic.Loads) -> None:
     everybody = portfolio.members(portfolio.Portfolio(200))
     rows = {member.number: loads.readings([member]) for member in everybody if member.number in (1, 9, 19, 39, 89, 139)}
     assert rows[39].is_empty()
@@ -63,7 +63,7 @@ def test_what_is_special_about_some_customers(loads: portfolio.Loads) -> None:
     assert 400 <= 2976 - rows[139].height <= 500
 
 
-def test_loads_have_the_scale_of_the_contract(loads: portfolio.Loads) -> None:
+def test_loads_have_the_scale_of_the_contract(loads: synthetic.Loads) -> None:
     for number, supply in enumerate(plan.supplies(SAMPLES), start=1):
         kw = loads.readings([portfolio.Member(number)])["kw"]
         assert 0.3 * supply.contracted_kw < kw.max() < 1.2 * supply.contracted_kw, supply.name
