@@ -66,16 +66,16 @@ def _places(
 ) -> None:
     for run in range(run_begin.shape[0]):
         meter = run_meter[run]
-        due, number = np.int64(0), np.int64(-1)
+        due, number = 0, -1
         for row in range(run_begin[run], run_end[run]):
             if start[row] == due and number >= 0:
                 number += 1
             else:  # a division, and rare: rows mostly follow one another
-                number = (start[row] - origin) // slot
+                number = int((start[row] - origin) // slot)
                 if number * slot != start[row] - origin:
                     stray[meter] = True
                     number = -1
-            due = start[row] + slot
+            due = int(start[row]) + slot
             if number < 0 or number >= rows:
                 number = -1
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 import numba
 import numpy as np
@@ -18,6 +19,9 @@ from eisenergy.usage import CellSums, SlotPrices
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+
+MOST: Final = 64
+"""Sets of prices that a month may have here; a price of its own in every interval is another way's business."""
 
 _PRICE = types.Array(types.float64, 1, "C", readonly=True)
 
@@ -45,8 +49,8 @@ def _number(
 
     :param rows: intervals of each meter, one meter after the other
     :param group: result: number of the row's set
-    :param firsts: result: row of the meter that first had each set [meters, at least as many as there are sets]
-    :param count: result: number of sets [one per meter]
+    :param firsts: result: row of the meter that first had each set [meters, the most sets there may be]
+    :param count: result: number of sets; 0: more than that [one per meter]
     """
     for meter in numba.prange(count.shape[0]):
         begin, known, last = meter * rows, 0, 0
@@ -66,6 +70,9 @@ def _number(
                 ):
                     number = tried
                     break
+            if number < 0 and known == firsts.shape[1]:
+                known = 0  # more than there is room for: nothing of this meter is used
+                break
             if number < 0:
                 number = known
                 firsts[meter, known] = n
@@ -93,26 +100,31 @@ def sum_priced(columns: kernels.Columns, prices: Sequence[Floats | None], rows: 
 
     :param columns: ``group`` is not looked at
     :param prices: loss factor, FTPMS, cost_pos, cost_neg, NaN for none; ``None``: nobody has any
-    :returns: what :func:`eisenergy.usage.measure` finds for each meter
+    :returns: what :func:`eisenergy.usage.measure` finds for each meter; no set of prices for one that has more than :data:`MOST`
     """
     meters = len(columns.start) // rows
     nothing = np.full(len(columns.start), np.nan)
     group = np.zeros(len(columns.start), dtype=np.int32)
-    firsts = np.zeros((meters, rows), dtype=np.int32)
+    firsts = np.zeros((meters, MOST), dtype=np.int32)
     count = np.zeros(meters, dtype=np.int64)
-    table = [nothing if column is None else column for column in prices]
-    _number(rows, *table, group, firsts, count)
+    a, b, c, d = (nothing if column is None else column for column in prices)
+    _number(rows, a, b, c, d, group, firsts, count)
     sets: list[tuple[SlotPrices, ...]] = []
     for meter in range(meters):
         first = meter * rows + firsts[meter, : count[meter]]
-        texts = list(zip(*(_decimals(column[first]) for column in table), strict=True))
+        texts = list(zip(*(_decimals(column[first]) for column in (a, b, c, d)), strict=True))
         numbers: dict[tuple[Decimal | None, ...], int] = {}
         same = [numbers.setdefault(key, len(numbers)) for key in texts]
         if len(numbers) < len(same):  # doubles that differ beyond the 15th digit are one price
             mine = slice(meter * rows, (meter + 1) * rows)
             group[mine] = np.array(same, dtype=np.int32)[group[mine]]
-        sets.append(tuple(SlotPrices(loss_factor=a, ftpms=b, cost_pos=c, cost_neg=d) for a, b, c, d in numbers))
-    groups = max(map(len, sets))
+        sets.append(
+            tuple(
+                SlotPrices(loss_factor=loss, ftpms=fee, cost_pos=more, cost_neg=less)
+                for loss, fee, more, less in numbers
+            )
+        )
+    groups = max(1, *map(len, sets))
     calendar = kernels.Calendar(
         start=runs.start_us,
         end=runs.end_us,

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eisenergy.accounts import Contract
 from eisenergy.billing import codec
@@ -86,6 +86,7 @@ class Entry:
     :param document: the bill as JSON text, as ``billing.codec.dump`` has it
     :param basis: hash of everything besides the readings that the draft depends on; empty: not known
     :param lake_version: version of the readings table that it was made from
+    :param made: what is asked of a bill without reading it, as JSON text
     """
 
     contract: str
@@ -99,6 +100,7 @@ class Entry:
     document: str
     basis: str = ""
     lake_version: int | None = None
+    made: str = "{}"
 
     def bill(self) -> Bill:
         """Read the document."""
@@ -117,6 +119,7 @@ class Refused:
 def entry(made: Bill, input_hash: str, basis: str = "") -> Entry:
     """Return a bill as it is stored."""
     contract = made.contract
+    document = codec.dump(made)
     return Entry(
         contract=contract.number,
         customer=contract.customer.code,
@@ -126,10 +129,24 @@ def entry(made: Bill, input_hash: str, basis: str = "") -> Entry:
         max_kw=max(block.max_kw for block in made.blocks),
         estimated=sum(block.estimated for block in made.blocks),
         input_hash=input_hash,
-        document=json.dumps(codec.dump(made)),
+        document=json.dumps(document),
         basis=basis,
         lake_version=None if made.provenance is None else made.provenance.lake_version,
+        made=json.dumps(_made(document)),
     )
+
+
+def _made(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked of a bill without reading it."""
+    contract, provenance = document["contract"], document["provenance"]
+    return {
+        "name": contract["customer"]["name"],
+        "meter": contract["meter"]["serial"],
+        "currency": document["currency"],
+        "tariff": document["tariff"],
+        "calendar": document["calendar"],
+        "provenance": provenance and {name: value for name, value in provenance.items() if name != "sources"},
+    }
 
 
 def price(batch: Batch) -> Iterator[Entry | Refused]:

@@ -26,7 +26,7 @@ def publish_month(
     settings = workspace.settings
     client = masters.client(workspace.database, scope)
     renderer = choose(settings)
-    wanted = {contract.customer.code for contract in months.chosen_contracts(workspace, scope, customers)}
+    wanted = {contract.customer for contract in months.chosen_contracts(workspace, scope, customers)}
     facts = _facts(workspace, scope, month)
     sources = documents.sources_of(settings.root)
     tasks = [

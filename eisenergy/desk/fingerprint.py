@@ -77,7 +77,7 @@ def of_regular(
                 continue
             values = np.where(none, np.nan, values)
         digest.update(f"\0{name}\0".encode())
-        digest.update(np.ascontiguousarray(values, dtype="<f8"))
+        digest.update(np.ascontiguousarray(values, dtype="<f8").data)
     if estimated is not None:
         digest.update(b"\0estimated\0" + np.packbits(estimated).tobytes())
     return PREFIX + digest.hexdigest()
