@@ -25,9 +25,9 @@ def _column(dtype: Any) -> Any:
 _KINDS = (types.float64, types.int32, types.int16, types.boolean)
 
 
-@numba.njit([types.void(_column(kind), _INTEGERS, kind[::1]) for kind in _KINDS], cache=True, nogil=True, parallel=True)
+@numba.njit([types.void(_column(kind), _INTEGERS, kind[::1]) for kind in _KINDS], cache=True, nogil=True)
 def _put(values: Any, place: Integers, result: Any) -> None:
-    for row in numba.prange(place.shape[0]):
+    for row in range(place.shape[0]):
         if place[row] >= 0:
             result[place[row]] = values[row]
 

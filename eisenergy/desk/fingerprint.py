@@ -37,7 +37,7 @@ def readings_hash(rows: pl.DataFrame, *, like: str = PREFIX) -> str:
     ordered = rows.sort("start")
     if not like.startswith(PREFIX):
         return _of_text(ordered)
-    columns = {name: ordered[name].fill_null(float("nan")).to_numpy() for name in BILLED}
+    columns = {name: _canonical(ordered[name]) for name in BILLED}
     estimated = (ordered["quality"] == ESTIMATED).to_numpy()
     return of_figures(ordered["start"].to_physical().to_numpy(), columns, estimated if estimated.any() else None)
 
@@ -47,10 +47,8 @@ def of_figures(
 ) -> str:
     """Return the hash of figures in order of time.
 
-    A column without any figure counts as the same whether it is there or not, and one NaN is like another and like null.
-
     :param start: UTC microseconds [one per row]
-    :param columns: name of :data:`BILLED` -> figures, NaN for none; ``None`` where there are none
+    :param columns: name of :data:`BILLED` -> figures, ``numpy.nan`` and no other NaN for none; ``None`` where there are none at all
     :param estimated: which rows are estimates; ``None``: none is
     """
     steps = np.diff(start)
@@ -71,16 +69,18 @@ def of_regular(
         values = columns.get(name)
         if values is None:
             continue
-        none = np.isnan(values)
-        if none.any():
-            if none.all():
-                continue
-            values = np.where(none, np.nan, values)
         digest.update(f"\0{name}\0".encode())
         digest.update(np.ascontiguousarray(values, dtype="<f8").data)
     if estimated is not None:
         digest.update(b"\0estimated\0" + np.packbits(estimated).tobytes())
     return PREFIX + digest.hexdigest()
+
+
+def _canonical(column: pl.Series) -> Floats | None:
+    """A column's figures; null and NaN are one, and a column without any is none."""
+    values = column.fill_null(float("nan")).to_numpy()
+    none = np.isnan(values)
+    return None if none.all() else np.where(none, np.nan, values)
 
 
 _TEXT: Final = ("start", *BILLED, "quality")

@@ -10,11 +10,12 @@ import hashlib
 import json
 import os
 import struct
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -44,8 +45,11 @@ Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 Corrections = Callable[[str], tuple[Correction, ...]]
 
-AT_A_TIME: Final = 1000
-"""Meters that are read together: three million rows, and about half a gigabyte."""
+AT_A_TIME: Final = 250
+"""Meters that are read together: small enough that memory is used again instead of being asked for anew."""
+
+READERS: Final = 2
+"""Threads that read ahead of what is looked at and summed."""
 
 BATCH: Final = 125
 """Contracts that are priced together."""
@@ -80,10 +84,24 @@ def whole_months(
         return
     start, end = period.utc(common.client.timezone)
     files = Files(common.workspace.lake, common.scope, common.lake_version)
-    for begin in range(0, len(candidates), AT_A_TIME):
-        group = candidates[begin : begin + AT_A_TIME]
-        found = grid(files, {entry.meter for entry in group}, start, end, around=(start - NEIGHBOURS, end + NEIGHBOURS))
-        yield from _measured(common, group, found, period, corrections, basis)
+    groups = [candidates[begin : begin + AT_A_TIME] for begin in range(0, len(candidates), AT_A_TIME)]
+    around = (start - NEIGHBOURS, end + NEIGHBOURS)
+    threads = numba.get_num_threads()
+    # Processes price meanwhile: threads of a kernel that wait for each other would take their time.
+    numba.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(READERS) as readers:
+            ahead = deque(groups)
+            reading: deque[tuple[list[Listed], Future[Grid]]] = deque()
+            while ahead or reading:
+                while ahead and len(reading) <= READERS:
+                    group = ahead.popleft()
+                    meters = {entry.meter for entry in group}
+                    reading.append((group, readers.submit(grid, files, meters, start, end, around=around)))
+                group, found = reading.popleft()
+                yield from _measured(common, group, found.result(), period, corrections, basis)
+    finally:
+        numba.set_num_threads(threads)
 
 
 def _all_period(entry: Listed, period: Period) -> bool:
@@ -283,11 +301,18 @@ def _reactive(kvarh: Floats | None, kvar: Floats | None, hours: float) -> Floats
 def _hashes(found: Grid, numbers: npt.NDArray[np.int64], start: int) -> list[str]:
     rows = found.rows
     times = struct.pack("<qqq", rows, start, SLOT_US)
-    columns = {name: found.figures[name] for name in BILLED}
+    columns: dict[str, tuple[Floats, list[bool]]] = {}
+    for name in BILLED:
+        values = found.figures[name]
+        if values is not None:
+            none = np.isnan(values)
+            if none.any():
+                values[none] = np.nan  # one NaN is like another
+            has = ~none.reshape(-1, rows).all(axis=1)
+            columns[name] = (values.reshape(-1, rows), has.astype(bool).tolist())
 
     def of(meter: int) -> str:
-        here = slice(meter * rows, (meter + 1) * rows)
-        return of_regular(times, {name: None if v is None else v[here] for name, v in columns.items()})
+        return of_regular(times, {name: values[meter] for name, (values, has) in columns.items() if has[meter]})
 
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:  # hashing does not hold Python's lock
         return list(threads.map(of, numbers.tolist(), chunksize=16))

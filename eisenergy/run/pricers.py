@@ -1,4 +1,4 @@
-"""Processes that price: ``python -m eisenergy.run.pricers DESCRIPTOR``, as many as there are processors.
+"""Processes that price, as many as there are processors.
 
 They are started before the readings are read, import next to nothing, and end when the process that started them does: their
 connection ends then. What they are sent is a batch and what they answer are drafts as they are stored, so that
@@ -7,6 +7,7 @@ this process only passes them on. Few contracts, or one processor, are priced in
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import socket
@@ -29,6 +30,9 @@ WORTH: Final = 300
 
 AHEAD: Final = 4
 """Batches under way per process before the next is read."""
+
+
+_MAIN: Final = "import sys; from eisenergy.run.pricers import main; sys.exit(main(sys.argv[1:]))"
 
 
 class PricerDied(RuntimeError):
@@ -76,7 +80,7 @@ class Pricers:
         for _ in range(count):
             ours, theirs = socket.socketpair()
             with theirs:
-                command = [sys.executable, "-m", "eisenergy.run.pricers", str(theirs.fileno())]
+                command = [sys.executable, "-c", _MAIN, str(theirs.fileno())]
                 self._processes.append(
                     subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, process_group=0)
                 )
@@ -137,13 +141,10 @@ class Pricers:
 def main(arguments: Sequence[str]) -> int:
     """Price what comes until nobody is there any more."""
     boss = Connection(int(arguments[0]))
+    gc.disable()  # bills have no cycles, and looking for them among ten thousand documents takes as long as making these
     with suppress(EOFError, ConnectionError):
         client, month = boss.recv()
         while True:
             batch: Batch = pickle.loads(boss.recv_bytes())
             boss.send_bytes(pickle.dumps(answer(client, month, batch), protocol=5))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
