@@ -18,6 +18,7 @@ from eisenergy.billing.engine import NotBillable, bill
 from eisenergy.billing.model import Bill, Provenance
 from eisenergy.findings import Finding, blocking
 from eisenergy.masters import codec as records
+from eisenergy.money import ZERO
 from eisenergy.period import NotInForce, Period
 from eisenergy.tariffs.model import Tariff
 from eisenergy.usage import CellSums, EstimatedRange, SlotPrices, Usage, usage_of
@@ -126,7 +127,7 @@ def entry(made: Bill, input_hash: str, basis: str = "") -> Entry:
         name=contract.customer.name,
         kwh=made.kwh,
         total=made.total,
-        max_kw=max(block.max_kw for block in made.blocks),
+        max_kw=max((block.max_kw for block in made.blocks), default=ZERO),
         estimated=sum(block.estimated for block in made.blocks),
         input_hash=input_hash,
         document=json.dumps(document),

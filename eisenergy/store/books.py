@@ -34,6 +34,10 @@ from eisenergy.store.drafts import parked as parked
 from eisenergy.store.drafts import save_drafts as save_drafts
 
 
+class BadDraft(ValueError):
+    """A draft whose document does not hold what it should. Nothing was issued."""
+
+
 class NoInvoice(LookupError):
     """No invoice of that number, or the scope may not see it."""
 
@@ -115,6 +119,7 @@ def post(
 ) -> tuple[tuple[Head, ...], tuple[Head, ...]]:
     """Do what :func:`issue` does, without reading the documents: a draft's value becomes the invoice's where it lies.
 
+    :raises BadDraft: where a draft's document is not a bill that comes to the draft's total
     :returns: heads of the invoices made by this call, and of those of the month that were there before; in order of their numbers
     """
     scope.check_writes()
@@ -147,6 +152,11 @@ def post(
             }
             connection.execute(_POST, made)
             connection.execute(_POST_LINES, made)
+            if unsound := connection.execute(_UNSOUND, made).scalar():
+                raise BadDraft(
+                    f"contract {unsound}: what stands as its draft of {month} is not a Bill whose total line is the draft's total; nothing "
+                    f"was issued. Run `eisenergy bill {month}` again, then issue."
+                )
             table = tables.series
             connection.execute(
                 update(table)
@@ -185,6 +195,12 @@ _POST_LINES: Final = text(f"""
     {_NUMBERED}
     CROSS JOIN LATERAL jsonb_array_elements(d.document -> 'lines') WITH ORDINALITY AS l(line, position)
     ORDER BY n.sequence, l.position
+""")
+_UNSOUND: Final = text("""
+    SELECT i.contract FROM eisenergy.invoices i
+    LEFT JOIN eisenergy.invoice_lines l ON l.client = i.client AND l.number = i.number AND l.code = 'total'
+    WHERE i.client = :client AND i.number = ANY (CAST(:numbers AS text[])) AND l.amount IS DISTINCT FROM i.total
+    LIMIT 1
 """)
 
 
