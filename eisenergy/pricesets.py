@@ -72,6 +72,7 @@ def _number(
                     break
             if number < 0 and known == firsts.shape[1]:
                 known = 0  # more than there is room for: nothing of this meter is used
+                group[begin : begin + rows] = 0
                 break
             if number < 0:
                 number = known
