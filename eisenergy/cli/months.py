@@ -203,9 +203,9 @@ def run_month(
 def _bill(
     workspace: Workspace, scope: Scope, month: BillingMonth, customers: Collection[str] | None
 ) -> months.BillReport:
-    count = len(months.chosen_contracts(workspace, scope, customers))
-    with progress(f"Billing {month}", count) as step:
-        return months.bill_month(workspace, scope, month, customers=customers, step=step)
+    contracts = months.chosen_contracts(workspace, scope, customers)
+    with progress(f"Billing {month}", len(contracts)) as step:
+        return months.bill_month(workspace, scope, month, contracts=contracts, step=step)
 
 
 def _issue(

@@ -16,6 +16,7 @@ from eisenergy.publish.renderer import choose
 from eisenergy.run import batches, failures, pool
 from eisenergy.run import month as months
 from eisenergy.run.orders import MayNotFork, forks
+from eisenergy.run.remembered import keep_history
 from eisenergy.store import books, masters
 
 
@@ -26,7 +27,7 @@ def publish_month(
     settings = workspace.settings
     client = masters.client(workspace.database, scope)
     renderer = choose(settings)
-    wanted = {contract.customer.code for contract in months.chosen_contracts(workspace, scope, customers)}
+    wanted = {contract.customer for contract in months.chosen_contracts(workspace, scope, customers)}
     facts = _facts(workspace, scope, month)
     sources = documents.sources_of(settings.root)
     tasks = [
@@ -61,6 +62,9 @@ def publish_month(
             made.append(kept)
         else:
             left.append(task)
+    if left:
+        shown = {task.customer for task in left}  # the operator's page shows all customers' months
+        keep_history(workspace, scope, month, customers=None if None in shown else {c for c in shown if c is not None})
     with progress(f"Publishing {month} with {renderer}", len(left)) as step:
         for task, result in _each(workspace, left):
             one = result if isinstance(result, documents.Made) else documents.lost(settings, task, result)
