@@ -10,11 +10,11 @@ import polars as pl
 
 from eisenergy.findings import Finding, info
 from eisenergy.frames import conform
-from eisenergy.readings import delimited, distributor, spreadsheet
-from eisenergy.readings.mapping import Mapping, pick
+from eisenergy.readings import delimited, distributor, regular, spreadsheet
+from eisenergy.readings.mapping import BadMapping, Mapping, pick
 from eisenergy.readings.model import Format, RawTable, ReadMeta, ReadResult
 from eisenergy.readings.normalise import Normal, normalise
-from eisenergy.sheets import Content, UnreadableFile, content, is_spreadsheet_name
+from eisenergy.sheets import Content, UnreadableFile, content, is_spreadsheet_name, kind_of
 
 
 def identify(path: Path) -> Format:
@@ -93,6 +93,45 @@ def read(
 
     Source: requirements of EIS Power, "Files that arrive".
     """
+    quick = None if isinstance(mapping, Mapping) else read_regular(path, client=client, timezone=timezone, mapping=mapping)
+    return quick or read_any(path, client=client, timezone=timezone, mapping=mapping)
+
+
+def read_regular(
+    path: Path, *, client: str, timezone: str, mapping: Sequence[Mapping] | None = None, data: bytes | None = None
+) -> ReadResult | None:
+    """Read a file whose one table is regular: as :func:`read_any` does, in a twentieth of the time.
+
+    :param data: the file's bytes, where the caller has them
+    :returns: ``None`` for any other file, and for one that a mapping is for
+    """
+    mappings = settings(mapping)
+    try:
+        data = path.read_bytes() if data is None else data
+        form = Format.DELIMITED
+        if kind_of(path, data[:4096]) is not Content.TEXT or is_spreadsheet_name(path):
+            return None
+        table = delimited.regular_table(path.name, data, mappings)
+        if table is None or pick(mappings, path.name, table.sheet, [header for header in table.headers if header]):
+            return None
+    except (OSError, UnreadableFile, BadMapping):
+        return None
+    sha256 = hashlib.sha256(data).hexdigest()
+    one = regular.normal(table, client=client, timezone=timezone, sha256=sha256)
+    if one is None:
+        return None
+    meta = ReadMeta(format=form, sha256=sha256, file=path.name, timezone=timezone, tables=(one.meta,))
+    return ReadResult(frame=one.frame, meta=meta, findings=one.findings)
+
+
+def read_any(
+    path: Path,
+    *,
+    client: str,
+    timezone: str = "America/El_Salvador",
+    mapping: Mapping | Sequence[Mapping] | None = None,
+) -> ReadResult:
+    """Read a file however it is laid out; see :func:`read`."""
     kind = Format.DELIMITED if _is_text(path) else Format.SPREADSHEET
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     tables, findings = raw_tables(path, kind, settings(mapping))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from eisenergy.findings import Finding, info, warning
@@ -11,6 +13,18 @@ from eisenergy.frames import SLOT_MINUTES
 from eisenergy.readings.model import RawTable
 
 _LONG: Final = 96  # rows: over a whole day nobody's interval energy only grows
+
+
+def _known(values: pl.Series) -> npt.NDArray[np.float64]:
+    """A column's figures without those that are missing."""
+    figures: npt.NDArray[np.float64] = (values.drop_nulls() if values.null_count() else values).to_numpy()
+    return figures
+
+
+def _gapped(values: pl.Series) -> npt.NDArray[np.float64]:
+    """A column's figures, not a number where one is missing."""
+    figures: npt.NDArray[np.float64] = (values if values.dtype == pl.Float64 else values.cast(pl.Float64)).to_numpy()
+    return figures
 
 
 def stands_high(values: pl.Series, beside: pl.Series) -> bool:
@@ -28,25 +42,28 @@ def stands_high(values: pl.Series, beside: pl.Series) -> bool:
 
 def grows(values: pl.Series) -> bool:
     """Say whether a column, in the order of time, never goes down and does go up."""
-    steps = values.drop_nulls().diff().drop_nulls()
-    return not steps.is_empty() and bool((steps >= 0).all()) and float(steps.sum()) > 0
+    steps = np.diff(_known(values))
+    return steps.size > 0 and bool((steps >= 0).all()) and float(steps.sum()) > 0
 
 
 def is_register(values: pl.Series) -> bool:
     """Say whether a column can only be a register: it grows over a day or more in steps that are small beside it."""
-    known = values.drop_nulls()
-    if len(known) < _LONG or not grows(known):
+    known = _known(values)
+    if len(known) < _LONG or not grows(values):
         return False
-    return float(known.min()) >= 5 * float(known.diff().drop_nulls().max())  # type: ignore[arg-type]
+    return float(known.min()) >= 5 * float(np.diff(known).max())
 
 
 def differs_by(register: pl.Series, interval: pl.Series) -> bool:
     """Say whether a column's differences are another column's values, in nine of ten rows."""
-    pairs = pl.DataFrame({"d": register.diff(), "v": interval}).drop_nulls()
-    if pairs.height < 2 or not grows(register):
+    if not grows(register):
         return False
-    slack = tolerance(register, interval)
-    return pairs.filter((pl.col("d") - pl.col("v")).abs() <= slack).height >= 0.9 * pairs.height
+    # Where a figure is missing it is not a number, and so is what it is subtracted from.
+    apart = np.abs(np.diff(_gapped(register)) - _gapped(interval)[1:])
+    apart = apart[~np.isnan(apart)]
+    if len(apart) < 2:
+        return False
+    return int(np.count_nonzero(apart <= tolerance(register, interval))) >= 0.9 * len(apart)
 
 
 def tolerance(register: pl.Series, interval: pl.Series) -> float:
@@ -55,10 +72,11 @@ def tolerance(register: pl.Series, interval: pl.Series) -> float:
 
 
 def _resolution(values: pl.Series) -> float:
-    known = values.drop_nulls()
+    known = _known(values)
     for places in range(7):
-        scaled = known * 10**places
-        if float((scaled - scaled.round()).abs().max() or 0.0) < 1e-4:
+        scaled = known * 10.0**places
+        # The first rows usually say at once that there are more places.
+        if all(float(np.abs(part - np.rint(part)).max(initial=0.0)) < 1e-4 for part in (scaled[:16], scaled)):
             return float(10**-places)
     return 1e-6
 
