@@ -93,7 +93,9 @@ def read(
 
     Source: requirements of EIS Power, "Files that arrive".
     """
-    quick = None if isinstance(mapping, Mapping) else read_regular(path, client=client, timezone=timezone, mapping=mapping)
+    quick = (
+        None if isinstance(mapping, Mapping) else read_regular(path, client=client, timezone=timezone, mapping=mapping)
+    )
     return quick or read_any(path, client=client, timezone=timezone, mapping=mapping)
 
 

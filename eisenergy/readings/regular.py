@@ -183,9 +183,7 @@ def _decimal(table: Table) -> Choice | None:
     if table.decimal is None or not table.cells.signed:
         return Choice(value=".", why="no figure in the text has a decimal sign")
     loose = {
-        column: row
-        for column, row in table.cells.loose.items()
-        if row is not None and _measures(table.roles[column])
+        column: row for column, row in table.cells.loose.items() if row is not None and _measures(table.roles[column])
     }
     early = [column for column, row in loose.items() if row < numbers.SAMPLE_ROWS]
     column = next(iter(early or loose), None)
@@ -474,4 +472,3 @@ def _frame(
         else:
             made.append(_absent(name, rows))
     return pl.DataFrame(made)
-

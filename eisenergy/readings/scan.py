@@ -75,7 +75,9 @@ class Cells:
     written: Callable[[int, int], str] | None = None
 
 
-@numba.njit(types.int64(_BYTES, types.int64, types.int64, types.int64[:, ::1], types.int32[::1], types.int64), cache=True)
+@numba.njit(
+    types.int64(_BYTES, types.int64, types.int64, types.int64[:, ::1], types.int32[::1], types.int64), cache=True
+)
 def _code(data: Any, first: Any, last: Any, places: Any, slots: Any, count: Any) -> Any:  # pragma: no cover
     """The code of a text; ``count`` when it is new, and then it is entered."""
     value = np.uint64(1469598103934665603)
@@ -226,9 +228,7 @@ def table(data: bytes, at: int, separator: str, decimal: str, kinds: npt.NDArray
     counts = np.zeros(max(1, len(of_texts)), np.int64)
     slots = np.full((max(1, len(of_texts)), _SLOTS), -1, np.int32)
     buffer = np.frombuffer(data, np.uint8)
-    rows = _table(
-        buffer, at, ord(separator), ord(decimal), kinds, figures, loose, signed, codes, places, counts, slots
-    )
+    rows = _table(buffer, at, ord(separator), ord(decimal), kinds, figures, loose, signed, codes, places, counts, slots)
     if rows <= 0:
         return None
     texts: dict[int, Texts] = {}
