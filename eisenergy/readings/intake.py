@@ -10,7 +10,7 @@ import polars as pl
 
 from eisenergy.findings import Finding, info
 from eisenergy.frames import conform
-from eisenergy.readings import delimited, distributor, regular, spreadsheet
+from eisenergy.readings import delimited, distributor, regular, regularsheet, spreadsheet
 from eisenergy.readings.mapping import BadMapping, Mapping, pick
 from eisenergy.readings.model import Format, RawTable, ReadMeta, ReadResult
 from eisenergy.readings.normalise import Normal, normalise
@@ -111,9 +111,11 @@ def read_regular(
     try:
         data = path.read_bytes() if data is None else data
         form = Format.DELIMITED
-        if kind_of(path, data[:4096]) is not Content.TEXT or is_spreadsheet_name(path):
-            return None
-        table = delimited.regular_table(path.name, data, mappings)
+        if kind_of(path, data[:4096]) is Content.TEXT:
+            table = None if is_spreadsheet_name(path) else delimited.regular_table(path.name, data, mappings)
+        else:
+            form = Format.SPREADSHEET
+            table = regularsheet.table(path.name, data, mappings) if data.startswith(b"PK") else None
         if table is None or pick(mappings, path.name, table.sheet, [header for header in table.headers if header]):
             return None
     except (OSError, UnreadableFile, BadMapping):

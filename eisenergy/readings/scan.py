@@ -24,13 +24,13 @@ STAMP: Final = 2
 DIFFERENT: Final = 4096
 """Texts that a column may have; one with more is read the careful way."""
 
-_SLOTS: Final = 16_384
+SLOTS: Final = 16_384
 _DIGITS: Final = 15
 _NEVER: Final = np.iinfo(np.int64).max
 
-_BYTES = types.Array(types.uint8, 1, "C", readonly=True)
+BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 _TABLE = types.int64(
-    _BYTES,
+    BYTES,
     types.int64,
     types.uint8,
     types.uint8,
@@ -76,14 +76,14 @@ class Cells:
 
 
 @numba.njit(
-    types.int64(_BYTES, types.int64, types.int64, types.int64[:, ::1], types.int32[::1], types.int64), cache=True
+    types.int64(BYTES, types.int64, types.int64, types.int64[:, ::1], types.int32[::1], types.int64), cache=True
 )
-def _code(data: Any, first: Any, last: Any, places: Any, slots: Any, count: Any) -> Any:  # pragma: no cover
+def entered(data: Any, first: Any, last: Any, places: Any, slots: Any, count: Any) -> Any:  # pragma: no cover
     """The code of a text; ``count`` when it is new, and then it is entered."""
     value = np.uint64(1469598103934665603)
     for at in range(first, last):
         value = (value ^ np.uint64(data[at])) * np.uint64(1099511628211)
-    slot = np.int64((value ^ (value >> np.uint64(29))) & np.uint64(_SLOTS - 1))
+    slot = np.int64((value ^ (value >> np.uint64(29))) & np.uint64(SLOTS - 1))
     size = last - first
     while slots[slot] >= 0:
         code = slots[slot]
@@ -96,7 +96,7 @@ def _code(data: Any, first: Any, last: Any, places: Any, slots: Any, count: Any)
                     break
             if same:
                 return np.int64(code)
-        slot = (slot + 1) & (_SLOTS - 1)
+        slot = (slot + 1) & (SLOTS - 1)
     if count >= DIFFERENT:
         return -2
     slots[slot] = count
@@ -179,7 +179,7 @@ def _table(
                                         code = -1
                                         break
                         if code < 0:
-                            code = _code(data, first, at, places[text], slots[text], counts[text])
+                            code = entered(data, first, at, places[text], slots[text], counts[text])
                             if code == -2:
                                 return -1
                             if code == counts[text]:
@@ -226,7 +226,7 @@ def table(data: bytes, at: int, separator: str, decimal: str, kinds: npt.NDArray
     codes = np.empty((max(1, len(of_texts)), most), np.int32)
     places = np.empty((max(1, len(of_texts)), DIFFERENT, 2), np.int64)
     counts = np.zeros(max(1, len(of_texts)), np.int64)
-    slots = np.full((max(1, len(of_texts)), _SLOTS), -1, np.int32)
+    slots = np.full((max(1, len(of_texts)), SLOTS), -1, np.int32)
     buffer = np.frombuffer(data, np.uint8)
     rows = _table(buffer, at, ord(separator), ord(decimal), kinds, figures, loose, signed, codes, places, counts, slots)
     if rows <= 0:
