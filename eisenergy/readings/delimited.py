@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -82,19 +83,16 @@ def regular_table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> r
     start = data[:8192].decode(errors="ignore").replace("\r\n", "\n").split("\n")[:_MOST_ABOVE]
     if len(start) < 2 or any('"' in line or "\r" in line for line in start):
         return None
-    aliases = {header: field for one in mappings for header, field in one.columns.items()}
-    for last in range(len(start) - 1):
-        try:
-            separator, lines_above, rows, header = _layout(start[: last + 1], None, aliases, name)
-        except UnreadableFile:
-            continue
-        break
-    else:
+    aliases = tuple((header, field) for one in mappings for header, field in one.columns.items())
+    tried = ((number, _header_of(line, aliases)) for number, line in enumerate(start[:-1]))
+    last, header = next(((number, header) for number, header in tried if header is not None), (0, None))
+    if header is None:
         return None
-    headers = tuple(cell.strip() or None for cell in rows[header])
-    roles = tuple(columns.roles(rows[header]))
-    if lines_above != last or not columns.is_header(roles):
+    separator, row, roles = header
+    if not columns.is_header(roles):
         return None
+    headers = tuple(cell.strip() or None for cell in row)
+    above = [cells for _, cells in _parted("\n".join(start[:last]), separator, name)]
     at = 0
     for _ in range(last + 1):
         at = data.index(b"\n", at) + 1
@@ -116,16 +114,31 @@ def regular_table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> r
     return regular.Table(
         file=name,
         sheet=None,
-        header_row=lines_above,
+        header_row=last,
         headers=headers,
         roles=roles,
-        above=[list(row) for row in rows[:header]],
-        rows=np.arange(lines_above + 2, lines_above + 2 + found.rows, dtype=np.int32),
+        above=[list(cells) for cells in above],
+        rows=np.arange(last + 2, last + 2 + found.rows, dtype=np.int32),
         cells=found,
         decimal=decimal,
         encoding=encoding,
         separator=separator,
     )
+
+
+@lru_cache(maxsize=4096)
+def _header_of(
+    line: str, aliases: tuple[tuple[str, str], ...]
+) -> tuple[str, tuple[str, ...], tuple[columns.Role | None, ...]] | None:
+    """Part a line under the separator that makes it a header of readings with most columns; ``None`` where none does.
+
+    :returns: the separator, the cells, and what they mean without a mapping
+    """
+    try:
+        separator, _, rows, header = _layout([line], None, dict(aliases), "")
+    except UnreadableFile:
+        return None
+    return separator, tuple(rows[header]), tuple(columns.roles(rows[header]))
 
 
 def encoding_of(data: bytes) -> str:

@@ -60,7 +60,7 @@ class Grid:
 def _at(data: Any, at: Any, word: Any) -> Any:  # pragma: no cover
     if at + len(word) > len(data):
         return False
-    for step in range(len(word)):
+    for step in range(len(word)):  # noqa: SIM110  compiled
         if data[at + step] != word[step]:
             return False
     return True
@@ -314,9 +314,10 @@ def rows(data: bytes, at: int, first_row: int, width: int, rough: set[int]) -> G
     if count <= 0:
         return None
     try:
-        for column, row, first, last in long[: long_count[0]].tolist():
-            if column not in rough or figures[column, row] != figures[column, row]:
-                figures[column, row] = float(data[first:last])
+        left = long[: long_count[0]]
+        near = np.isin(left[:, 0], list(rough)) & ~np.isnan(figures[left[:, 0], left[:, 1]])
+        for column, row, first, last in left[~near].tolist():
+            figures[column, row] = float(data[first:last])
     except ValueError:
         return None
     kinds = tuple(int(kind) for kind in signature[:, 0])

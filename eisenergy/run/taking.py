@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 
 import polars as pl
@@ -23,10 +25,12 @@ from eisenergy.readings import (
     Format,
     Mapping,
     ReadResult,
+    RegularFile,
     identify,
-    read,
+    read_any,
     read_regular,
     read_report,
+    regular,
 )
 from eisenergy.sheets import UnreadableFile
 from eisenergy.store import files, loading
@@ -100,84 +104,105 @@ def take(batch: Batch) -> Taken:
     """
     originals = files.Originals(batch.settings, batch.scope)
     arrivals: list[Arrival] = []
-    frames: dict[str, pl.DataFrame] = {}
+    readings: dict[str, ReadResult | RegularFile] = {}
     try:
         for path in batch.paths:
             sha256, data = originals.keep(path)
             outcome = _read(batch, path, data)
-            if isinstance(outcome, ReadResult):
-                arrival = _arrival(path, len(data), outcome)
-                frames.setdefault(sha256, outcome.frame)
-            else:
+            if isinstance(outcome, Arrival):
                 arrival = replace(outcome, sha256=sha256, bytes=len(data))
+            else:
+                arrival = _arrival(path, len(data), outcome)
+                readings.setdefault(sha256, outcome)
             arrivals.append(arrival)
         originals.settle()
     finally:
         originals.drop()
-    return _written(batch, arrivals, frames)
+    return _written(batch, arrivals, readings)
 
 
-def _written(batch: Batch, arrivals: Sequence[Arrival], frames: dict[str, pl.DataFrame]) -> Taken:
+def _written(batch: Batch, arrivals: Sequence[Arrival], readings: dict[str, ReadResult | RegularFile]) -> Taken:
     lake = Lake(batch.settings.lake, lambda _: ())
     spans = [span for arrival in {one.sha256: one for one in arrivals}.values() for span in arrival.spans]
     if batch.ordinal is None:
-        compare = set(frames)
+        compare = set(readings)
     else:
         compare = loading.meeting(spans)
         compare |= loading.there(lake, batch.scope, [span for span in spans if span.source not in compare])
-    fresh = [frame for sha256, frame in frames.items() if sha256 not in compare]
+    fresh = [one for sha256, one in readings.items() if sha256 not in compare]
     parts: tuple[Part, ...] = ()
     if fresh and batch.ordinal is not None:
-        parts = loading.stage(lake, batch.scope, pl.concat(fresh), batch.ordinal)
+        months = regular.by_month([one.readings for one in fresh if isinstance(one, RegularFile)])
+        frames = [regular.frame(members) for members in months.values()]
+        frames += [one.frame for one in fresh if isinstance(one, ReadResult)]
+        parts = loading.stage(lake, batch.scope, frames, batch.ordinal)
     held = None
     if compare:
         held = batch.folder / f"{batch.number}.parquet"
-        pl.concat([frame for sha256, frame in frames.items() if sha256 in compare]).write_parquet(held)
+        _joined([one for sha256, one in readings.items() if sha256 in compare]).write_parquet(held)
     return Taken(number=batch.number, arrivals=tuple(arrivals), parts=parts, held=held, compare=frozenset(compare))
 
 
-def _arrival(path: Path, size: int, result: ReadResult) -> Arrival:
-    frame, source = result.frame, result.meta.sha256
-    if len(result.meta.meters) == 1:
-        ends = [(result.meta.meters[0], frame["start"].min(), frame["start"].max())]
+def _joined(readings: Sequence[ReadResult | RegularFile]) -> pl.DataFrame:
+    """The readings of files in one frame, in their order."""
+    frames = []
+    for is_regular, members in groupby(readings, key=lambda one: isinstance(one, RegularFile)):
+        if is_regular:
+            frames.append(regular.frame([one.readings for one in members if isinstance(one, RegularFile)]))
+        else:
+            frames += [one.frame for one in members if isinstance(one, ReadResult)]
+    return pl.concat(frames)
+
+
+def _arrival(path: Path, size: int, result: ReadResult | RegularFile) -> Arrival:
+    if isinstance(result, RegularFile):
+        own = result.readings
+        ends = [(own.meter, _instant(own.start[0]), _instant(own.start[-1]))]
+        rows, findings = len(own.start), own.findings
     else:
-        ends = list(
-            frame.group_by("meter", maintain_order=True)
-            .agg(a=pl.col("start").min(), b=pl.col("start").max())
-            .iter_rows()
-        )
+        by_meter = result.frame.group_by("meter", maintain_order=True)
+        ends = list(by_meter.agg(first=pl.col("start").min(), last=pl.col("start").max()).iter_rows())
+        rows, findings = len(result.frame), result.findings
     return Arrival(
         path=path,
-        sha256=source,
+        sha256=result.meta.sha256,
         bytes=size,
         status="readings",
         kind=result.meta.format.value,
         meters=result.meta.meters,
-        rows=len(frame),
+        rows=rows,
         spans=tuple(
-            Span(source=source, meter=meter, first=first, last=last) for meter, first, last in ends if first is not None
+            Span(source=result.meta.sha256, meter=meter, first=first, last=last) for meter, first, last in ends
         ),
-        findings=result.findings,
+        findings=findings,
     )
 
 
-def _read(batch: Batch, path: Path, data: bytes) -> ReadResult | Arrival:
+def _instant(microseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(microseconds))
+
+
+def _read(batch: Batch, path: Path, data: bytes) -> ReadResult | RegularFile | Arrival:
     """Read one file: a result that may be written, or what it is instead."""
     kind = "unknown"
     client = batch.scope.client
     try:
-        result = read_regular(path, client=client, timezone=batch.timezone, mapping=batch.mappings, data=data)
-        if result is None:
+        quick = read_regular(path, client=client, timezone=batch.timezone, mapping=batch.mappings, data=data)
+        result: ReadResult | RegularFile
+        if quick is not None:
+            result, noticed = quick, quick.readings.findings
+        else:
             form = identify(path)
             kind = form.value
             if form is Format.DISTRIBUTOR:
                 return _of_report(path, read_report(path))
-            result = read(path, client=client, timezone=batch.timezone, mapping=batch.mappings)
+            result = read_any(path, client=client, timezone=batch.timezone, mapping=batch.mappings)
+            noticed = result.findings
     except (UnreadableFile, BadMapping) as problem:
         text = _master(path) or str(problem)
         return _refused(path, kind, (blocking("unreadable-file", path.name, text),))
     findings = [
-        *result.findings,
+        *noticed,
         *(
             blocking(
                 "unknown-meter",

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -116,8 +116,9 @@ class Originals:
         sha256 = hashlib.sha256(data).hexdigest()
         target = _place(self._inbox, sha256)
         if not _holds(target, len(data)):
-            handle, part = tempfile.mkstemp(dir=self._inbox, prefix=".part-")
-            self._open.append((handle, Path(part), target))
+            part = self._inbox / f".part-{secrets.token_hex(8)}"
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            self._open.append((handle, part, target))
             written = 0
             while written < len(data):
                 written += os.write(handle, memoryview(data)[written:])

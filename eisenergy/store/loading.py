@@ -87,28 +87,30 @@ def can_stage(lake: Lake, scope: Scope) -> bool:
     return "://" not in lake.address and _PLAIN.fullmatch(scope.client) is not None
 
 
-def stage(lake: Lake, scope: Scope, frame: pl.DataFrame, ordinal: int) -> tuple[Part, ...]:
+def stage(lake: Lake, scope: Scope, frames: Iterable[pl.DataFrame], ordinal: int) -> tuple[Part, ...]:
     """Write readings below the table's folder, one part per UTC month; nothing reads them until :func:`commit`.
 
-    :param frame: the columns of ``frames.READINGS``, one row per key
+    :param frames: the columns of ``frames.READINGS``, one row per key in all of them together
     :param ordinal: the load's, see :func:`next_ordinal`
     :raises OutOfScope: for rows of another client or a scope that may not write for the whole client
     """
     check_client(scope)
-    rows = checked(frame)
-    if rows.filter(pl.col("client") != scope.client).height:
-        raise OutOfScope(f"the readings are not all of client {scope.client}")
-    ordered = rows.drop("client").with_columns(
-        loaded=pl.lit(ordinal, pl.Int64),
-        month=pl.col("start").dt.truncate("1mo"),
-    )
-    if not _in_order(ordered):
-        ordered = ordered.sort("meter", "start")
-    months = ordered["month"].unique().sort()
+    by_month: dict[datetime, list[pl.DataFrame]] = {}
+    for frame in frames:
+        rows = checked(frame)
+        if (rows["client"] != scope.client).any():
+            raise OutOfScope(f"the readings are not all of client {scope.client}")
+        rows = rows.drop("client")
+        months = rows["start"].dt.truncate("1mo")
+        for month in months.unique():
+            own = rows if (months == month).all() else rows.filter(months == month)
+            by_month.setdefault(month, []).append(own)
     parts = []
-    for month in months:
-        own = ordered if len(months) == 1 else ordered.filter(pl.col("month") == month)
-        parts.append(write(lake, scope, f"{month:%Y-%m}", own.drop("month")))
+    for month, members in sorted(by_month.items()):
+        rows = pl.concat(members).with_columns(loaded=pl.lit(ordinal, pl.Int64))
+        if not _in_order(rows):
+            rows = rows.sort("meter", "start")
+        parts.append(write(lake, scope, f"{month:%Y-%m}", rows))
     return tuple(parts)
 
 
