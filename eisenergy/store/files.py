@@ -10,17 +10,17 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from sqlalchemy import Row, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Row, Text, any_, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from eisenergy.accounts import OutOfScope, Scope
@@ -30,6 +30,12 @@ from eisenergy.store import tables
 from eisenergy.store.database import Database
 
 Status = Literal["loaded", "refused"]
+
+_TOGETHER: Final = 128
+"""Files that are open at once while their bytes go to the disk."""
+
+_STATEMENT: Final = 1000
+"""Rows of one statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,37 +93,89 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+class Originals:
+    """Keeps originals below ``inbox/CLIENT``, each whole or not at all; many of them wait for the disk once, at :meth:`settle`.
+
+    :raises OutOfScope: for a scope that may not write for the whole client
+    :raises OSError: when the inbox cannot be written
+    """
+
+    def __init__(self, settings: Settings, scope: Scope) -> None:
+        _check_operator(scope)
+        self._inbox = _inbox(settings, scope)
+        self._inbox.mkdir(parents=True, exist_ok=True)
+        self._open: list[tuple[int, Path, Path]] = []
+
+    def keep(self, path: Path) -> tuple[str, bytes]:
+        """Copy a file; nothing when it is there already. It is kept as it was read, also where it is written to meanwhile.
+
+        :returns: the sha256 of its bytes, and the bytes
+        :raises OSError: when it cannot be read
+        """
+        data = path.read_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        target = _place(self._inbox, sha256)
+        if not _holds(target, len(data)):
+            part = self._inbox / f".part-{secrets.token_hex(8)}"
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            self._open.append((handle, part, target))
+            written = 0
+            while written < len(data):
+                written += os.write(handle, memoryview(data)[written:])
+        if len(self._open) >= _TOGETHER:
+            self.settle()
+        return sha256, data
+
+    def settle(self) -> None:
+        """Put what was copied in its place, once the disk has it."""
+        try:
+            for handle, _, _ in self._open:
+                os.fsync(handle)
+            for handle, part, target in self._open:
+                target.parent.mkdir(exist_ok=True)
+                os.fchmod(handle, 0o444)
+                part.replace(target)
+            for folder in {target.parent for _, _, target in self._open}:
+                _sync_folder(folder)
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Forget what was copied and is not in its place yet."""
+        for handle, part, _ in self._open:
+            os.close(handle)
+            part.unlink(missing_ok=True)
+        self._open.clear()
+
+
 def archive(settings: Settings, scope: Scope, path: Path) -> str:
-    """Keep the original below ``inbox/CLIENT``, whole or not at all; nothing when it is there already.
+    """Keep one original below ``inbox/CLIENT``, see :class:`Originals`.
 
     :returns: sha256 of its bytes, under which :func:`original` finds it
-    :raises OutOfScope: for a scope that may not write for the whole client
-    :raises OSError: when the file cannot be read or the inbox not be written
+    """
+    originals = Originals(settings, scope)
+    try:
+        sha256, _ = originals.keep(path)
+        originals.settle()
+    finally:
+        originals.drop()
+    return sha256
+
+
+def archived(settings: Settings, scope: Scope, sha256: str, size: int) -> bool:
+    """Say whether the original of a file is kept.
+
+    :param size: of the file [bytes]
     """
     _check_operator(scope)
-    inbox = _inbox(settings, scope)
-    inbox.mkdir(parents=True, exist_ok=True)
-    # Hashed while it is copied: a file that is written to meanwhile is kept as it was read.
-    with path.open("rb") as source, tempfile.NamedTemporaryFile(dir=inbox, prefix=".part-", delete=False) as copy:
-        part = Path(copy.name)
-        try:
-            digest = hashlib.sha256()
-            while chunk := source.read(1 << 20):
-                digest.update(chunk)
-                copy.write(chunk)
-            copy.flush()
-            os.fsync(copy.fileno())
-            sha256 = digest.hexdigest()
-            target = _place(inbox, sha256)
-            if target.exists() and target.stat().st_size == copy.tell():
-                return sha256
-            target.parent.mkdir(exist_ok=True)
-            part.chmod(0o444)
-            part.replace(target)
-            _sync_folder(target.parent)
-        finally:
-            part.unlink(missing_ok=True)
-    return sha256
+    return _holds(_place(_inbox(settings, scope), sha256), size)
+
+
+def _holds(place: Path, size: int) -> bool:
+    try:
+        return place.stat().st_size == size
+    except OSError:
+        return False
 
 
 def original(settings: Settings, scope: Scope, sha256: str) -> Path:
@@ -145,40 +203,69 @@ def register(database: Database, scope: Scope, file: SourceFile) -> SourceFile:
     :returns: the entry that now stands
     :raises OutOfScope: for a scope that may not write for the whole client
     """
+    register_all(database, scope, [file])
+    entry = registered(database, scope, file.sha256)
+    assert entry is not None
+    return entry
+
+
+def register_all(database: Database, scope: Scope, entries: Sequence[SourceFile]) -> None:
+    """Write down what became of files, all in one transaction; one that is registered as loaded stays as it is.
+
+    :raises OutOfScope: for a scope that may not write for the whole client
+    """
     _check_operator(scope)
     table = tables.source_files
-    values = {
-        "client": scope.client,
-        "sha256": file.sha256,
-        "name": file.name,
-        "bytes": file.bytes,
-        "kind": file.kind,
-        "status": file.status,
-        "received_at": file.received_at,
-        "lake_version": file.lake_version,
-        "meters": list(file.meters),
-        "starts": file.start,
-        "ends": file.end,
-        "rows": file.rows,
-        "findings": [finding.to_dict() for finding in file.findings],
-    }
-    changes = {name: value for name, value in values.items() if name not in ("client", "sha256")}
-    statement = upsert(table).values(values)
+    # One statement cannot change a row twice: of entries of one file the last counts, unless one says loaded.
+    unique: dict[str, SourceFile] = {}
+    for file in entries:
+        before = unique.get(file.sha256)
+        if before is None or before.status != "loaded":
+            unique[file.sha256] = file
+    rows = [
+        {
+            "client": scope.client,
+            "sha256": file.sha256,
+            "name": file.name,
+            "bytes": file.bytes,
+            "kind": file.kind,
+            "status": file.status,
+            "received_at": file.received_at,
+            "lake_version": file.lake_version,
+            "meters": list(file.meters),
+            "starts": file.start,
+            "ends": file.end,
+            "rows": file.rows,
+            "findings": [finding.to_dict() for finding in file.findings],
+        }
+        for file in unique.values()
+    ]
+    if not rows:
+        return
+    statement = upsert(table)
     statement = statement.on_conflict_do_update(
-        index_elements=["client", "sha256"], set_=changes, where=table.c.status == "refused"
+        index_elements=["client", "sha256"],
+        set_={name: statement.excluded[name] for name in rows[0] if name not in ("client", "sha256")},
+        where=table.c.status == "refused",
     )
     with database.session(scope) as connection:
-        connection.execute(statement)
-        row = connection.execute(select(table).where(table.c.sha256 == file.sha256)).one()
-    return _file(row)
+        for at in range(0, len(rows), _STATEMENT):
+            connection.execute(statement, rows[at : at + _STATEMENT])
 
 
 def registered(database: Database, scope: Scope, sha256: str) -> SourceFile | None:
     """Return the register's entry of a file, ``None`` when there is none."""
+    return registered_among(database, scope, [sha256]).get(sha256)
+
+
+def registered_among(database: Database, scope: Scope, hashes: Sequence[str]) -> dict[str, SourceFile]:
+    """Return the register's entries of files, by their sha256, looked up in one query."""
     table = tables.source_files
+    if not hashes:
+        return {}
     with database.session(scope) as connection:
-        row = connection.execute(select(table).where(table.c.sha256 == sha256)).first()
-    return None if row is None else _file(row)
+        rows = connection.execute(select(table).where(table.c.sha256 == any_(literal(list(hashes), ARRAY(Text))))).all()
+    return {row.sha256: _file(row) for row in rows}
 
 
 def sources(database: Database, scope: Scope) -> tuple[SourceFile, ...]:
