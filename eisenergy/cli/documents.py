@@ -18,6 +18,7 @@ import eisenergy
 from eisenergy.config import Settings
 from eisenergy.period import BillingMonth
 from eisenergy.publish import site
+from eisenergy.publish.place import locked
 from eisenergy.publish.renderer import Renderer
 from eisenergy.run.batches import Died
 from eisenergy.run.notebook import Failure, Job, RunRecord, alone, execute
@@ -25,6 +26,7 @@ from eisenergy.run.notebook import Failure, Job, RunRecord, alone, execute
 NOTEBOOKS: Final = ("home", "dashboard", "invoice")
 OPERATOR: Final = "operator"
 STAMP: Final = "stamp.json"
+LOCK: Final = ".lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +103,11 @@ def make(task: Task, run: Callable[[Job], RunRecord] = execute) -> Made:
     """
     started = time.monotonic()
     settings = Settings.load()
-    if (done := kept(settings, task)) is not None:
-        return done
+    with locked(folder_of(settings, task) / LOCK):  # another worker may be at it, one that was thought dead
+        return kept(settings, task) or _made(settings, task, run, started)
+
+
+def _made(settings: Settings, task: Task, run: Callable[[Job], RunRecord], started: float) -> Made:
     folder = folder_of(settings, task)
     stamp = folder / STAMP
     stamp.unlink(missing_ok=True)
