@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import importlib
 import logging
+import queue
 import secrets
 import socket
+import threading
 import time
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -205,15 +207,28 @@ def _connected(address: str) -> Any:
             with suppress(Exception):
                 super().__del__()
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about versions: _check_versions says what is the matter
-            return Connection(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, RuntimeError) as problem:
+    answers: queue.Queue[Any] = queue.Queue()
+
+    def connect() -> None:
+        try:
+            answers.put(Connection(address, timeout=CONNECT_SECONDS, set_as_default=False))
+        except Exception as problem:
+            answers.put(problem)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about versions: _check_versions says what is the matter
+        # In a thread of its own: for a scheduler that was stopped the client waits for ever, whatever limit it is given.
+        threading.Thread(target=connect, daemon=True).start()
+        try:
+            answer = answers.get(timeout=CONNECT_SECONDS + 5)
+        except queue.Empty:
+            answer = TimeoutError("nothing came back")
+    if isinstance(answer, Exception):
         raise ClusterUnusable(
-            f"what listens at {address} does not answer as a dask scheduler within {CONNECT_SECONDS:g} s: {problem}. "
-            f"Check the address, and that it speaks {urlsplit(address).scheme}"
-        ) from problem
+            f"what listens at {address} does not answer as a dask scheduler: {answer}. "
+            f"Check the address, that it speaks {urlsplit(address).scheme}, and that it is not stopped"
+        ) from answer
+    return answer
 
 
 def _knock(address: str) -> None:
