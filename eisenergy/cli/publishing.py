@@ -89,6 +89,9 @@ def publish_month(
             made.append(kept)
         else:
             left.append(task)
+    if left and left[-1] is not overview:
+        left.append(overview)  # it links sites that may be made now; whether it is stale shows when they are there
+        made.pop()
     with progress(f"Publishing {month} with {renderer}", len(left)) as step:
         for task, result in _each(workspace, left, elsewhere):
             one = result if isinstance(result, documents.Made) else documents.lost(settings, task, result)
