@@ -79,11 +79,8 @@ def each(
     running: dict[Future[Result], Task] = {}
     try:
         while True:
-            for task in itertools.islice(coming, max(0, ahead - len(running))):
-                try:
-                    running[executor.submit(work, task)] = task
-                except BrokenExecutor as problem:
-                    yield task, _told(problem)
+            for task in itertools.islice(coming, ahead - len(running)):
+                running[_submitted(executor, work, task)] = task
             if not running:
                 return
             ended, _ = wait(running, timeout=look, return_when=FIRST_COMPLETED)
@@ -97,6 +94,15 @@ def each(
     finally:
         for future in running:
             future.cancel()
+
+
+def _submitted(executor: Executor, work: Callable[[Task], Result], task: Task) -> Future[Result]:
+    try:
+        return executor.submit(work, task)
+    except BrokenExecutor as problem:  # what an earlier task broke takes no more
+        failed: Future[Result] = Future()
+        failed.set_exception(problem)
+        return failed
 
 
 def _outcome(future: Future[Any]) -> Any:
