@@ -44,7 +44,9 @@ LOST_SECONDS: Final = 60.0
 AHEAD: Final = 4
 """Batches handed to the scheduler at a time, per thread of its workers."""
 
-RETRIES: Final = 2
+RETRIES: Final = 5
+"""How often a batch that a worker refused, or could not begin, is given out again."""
+
 DECISIVE: Final = (
     *(
         "dask",

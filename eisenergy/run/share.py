@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import shutil
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ from eisenergy.run.orders import MayNotFork, Numbered, Order, forks
 SERIAL: Final = "eisenergy.run.serial"
 IDLE_SECONDS: Final = 60.0
 """How long a parent without work is kept."""
+
+REFUSAL_SECONDS: Final = 10.0
+"""How long a worker that joined later and may not do the work keeps a share, lest it be the quickest to take the next."""
 
 WITNESS_SECONDS: Final = 45.0
 """How long a worker may take to say what it sees."""
@@ -79,7 +83,11 @@ def do(share: Share) -> tuple[Ended, ...]:
     :raises OtherCode: when this worker would make other documents
     """
     settings = Settings.load(share.environment)
-    check_code(settings.root, share.code)
+    try:
+        check_code(settings.root, share.code)
+    except OtherCode:
+        time.sleep(REFUSAL_SECONDS)
+        raise
     order = Order(
         work=share.work,
         notebooks=tuple(settings.root / name for name in share.notebooks),

@@ -207,6 +207,7 @@ def test_a_worker_refuses_work_of_other_code(
     workspace = fresh("tcp://127.0.0.1:1")
     tasks = tasks_of(workspace, monkeypatch)[:1]
     given = share_of(workspace, tasks)
+    monkeypatch.setattr(share, "REFUSAL_SECONDS", 0.0)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(share.OtherCode, match="start the worker in the project's folder"):
         share.do(given)
