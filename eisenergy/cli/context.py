@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
+import psycopg
+import sqlalchemy.exc
 import typer
 
 from eisenergy.accounts import OutOfScope, Scope
@@ -88,6 +90,12 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except KNOWN as problem:
             refused(str(problem))
+        except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, psycopg.OperationalError) as problem:
+            said = str(getattr(problem, "orig", problem)).strip().splitlines()
+            refused(
+                f"the database went away: {said[0] if said else type(problem).__name__}. See that it runs, and run the same "
+                "command again: what is done is kept."
+            )
         except OSError as problem:
             if problem.strerror is None:
                 raise
