@@ -1,6 +1,6 @@
 """A month of many customers, killed with ``kill -9`` somewhere, somehow: a plain re-run ends with each document exactly once.
 
-``KILLS`` and ``CUSTOMERS`` say how often and how many; a person with an hour sets them lower.
+``KILLS``, ``CUSTOMERS``, ``VICTIMS`` and ``SEED`` say how often, how many, whom and when; a person with an hour sets them lower.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KILLS = int(os.environ.get("KILLS", "50"))
 CUSTOMERS = int(os.environ.get("CUSTOMERS", "500"))
 SEED = int(os.environ.get("SEED", "2021"))
 RUN = ("run", "2021-09", "--issued-on", "2021-10-05", "--json")
-VICTIMS = ("parent", "nursery", "child", "database")
+VICTIMS = tuple(os.environ.get("VICTIMS", "parent nursery child database").split())
 MAIN = "from eisenergy.cli import main; main()"
 
 Files = dict[str, tuple[int, str]]
