@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ KNOWN: Final = {
     "NOTEBOOK_ENGINE": "auto, fork or kernel (default: auto: forked children where the system forks, else a kernel each)",
     "BATCH": "customers one forked child serves; 1: a process per customer (default: 25)",
     "CHILD_MEMORY": "megabytes a forked child may take beyond what it starts with (default: 2048)",
+    "SCHEDULER": "tcp://host:port of a dask scheduler whose workers make the documents (default: this machine does)",
     "REQUIRE_ALL": "tests only: a missing program is a failure, not a skip",
 }
 
@@ -39,6 +41,19 @@ def project_root(start: Path) -> Path:
 
 class BadSetting(ValueError):
     """A setting that is unknown or cannot be read."""
+
+
+def scheduler_address(given: str | None, name: str) -> str | None:
+    """Check the address of a scheduler; nothing is no scheduler.
+
+    :param name: what it was given as, for the message
+    :raises BadSetting: when it is none
+    """
+    if not given:
+        return None
+    if not re.fullmatch(r"(tcp|tls)://([\w.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", given):
+        raise BadSetting(f"{name}={given!r}: expected the address of a dask scheduler, such as tcp://10.0.0.5:8786")
+    return given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +78,7 @@ class Settings:
     notebook_engine: str = "auto"
     batch: int = 25
     child_memory: int = 2048
+    scheduler: str | None = None
 
     @classmethod
     def load(
@@ -116,6 +132,7 @@ class Settings:
             notebook_engine=one_of("NOTEBOOK_ENGINE", "auto", "fork", "kernel"),
             batch=number("BATCH", 25),
             child_memory=number("CHILD_MEMORY", 2048),
+            scheduler=scheduler_address(env.get(PREFIX + "SCHEDULER"), f"{PREFIX}SCHEDULER"),
         )
 
     @property
@@ -150,4 +167,6 @@ class Settings:
         }
         if self.database_url:
             result[PREFIX + "DATABASE_URL"] = self.database_url
+        if self.scheduler:
+            result[PREFIX + "SCHEDULER"] = self.scheduler
         return result

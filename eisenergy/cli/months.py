@@ -15,7 +15,7 @@ from eisenergy.cli import documents
 from eisenergy.cli.context import Customers, Json, Month, guarded, month_of, workspace_of
 from eisenergy.cli.invoices import invoice_json, show_invoices
 from eisenergy.cli.output import Exit, emit, progress, say, show_findings, table
-from eisenergy.cli.publishing import made_json, publish_month, show_made
+from eisenergy.cli.publishing import made_json, publish_month, show_made, workers_elsewhere
 from eisenergy.desk.opening import operator_rows
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Severity
@@ -27,6 +27,16 @@ from eisenergy.store import books, masters
 IssuedOn = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="Date printed on the invoices; default: today, where the seller is."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="tcp://HOST:PORT",
+        help="Have the documents made by the workers of this dask scheduler, on any number of machines, instead of here. "
+        "Start it with `dask scheduler` and, in the project's folder of each machine, `dask worker tcp://HOST:PORT`. Machines "
+        "must share the workspace's folder, the database (EISENERGY_DATABASE_URL) and the readings (EISENERGY_LAKE). "
+        "[EISENERGY_SCHEDULER]",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Make the documents again even where nothing has changed.")]
 
@@ -98,14 +108,19 @@ def issue(
 
 @guarded
 def publish(
-    context: typer.Context, month: Month, customer: Customers = None, force: Force = False, json: Json = False
+    context: typer.Context,
+    month: Month,
+    customer: Customers = None,
+    force: Force = False,
+    scheduler: Scheduler = None,
+    json: Json = False,
 ) -> None:
     """Execute the month's notebooks and publish each customer's site and the operator's: pages and PDFs.
 
     What is there and not stale is kept. With `quarto` on the PATH it renders them, otherwise the embedded renderer does.
     """
-    with workspace_of(context) as (workspace, scope):
-        made = publish_month(workspace, scope, month_of(month), customer, force)
+    with workspace_of(context, scheduler) as (workspace, scope), workers_elsewhere(workspace) as elsewhere:
+        made = publish_month(workspace, scope, month_of(month), customer, force, elsewhere)
     if json:
         emit({"sites": [made_json(one) for one in made]})
     else:
@@ -121,10 +136,11 @@ def run(
     customer: Customers = None,
     issued_on: IssuedOn = None,
     force: Force = False,
+    scheduler: Scheduler = None,
     json: Json = False,
 ) -> None:
     """Bill, issue and publish a month. Interrupted at any moment, the same command completes it."""
-    with workspace_of(context) as (workspace, scope):
+    with workspace_of(context, scheduler) as (workspace, scope):
         billed, issued, made = run_month(workspace, scope, month_of(month), customer, issued_on, force=force)
         everybody = books.invoices(workspace.database, scope, month=billed.month)
         names = _names(workspace, scope)
@@ -195,9 +211,10 @@ def run_month(
     force: bool = False,
 ) -> tuple[months.BillReport, months.IssueReport, list[documents.Made]]:
     """Bill, issue and publish, with progress on standard error."""
-    billed = _bill(workspace, scope, month, customers)
-    issued = _issue(workspace, scope, month, customers, issued_on, verify=False)
-    return billed, issued, publish_month(workspace, scope, month, customers, force)
+    with workers_elsewhere(workspace) as elsewhere:
+        billed = _bill(workspace, scope, month, customers)
+        issued = _issue(workspace, scope, month, customers, issued_on, verify=False)
+        return billed, issued, publish_month(workspace, scope, month, customers, force, elsewhere)
 
 
 def _bill(

@@ -227,18 +227,18 @@ def _kill(pid: int) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Take one order and do it."""
+    """Take orders and do them, one after the other, until nobody gives any."""
     boss = Connection(int(arguments[0]))
     try:
-        order: Order = boss.recv()
-        engine.register()
-        Nursery(boss, order).run()
-    except EOFError:
-        return 1
+        while True:
+            order: Order = boss.recv()
+            engine.register()
+            Nursery(boss, order).run()
+    except (EOFError, ConnectionError):
+        return 0
     except MayNotFork as problem:
         boss.send(("unfit", 0, str(problem)))
         return 1
-    return 0
 
 
 if __name__ == "__main__":
