@@ -247,7 +247,7 @@ def readings_quality(desk: CustomerMonth) -> Figure:
         },
     }
     layers = [
-        Layer(kind, colour, [row[order + 1] for row in rows])
+        Layer(kind, colour, [counts[order] for _, *counts in rows])
         for order, (kind, colour) in enumerate(zip(kinds, colours, strict=True))
     ]
     measured, estimated, missing = (sum(column) for column in list(zip(*rows, strict=True))[1:])

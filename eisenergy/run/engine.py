@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any, Final
 
+from nbclient.client import timestamp
+from nbclient.exceptions import CellExecutionComplete, CellExecutionError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 from papermill.log import logger
@@ -56,18 +58,55 @@ class InProcessEngine(Engine):  # type: ignore[misc]
     def _execute(cls, nb_man: Any, kernel_name: str, watch: Watch | None, options: dict[str, Any]) -> None:
         from jupyter_core.utils import ensure_event_loop
 
-        def started(cell: Any, cell_index: int) -> None:
-            if watch is not None:
-                watch(cell_index, cell.source)
-
         with shell.started() as kernel:
             loop = ensure_event_loop()
             try:
-                PapermillNotebookClient(
-                    nb_man, km=kernel, kernel_name=kernel_name, log=logger, on_cell_start=started, **options
-                ).execute()
+                client = _Client(nb_man, kernel_name=kernel_name, log=logger, **options)
+                loop.run_until_complete(client.execute_in(kernel, watch))
             finally:
                 loop.close()
+
+
+class _Client(PapermillNotebookClient):  # type: ignore[misc]
+    """Papermill's client without the waiting: a cell's messages are all there when it has run.
+
+    What becomes of a message is nbclient's own code.
+    """
+
+    async def execute_in(self, kernel: shell.Kernel, watch: Watch | None) -> None:
+        """Execute all cells, as ``papermill_execute_cells`` does."""
+        self.reset_execution_trackers()
+        self.kc = kernel
+        for index, cell in enumerate(self.nb.cells):
+            try:
+                self.nb_man.cell_start(cell, index)
+                if watch is not None:
+                    watch(index, cell.source)
+                await self._execute(kernel, cell, index)
+            except CellExecutionError as problem:
+                self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=problem)
+                break
+            finally:
+                self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
+        self.nb.metadata["language_info"] = kernel.language
+        self.set_widgets_metadata()
+
+    async def _execute(self, kernel: shell.Kernel, cell: Any, index: int) -> None:
+        """Execute a cell, as ``async_execute_cell`` does."""
+        if cell.cell_type != "code" or not cell.source.strip():
+            return
+        if self.skip_cells_with_tag in cell.metadata.get("tags", []):
+            return
+        cell["metadata"]["execution"] = {}
+        messages, reply = await kernel.execute(cell.source)
+        self.code_cells_executed += 1
+        cell.outputs = []
+        self.clear_before_next_output = False
+        cell["metadata"]["execution"]["shell.execute_reply"] = timestamp(reply)
+        with suppress(CellExecutionComplete):
+            for message in messages:
+                self.process_message(message, cell, index)
+        await self._check_raise_for_error(cell, index, reply)
 
 
 def fix_injected_id(book: Any) -> None:
