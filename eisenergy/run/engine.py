@@ -8,19 +8,26 @@ writes it as ever, and its own client executes it; only the kernel is :mod:`eise
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 from nbclient.client import timestamp
 from nbclient.exceptions import CellExecutionComplete, CellExecutionError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
+from papermill.execute import prepare_notebook_metadata, raise_for_execution_errors, remove_error_markers
+from papermill.iorw import load_notebook_node
 from papermill.log import logger
+from papermill.parameterize import parameterize_notebook
 
 from eisenergy.run import isolation, shell
 
 NAME: Final = "eisenergy"
+KERNEL: Final = "python3"
 INJECTED: Final = "injected-parameters"
 
 Watch = Callable[[int, str], None]
@@ -107,6 +114,34 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
             for message in messages:
                 self.process_message(message, cell, index)
         await self._check_raise_for_error(cell, index, reply)
+
+
+def execute(notebook: Path, parameters: Mapping[str, str], watch: Watch) -> Any:
+    """Execute a notebook in this process and return it executed; the process is left as the notebook left it.
+
+    ``papermill.execute_notebook``, by Papermill's own functions: but the notebook is read once per process and copied, and
+    nothing is written on the way.
+
+    :raises papermill.exceptions.PapermillExecutionError: when a cell fails
+    """
+    book = copy.deepcopy(_loaded(notebook, notebook.stat().st_mtime_ns))
+    book = parameterize_notebook(book, dict(parameters), kernel_name=KERNEL, engine_name=register())
+    book = remove_error_markers(prepare_notebook_metadata(book, str(notebook), None, report_mode=False))
+    book = papermill_engines.execute_notebook_with_engine(
+        NAME, book, kernel_name=KERNEL, progress_bar=False, watch=watch, restore=False
+    )
+    raise_for_execution_errors(book, None)
+    return book
+
+
+@lru_cache(maxsize=16)
+def _loaded(notebook: Path, _stamp: int) -> Any:
+    """A notebook as Papermill reads it, without outputs."""
+    book = load_notebook_node(str(notebook))
+    for cell in book.cells:
+        if cell.cell_type == "code":
+            cell["outputs"] = []
+    return book
 
 
 def fix_injected_id(book: Any) -> None:

@@ -28,12 +28,15 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, BinaryIO, Final, NoReturn
 
-from eisenergy.run import engine, isolation, rehearsal, shell
+from eisenergy.run import engine, isolation, rehearsal, shell, shells
 from eisenergy.run.notebook import Job, RunRecord, execute
 from eisenergy.run.orders import Death, MayNotFork, Numbered, Order
 
 WORDS: Final = 2000
 """Bytes of a dead child's last words that are kept."""
+
+MOST_SHELLS: Final = 100
+"""Shells that are made before forking; half a megabyte each, shared by all children until they are used."""
 
 LONGEST: Final = 60.0
 """Seconds to listen before the clock is looked at again."""
@@ -68,6 +71,8 @@ class Nursery:
         module, _, name = order.work.partition(":")
         self.work: Callable[[Any, Execute], Any] = getattr(importlib.import_module(module), name)
         rehearsal.rehearse(order.notebooks)
+        longest = max((len(batch) for batch in (*order.batches, *order.then)), default=0)
+        shells.stock(min(MOST_SHELLS, longest * len(order.notebooks)))
         self.baseline = isolation.Baseline.take()
         gc.collect()
         gc.freeze()
