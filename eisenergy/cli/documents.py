@@ -9,13 +9,14 @@ import hashlib
 import json
 import shlex
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import eisenergy
 from eisenergy.config import Settings
+from eisenergy.desk import together
 from eisenergy.period import BillingMonth
 from eisenergy.publish import site
 from eisenergy.publish.renderer import Renderer
@@ -92,6 +93,17 @@ def kept(settings: Settings, task: Task) -> Made | None:
     if task.force or done is None or done.stamp != stamp_of(task) or not all(path.is_file() for path in done.paths):
         return None
     return Made(task=task, failure=None, fresh=False, paths=done.paths, seconds=0.0)
+
+
+def begin(tasks: Sequence[Task]) -> None:
+    """Say whose documents this process will make: their desks are read together.
+
+    :param tasks: of one client
+    """
+    together.forget()
+    customers = [task.customer for task in tasks if task.customer is not None]
+    if len(customers) > 1:
+        together.announce(tasks[0].client, customers, tasks[0].month)
 
 
 def make(task: Task, run: Callable[[Job], RunRecord] = execute) -> Made:

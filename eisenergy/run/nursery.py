@@ -68,8 +68,8 @@ class Nursery:
         self.waiting = deque(deque(batch) for batch in order.batches)
         self.then = deque(deque(batch) for batch in order.then)
         self.children: dict[Connection, _Child] = {}
-        module, _, name = order.work.partition(":")
-        self.work: Callable[[Any, Execute], Any] = getattr(importlib.import_module(module), name)
+        self.work: Callable[[Any, Execute], Any] = _named(order.work)
+        self.begin: Callable[[Sequence[Any]], None] | None = _named(order.begin) if order.begin else None
         rehearsal.rehearse(order.notebooks)
         longest = max((len(batch) for batch in (*order.batches, *order.then)), default=0)
         shells.stock(min(MOST_SHELLS, longest * len(order.notebooks)))
@@ -181,6 +181,8 @@ class Nursery:
             os._exit(status)  # nothing that the parent registered for its end is to run here
 
     def _work_through(self, batch: deque[Numbered], messages: Connection) -> None:
+        if self.begin is not None:
+            self.begin([task for _, task in batch])
         for number, task in batch:
             messages.send(("between", number, None))
             spoiled: list[str] = []
@@ -192,6 +194,12 @@ class Nursery:
                 messages.send(("done", number, result))
             if spoiled or self.baseline.restore():
                 return  # what the next customer would find is not what it should: a fresh child goes on
+
+
+def _named(function: str) -> Any:
+    """The function that ``module:function`` names."""
+    module, _, name = function.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _executor(messages: Connection, number: int, baseline: isolation.Baseline, spoiled: list[str]) -> Execute:

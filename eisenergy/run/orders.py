@@ -30,6 +30,7 @@ class Order:
     :param batches: numbered tasks; one child each
     :param then: more of them, begun when all of ``batches`` have ended
     :param workers: children at a time
+    :param begin: ``module:function``; called in a new child with the tasks it is about to do, one after the other
     :param seconds: for one notebook, and for what follows it until the next; then the child is killed
     :param memory: bytes a child may take beyond what it starts with
     """
@@ -41,6 +42,7 @@ class Order:
     workers: int
     seconds: float
     memory: int
+    begin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
