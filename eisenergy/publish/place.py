@@ -37,7 +37,8 @@ def staged(target: Path) -> Iterator[Path]:
         stage = work / f"{target.name}.{uuid.uuid4().hex}"
         try:
             if target.is_dir():
-                shutil.copytree(target, stage)
+                # The same files under a second name: whoever changes one writes a new file in its place.
+                shutil.copytree(target, stage, copy_function=link)
             else:
                 stage.mkdir()
             yield stage
@@ -45,6 +46,15 @@ def staged(target: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(stage, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
+
+
+def link(source: str, target: str) -> str:
+    """Give a file a second name; where the file system cannot, or has given it too many, copy it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
 
 
 def _recover(target: Path, old: Path, work: Path) -> None:

@@ -163,8 +163,9 @@ def load_duration(desk: CustomerMonth) -> Figure:
     step = max(1, len(curve) // 200)
     values = [
         {"share": round(row["share"] * 100, 3), "kw": row["kw"]}
-        for n, row in enumerate(curve.iter_rows(named=True))
-        if n % step == 0 or n == len(curve) - 1
+        for row in curve[sorted({*range(0, len(curve), step), *range(len(curve) - 1, len(curve))})].iter_rows(
+            named=True
+        )
     ]
     chart = {
         "data": {"values": values},

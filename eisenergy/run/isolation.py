@@ -33,6 +33,32 @@ _COME_AND_GO: Final = {"__warningregistry__", "__annotations__"}
 Attributes = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """What a module or a class held, to be compared fast: tens of thousands of attributes, after every notebook.
+
+    :param values: the objects themselves, so that no other can take the place of one of them in memory
+    """
+
+    names: list[str]
+    values: list[Any]
+    places: list[int]
+
+    @classmethod
+    def of(cls, namespace: Attributes) -> Guarded:
+        """Note what a namespace holds."""
+        values = list(namespace.values())
+        return cls(list(namespace), values, list(map(id, values)))
+
+    def same(self, namespace: Attributes) -> bool:
+        """Whether it holds the same objects under the same names; by identity, since equality of arrays is no answer."""
+        return list(map(id, namespace.values())) == self.places and list(namespace) == self.names
+
+    def attributes(self) -> Attributes:
+        """Return what was noted."""
+        return _own(dict(zip(self.names, self.values, strict=True)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
     """A process's state before the first notebook.
@@ -51,7 +77,7 @@ class Baseline:
     recursion: int
     handlers: tuple[Any, ...]
     threads: frozenset[int | None]
-    guarded: Mapping[str, Attributes]
+    guarded: Mapping[str, Guarded]
 
     @classmethod
     def take(cls) -> Baseline:
@@ -68,7 +94,7 @@ class Baseline:
             recursion=sys.getrecursionlimit(),
             handlers=tuple(signal.getsignal(number) for number in _SIGNALS),
             threads=frozenset(thread.ident for thread in threading.enumerate()),
-            guarded={name: dict(found) for name, found in _attributes()},
+            guarded={name: Guarded.of(namespace) for name, namespace in _namespaces()},
         )
 
     def restore(self) -> tuple[str, ...]:
@@ -106,13 +132,13 @@ class Baseline:
         for thread in threading.enumerate():
             if thread.ident not in self.threads:
                 yield f"the thread {thread.name}, which goes on"
-        now = dict(_attributes(self.guarded))
+        now = dict(_namespaces(self.guarded))
         for name, before in self.guarded.items():
             found = now.get(name)
             if found is None:
                 yield f"{name}, which is gone"
-            else:
-                yield from (f"{name}.{changed}" for changed in _changed(before, found))
+            elif not before.same(found):
+                yield from (f"{name}.{changed}" for changed in _changed(before.attributes(), _own(found)))
 
 
 @contextmanager
@@ -144,18 +170,26 @@ def _set_decimal(context: decimal.Context, before: decimal.Context) -> None:
             flags[signal_] = value
 
 
-def _attributes(known: Mapping[str, object] | None = None) -> Iterator[tuple[str, Attributes]]:
-    """Module and class attributes by name; of what was imported since the baseline, nothing."""
+def _namespaces(known: Mapping[str, object] | None = None) -> Iterator[tuple[str, Attributes]]:
+    """What modules and their classes hold, by name; of what was imported since the baseline, nothing."""
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] not in GUARDED or not isinstance(module, ModuleType):
             continue
         if known is not None and name not in known:
             continue
-        attributes = {key: value for key, value in vars(module).items() if not isinstance(value, ModuleType)}
-        yield name, attributes
-        for key, value in attributes.items():
+        yield name, vars(module)
+        for key, value in list(vars(module).items()):
             if isinstance(value, type) and value.__module__ == name:
-                yield f"{name}.{key}", {own: held for own, held in vars(value).items() if not own.startswith("_abc_")}
+                yield f"{name}.{key}", vars(value)
+
+
+def _own(namespace: Attributes) -> Attributes:
+    """Without modules, which are imported when they are needed, and what Python notes in abstract classes."""
+    return {
+        key: value
+        for key, value in namespace.items()
+        if not isinstance(value, ModuleType) and not key.startswith("_abc_")
+    }
 
 
 def _changed(before: Attributes, found: Attributes) -> Iterator[str]:

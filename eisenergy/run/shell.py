@@ -27,6 +27,7 @@ from typing import Any, Final, Literal, NoReturn
 
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.jsonutil import json_clean
+from IPython.core.async_helpers import _pseudo_sync_runner
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import InteractiveShell
 from nbclient.exceptions import DeadKernelError
@@ -35,6 +36,7 @@ from eisenergy.run import shells
 from eisenergy.run.shells import Message
 
 _clean: Any = json_clean
+_run_to_end: Any = _pseudo_sync_runner
 _CHANNELS: Final = (("stdout", 1), ("stderr", 2))
 
 
@@ -177,7 +179,7 @@ class Kernel:
                 shell.events.trigger("post_run_cell", result)
         else:
             # One context for all cells: a decimal context that one of them sets is there in the next.
-            result = self._context.run(shell.run_cell, code, store_history=store_history)
+            result = self._context.run(self._run_plain, code, transformed, problem, store_history)
         content: Message = {"execution_count": shell.execution_count - 1, "user_expressions": {}}
         content["payload"] = shell.payload_manager.read_payload()
         shell.payload_manager.clear_payload()
@@ -191,6 +193,22 @@ class Kernel:
             "ename": type(error).__name__,
             "evalue": str(error),
         }
+
+    def _run_plain(self, code: str, transformed: str, problem: Any, store_history: bool) -> Any:
+        """As ``InteractiveShell.run_cell`` does it, which would transform the cell once more."""
+        shell = self.shell
+        shell._last_traceback = None
+        shell._last_traceback_during_displayhook = False
+        cell = shell.run_cell_async(
+            code, store_history=store_history, transformed_cell=transformed, preprocessing_exc_tuple=problem
+        )
+        result = None
+        try:
+            result = _run_to_end(cell)
+        finally:
+            shell.events.trigger("post_execute")
+            shell.events.trigger("post_run_cell", result)
+        return result
 
     @contextmanager
     def _as_standard_output(self) -> Iterator[None]:
