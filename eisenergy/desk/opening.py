@@ -24,6 +24,7 @@ from eisenergy.ledger.invoices import Invoice
 from eisenergy.money import total
 from eisenergy.period import BillingMonth, Period
 from eisenergy.store import books, files, masters
+from eisenergy.timeofuse import Runs
 
 
 class NotBilled(LookupError):
@@ -73,6 +74,8 @@ def desk_of(
     filled: pl.DataFrame,
     past: tuple[MonthTotals, ...],
     issued: Iterable[Invoice],
+    *,
+    runs: Runs | None = None,
 ) -> CustomerMonth:
     """Return a customer's month, all of which is at hand.
 
@@ -80,6 +83,7 @@ def desk_of(
     :param filled: the month's readings with estimates in the gaps
     :param past: the months up to this one
     :param issued: the customer's invoices
+    :param runs: the calendar compiled over the bill's period, where it is at hand
     """
     return CustomerMonth(
         client=known.client if invoice is None else invoice.issuer,
@@ -87,7 +91,7 @@ def desk_of(
         month=month,
         bill=bill,
         invoice=invoice,
-        slots=_slots(known, filled, bill.period),
+        slots=_slots(known, filled, bill.period, runs),
         history=past,
         savings=savings(_costs(past)),
         invoices=tuple(_headline(entry) for entry in issued),
@@ -220,7 +224,7 @@ def _draft(workspace: Workspace, scope: Scope, known: Facts, month: BillingMonth
     return bill, drafted.filled
 
 
-def _slots(known: Facts, filled: pl.DataFrame, period: Period) -> pl.DataFrame:
+def _slots(known: Facts, filled: pl.DataFrame, period: Period, runs: Runs | None) -> pl.DataFrame:
     priced = price_slots(
         filled,
         known.contract,
@@ -228,6 +232,7 @@ def _slots(known: Facts, filled: pl.DataFrame, period: Period) -> pl.DataFrame:
         known.calendar,
         period=period,
         timezone=known.client.timezone,
+        runs=runs,
     )
     beside = filled.select(
         "start",

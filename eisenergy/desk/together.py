@@ -27,13 +27,13 @@ from eisenergy.desk.model import CustomerMonth, MonthTotals
 from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.masters import codec
-from eisenergy.period import BillingMonth
+from eisenergy.period import BillingMonth, Period
 from eisenergy.quality.estimate import SOURCE
 from eisenergy.store import books, masters
 from eisenergy.store import history as kept
 from eisenergy.store.states import States, states
 from eisenergy.tariffs.model import Tariff
-from eisenergy.timeofuse import DayCalendar
+from eisenergy.timeofuse import DayCalendar, Runs, compile_runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,7 @@ class _Batch:
     at_hand: tuple[str, CustomerMonth] | None = None
     _tariffs: dict[tuple[str, str | None], Tariff] = field(default_factory=dict)
     _calendars: dict[tuple[str, str | None], DayCalendar] = field(default_factory=dict)
+    _runs: dict[tuple[str, str, str, str, Period], Runs] = field(default_factory=dict)
 
     def tariff(self, name: str, version: str | None) -> Tariff:
         if (name, version) not in self._tariffs:
@@ -82,6 +83,14 @@ class _Batch:
             found = masters.calendar(self.workspace.database, self.scope, name, version=version)
             self._calendars[name, version] = found
         return self._calendars[name, version]
+
+    def runs(self, case: _Case) -> Runs:
+        """The calendar compiled over a bill's period; most bills of a month share it."""
+        tariff, calendar, period = case.known.tariff, case.known.calendar, case.bill.period
+        key = (tariff.name, tariff.version, calendar.name, calendar.version, period)
+        if key not in self._runs:
+            self._runs[key] = compile_runs(calendar, tariff.segments(period), self.client.timezone)
+        return self._runs[key]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +251,9 @@ def _made(batch: _Batch, customer: str) -> CustomerMonth | None:
         filled = prepare(known, batch.month).filled
     else:
         return None
-    return opening.desk_of(known, batch.month, case.bill, case.invoice, filled, past, case.issued)
+    return opening.desk_of(
+        known, batch.month, case.bill, case.invoice, filled, past, case.issued, runs=batch.runs(case)
+    )
 
 
 def _months(batch: _Batch, case: _Case) -> tuple[MonthTotals, ...] | None:

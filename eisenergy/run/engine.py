@@ -11,6 +11,7 @@ import contextvars
 import copy
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ from nbclient.client import timestamp
 from nbclient.exceptions import CellExecutionComplete, CellExecutionError
 from nbformat.notebooknode import from_dict
 from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import Engine, papermill_engines
+from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 from papermill.execute import prepare_notebook_metadata, raise_for_execution_errors, remove_error_markers
 from papermill.iorw import load_notebook_node
 from papermill.log import logger
@@ -42,6 +43,19 @@ class InProcessEngine(Engine):  # type: ignore[misc]
     A time limit for cells has no effect here: a cell cannot be interrupted from within. Who needs one kills the
     process, as :mod:`eisenergy.run.nursery` does.
     """
+
+    @classmethod
+    def execute_notebook(cls, nb: Any, kernel_name: str, output_path: str | None = None, **options: Any) -> Any:
+        """Execute a notebook, as ``Engine.execute_notebook`` does; Papermill calls this."""
+        shown = {name: options.pop(name) for name in ("progress_bar", "autosave_cell_every") if name in options}
+        manager = _Manager(nb, output_path=output_path, log_output=options.get("log_output", False), **shown)
+        manager.notebook_start()
+        try:
+            cls.execute_managed_notebook(manager, kernel_name, **options)
+        finally:
+            manager.cleanup_pbar()
+            manager.notebook_complete()
+        return manager.nb
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, log_output: bool = False, **options: Any) -> None:
@@ -74,6 +88,20 @@ class InProcessEngine(Engine):  # type: ignore[misc]
                 loop.run_until_complete(client.execute_in(kernel, watch))
             finally:
                 loop.close()
+
+
+class _Manager(NotebookExecutionManager):  # type: ignore[misc]
+    """Papermill's manager, which reads no time back that it has just written."""
+
+    def cell_complete(self, cell: Any, cell_index: int | None = None, **options: Any) -> None:
+        """Note when a cell ended, and how long it took."""
+        noted = cell.metadata.papermill
+        started = noted.pop("start_time", None)
+        super().cell_complete(cell, cell_index, **options)
+        noted["start_time"] = started
+        if started:
+            span = datetime.fromisoformat(noted["end_time"]) - datetime.fromisoformat(started)
+            noted["duration"] = span.total_seconds()
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]

@@ -37,22 +37,26 @@ Attributes = Mapping[str, Any]
 class Guarded:
     """What a module or a class held, to be compared fast: tens of thousands of attributes, after every notebook.
 
+    :param space: the live namespace
     :param values: the objects themselves, so that no other can take the place of one of them in memory
     """
 
+    name: str
+    module: ModuleType
+    space: Attributes
     names: list[str]
     values: list[Any]
     places: list[int]
 
     @classmethod
-    def of(cls, namespace: Attributes) -> Guarded:
+    def of(cls, name: str, module: ModuleType, space: Attributes) -> Guarded:
         """Note what a namespace holds."""
-        values = list(namespace.values())
-        return cls(list(namespace), values, list(map(id, values)))
+        values = list(space.values())
+        return cls(name, module, space, list(space), values, list(map(id, values)))
 
-    def same(self, namespace: Attributes) -> bool:
+    def same(self) -> bool:
         """Whether it holds the same objects under the same names; by identity, since equality of arrays is no answer."""
-        return list(map(id, namespace.values())) == self.places and list(namespace) == self.names
+        return list(map(id, self.space.values())) == self.places and list(self.space) == self.names
 
     def attributes(self) -> Attributes:
         """Return what was noted."""
@@ -63,7 +67,7 @@ class Guarded:
 class Baseline:
     """A process's state before the first notebook.
 
-    :param guarded: attributes of modules and of their classes, by name
+    :param guarded: what modules and their classes held
     """
 
     environment: Mapping[str, str]
@@ -77,7 +81,7 @@ class Baseline:
     recursion: int
     handlers: tuple[Any, ...]
     threads: frozenset[int | None]
-    guarded: Mapping[str, Guarded]
+    guarded: tuple[Guarded, ...]
 
     @classmethod
     def take(cls) -> Baseline:
@@ -94,7 +98,7 @@ class Baseline:
             recursion=sys.getrecursionlimit(),
             handlers=tuple(signal.getsignal(number) for number in _SIGNALS),
             threads=frozenset(thread.ident for thread in threading.enumerate()),
-            guarded={name: Guarded.of(namespace) for name, namespace in _namespaces()},
+            guarded=tuple(_guarded()),
         )
 
     def restore(self) -> tuple[str, ...]:
@@ -132,13 +136,11 @@ class Baseline:
         for thread in threading.enumerate():
             if thread.ident not in self.threads:
                 yield f"the thread {thread.name}, which goes on"
-        now = dict(_namespaces(self.guarded))
-        for name, before in self.guarded.items():
-            found = now.get(name)
-            if found is None:
-                yield f"{name}, which is gone"
-            elif not before.same(found):
-                yield from (f"{name}.{changed}" for changed in _changed(before.attributes(), _own(found)))
+        for before in self.guarded:
+            if sys.modules.get(before.module.__name__) is not before.module:
+                yield f"{before.module.__name__}, which is gone"
+            elif not before.same():
+                yield from (f"{before.name}.{changed}" for changed in _changed(before.attributes(), _own(before.space)))
 
 
 @contextmanager
@@ -170,17 +172,15 @@ def _set_decimal(context: decimal.Context, before: decimal.Context) -> None:
             flags[signal_] = value
 
 
-def _namespaces(known: Mapping[str, object] | None = None) -> Iterator[tuple[str, Attributes]]:
-    """What modules and their classes hold, by name; of what was imported since the baseline, nothing."""
+def _guarded() -> Iterator[Guarded]:
+    """What modules and their classes hold."""
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] not in GUARDED or not isinstance(module, ModuleType):
+        if name.partition(".")[0] not in GUARDED or not isinstance(module, ModuleType) or module.__name__ != name:
             continue
-        if known is not None and name not in known:
-            continue
-        yield name, vars(module)
+        yield Guarded.of(name, module, vars(module))
         for key, value in list(vars(module).items()):
             if isinstance(value, type) and value.__module__ == name:
-                yield f"{name}.{key}", vars(value)
+                yield Guarded.of(f"{name}.{key}", module, vars(value))
 
 
 def _own(namespace: Attributes) -> Attributes:
