@@ -1,13 +1,14 @@
 """What a notebook may change in its process, put back before the next one runs; and what cannot be put back, found.
 
-Notebooks of one batch share a process. A kernel process forgets by dying; here environment, working directory, decimal
-defaults, random generators, import path, warning filters and the like are restored, and then everything that a bill
+Notebooks of one batch share a process. A kernel process forgets by dying; here environment, built-in names, working directory,
+decimal defaults, random generators, import path, warning filters and the like are restored, and then everything that a bill
 could depend on is compared with what it was. Whatever differs still (a patched function, a thread that goes on, another
 signal handler) is named, and :mod:`eisenergy.run.nursery` lets a fresh process do the rest of the batch.
 """
 
 from __future__ import annotations
 
+import builtins
 import decimal
 import locale
 import os
@@ -71,6 +72,7 @@ class Baseline:
     """
 
     environment: Mapping[str, str]
+    builtins: Attributes
     folder: str
     umask: int
     arguments: tuple[str, ...]
@@ -88,6 +90,7 @@ class Baseline:
         """Note the state of this process, as it is now."""
         return cls(
             environment=dict(os.environ),
+            builtins=dict(vars(builtins)),
             folder=os.getcwd(),
             umask=_umask(),
             arguments=tuple(sys.argv),
@@ -111,6 +114,10 @@ class Baseline:
         for name, value in self.environment.items():
             if os.environ.get(name) != value:
                 os.environ[name] = value
+        names = vars(builtins)
+        for name in set(names) - set(self.builtins):
+            del names[name]
+        names.update(self.builtins)
         os.chdir(self.folder)
         os.umask(self.umask)
         sys.argv[:] = self.arguments
@@ -124,9 +131,7 @@ class Baseline:
         if locale.setlocale(locale.LC_ALL) != self.locale:
             locale.setlocale(locale.LC_ALL, self.locale)
         sys.setrecursionlimit(self.recursion)
-        random.seed()
-        if "numpy.random" in sys.modules:
-            sys.modules["numpy.random"].seed()
+        reseed()
         return tuple(self._left())
 
     def _left(self) -> Iterator[str]:
@@ -141,6 +146,13 @@ class Baseline:
                 yield f"{before.module.__name__}, which is gone"
             elif not before.same():
                 yield from (f"{before.name}.{changed}" for changed in _changed(before.attributes(), _own(before.space)))
+
+
+def reseed() -> None:
+    """Give random generators a state nobody knows; a forked child has its parent's, and so have all its siblings."""
+    random.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
 
 
 @contextmanager

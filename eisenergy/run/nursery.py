@@ -208,6 +208,7 @@ class Nursery:
             for other in self.children:
                 other.close()
             gc.enable()
+            isolation.reseed()
             self._work_through(batch, messages, note)
             status = 0
         except BaseException:
