@@ -18,8 +18,11 @@ import eisenergy
 from eisenergy.config import Settings
 from eisenergy.desk import together
 from eisenergy.period import BillingMonth
-from eisenergy.publish import site
+from eisenergy.publish import embedded, site
+from eisenergy.publish.folders import QUARTO
+from eisenergy.publish.navigation import front_matter, read_site
 from eisenergy.publish.renderer import Renderer
+from eisenergy.run import engine
 from eisenergy.run.batches import Died
 from eisenergy.run.notebook import Failure, Job, RunRecord, alone, execute
 
@@ -93,6 +96,15 @@ def kept(settings: Settings, task: Task) -> Made | None:
     if task.force or done is None or done.stamp != stamp_of(task) or not all(path.is_file() for path in done.paths):
         return None
     return Made(task=task, failure=None, fresh=False, paths=done.paths, seconds=0.0)
+
+
+def warm(notebooks: Iterable[Path]) -> None:
+    """Read what every child would read again: the notebooks, the page's template, the site's description."""
+    embedded.warm()
+    read_site(QUARTO)
+    for notebook in notebooks:
+        engine.warm(notebook)
+        front_matter(notebook)
 
 
 def begin(tasks: Sequence[Task]) -> None:

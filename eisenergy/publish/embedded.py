@@ -97,6 +97,11 @@ def _framed(shown: Iterable[str], frame: Mapping[str, Any]) -> str:
     return "\n".join([head.render(resources={"page": frame}), *shown, foot.render(resources={"page": frame})]) + "\n"
 
 
+def warm() -> None:
+    """Read the template's head and foot."""
+    _frames()
+
+
 @lru_cache(maxsize=1)
 def _frames() -> tuple[Any, Any]:
     """The template's head and foot, compiled once per process."""

@@ -89,6 +89,7 @@ def each(
     group: Callable[[Task], Hashable],
     then: Sequence[Task] = (),
     begin: str = "",
+    warm: str = "",
 ) -> Iterator[tuple[Task, Any]]:
     """Run every task in a child and yield ``(task, result)`` as each ends; :class:`Raised` or :class:`Died` take a result's place.
 
@@ -99,6 +100,7 @@ def each(
     :param group: see :func:`cut`
     :param then: tasks that need what the others make: they are begun when all of ``tasks`` have ended
     :param begin: ``module:function``, called in every new child with the tasks it is about to do
+    :param warm: ``module:function``, called in the parent with the notebooks; see :class:`Order`
     :raises MayNotFork: before anything is run, when the parent has threads that its children would lack
     """
     everything = [*tasks, *then]
@@ -113,6 +115,7 @@ def each(
         seconds=limits.seconds,
         memory=limits.memory,
         begin=begin,
+        warm=warm,
     )
     waiting = set(range(len(everything)))
     ours, theirs = socket.socketpair()

@@ -179,6 +179,11 @@ def execute(notebook: Path, parameters: Mapping[str, str], watch: Watch) -> Any:
     return book
 
 
+def warm(notebook: Path) -> None:
+    """Read a notebook that will be executed here, or in processes that are forked from this one."""
+    _loaded(notebook, notebook.stat().st_mtime_ns)
+
+
 @lru_cache(maxsize=16)
 def _loaded(notebook: Path, _stamp: int) -> Any:
     """A notebook as Papermill reads it, without outputs."""

@@ -102,6 +102,8 @@ class Nursery:
         self.work: Callable[[Any, Execute], Any] = _named(order.work)
         self.begin: Callable[[Sequence[Any]], None] | None = _named(order.begin) if order.begin else None
         rehearsal.rehearse(order.notebooks)
+        if order.warm:
+            _named(order.warm)(order.notebooks)
         longest = max((len(batch) for batch in (*order.batches, *order.then)), default=0)
         shells.stock(min(MOST_SHELLS, longest * len(order.notebooks)))
         self.baseline = isolation.Baseline.take()
