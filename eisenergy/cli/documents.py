@@ -9,17 +9,21 @@ import hashlib
 import json
 import shlex
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import eisenergy
 from eisenergy.config import Settings
+from eisenergy.desk import together
 from eisenergy.period import BillingMonth
-from eisenergy.publish import site
+from eisenergy.publish import embedded, site
+from eisenergy.publish.folders import QUARTO
+from eisenergy.publish.navigation import front_matter, read_site
 from eisenergy.publish.place import locked
 from eisenergy.publish.renderer import Renderer
+from eisenergy.run import engine
 from eisenergy.run.batches import Died
 from eisenergy.run.notebook import Failure, Job, RunRecord, alone, execute
 
@@ -98,6 +102,26 @@ def kept(settings: Settings, task: Task) -> Made | None:
     if done.beside != _beside(settings, task):
         return None
     return Made(task=task, failure=None, fresh=False, paths=done.paths, seconds=0.0)
+
+
+def warm(notebooks: Iterable[Path]) -> None:
+    """Read what every child would read again: the notebooks, the page's template, the site's description."""
+    embedded.warm()
+    read_site(QUARTO)
+    for notebook in notebooks:
+        engine.warm(notebook)
+        front_matter(notebook)
+
+
+def begin(tasks: Sequence[Task]) -> None:
+    """Say whose documents this process will make: their desks are read together.
+
+    :param tasks: of one client
+    """
+    together.forget()
+    customers = [task.customer for task in tasks if task.customer is not None]
+    if len(customers) > 1:
+        together.announce(tasks[0].client, customers, tasks[0].month)
 
 
 def make(task: Task, run: Callable[[Job], RunRecord] = execute) -> Made:

@@ -143,6 +143,8 @@ def _each(
                 environment=environment,
                 group=lambda task: task.client,
                 then=overview,
+                begin="eisenergy.cli.documents:begin",
+                warm="eisenergy.cli.documents:warm",
             )
         except MayNotFork as problem:
             err.print(f"every notebook gets a kernel of its own: {problem}", markup=False, highlight=False)

@@ -35,7 +35,8 @@ def staged(target: Path) -> Iterator[Path]:
         stage = work / f"{target.name}.{uuid.uuid4().hex}"
         try:
             if target.is_dir():
-                shutil.copytree(target, stage)
+                # The same files under a second name: whoever changes one writes a new file in its place.
+                shutil.copytree(target, stage, copy_function=link)
             else:
                 stage.mkdir()
             yield stage
@@ -56,6 +57,15 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def link(source: str, target: str) -> str:
+    """Give a file a second name; where the file system cannot, or has given it too many, copy it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
 
 
 def _recover(target: Path, old: Path, work: Path) -> None:

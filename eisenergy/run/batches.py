@@ -89,6 +89,8 @@ def each(
     environment: Mapping[str, str],
     group: Callable[[Task], Hashable],
     then: Sequence[Task] = (),
+    begin: str = "",
+    warm: str = "",
 ) -> Iterator[tuple[Task, Any]]:
     """Run every task in a child and yield ``(task, result)`` as each ends; :class:`Raised` or :class:`Died` take a result's place.
 
@@ -98,6 +100,8 @@ def each(
     :param environment: the settings, which every child starts with
     :param group: see :func:`cut`
     :param then: tasks that need what the others make: they are begun when all of ``tasks`` have ended
+    :param begin: ``module:function``, called in every new child with the tasks it is about to do
+    :param warm: ``module:function``, called in the parent with the notebooks; see :class:`Order`
     :raises MayNotFork: before anything is run, when the parent has threads that its children would lack
     """
     everything = [*tasks, *then]
@@ -111,6 +115,8 @@ def each(
         workers=limits.workers,
         seconds=limits.seconds,
         memory=limits.memory,
+        begin=begin,
+        warm=warm,
     )
     parent = Parent(environment)
     try:
