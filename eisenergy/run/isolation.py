@@ -109,6 +109,11 @@ class Baseline:
 
         :returns: what is still not as it was, as a person would say it; empty when nothing is
         """
+        self.put_back()
+        return tuple(self._left())
+
+    def put_back(self) -> None:
+        """Put back what can be put back, as between two notebooks of one customer."""
         for name in set(os.environ) - set(self.environment):
             del os.environ[name]
         for name, value in self.environment.items():
@@ -132,7 +137,6 @@ class Baseline:
             locale.setlocale(locale.LC_ALL, self.locale)
         sys.setrecursionlimit(self.recursion)
         reseed()
-        return tuple(self._left())
 
     def _left(self) -> Iterator[str]:
         for number, before in zip(_SIGNALS, self.handlers, strict=True):

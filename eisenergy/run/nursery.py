@@ -40,6 +40,9 @@ WORDS: Final = 2000
 MOST_SHELLS: Final = 100
 """Shells that are made before forking; half a megabyte each, shared by all children until they are used."""
 
+GARBAGE: Final = 50_000
+"""Objects after which a child looks for garbage; Python's own 700 would be every other cell."""
+
 LONGEST: Final = 60.0
 """Seconds to listen before the clock is looked at again."""
 
@@ -210,6 +213,7 @@ class Nursery:
             for other in self.children:
                 other.close()
             gc.enable()
+            gc.set_threshold(GARBAGE)
             isolation.reseed()
             self._work_through(batch, messages, note)
             status = 0
@@ -223,14 +227,13 @@ class Nursery:
             self.begin([task for _, task in batch])
         for number, task in batch:
             messages.send(("between", number, None))
-            spoiled: list[str] = []
             try:
-                result = self.work(task, _executor(messages, note, number, self.baseline, spoiled))
+                result = self.work(task, _executor(messages, note, number, self.baseline))
             except Exception as problem:
                 messages.send(("raised", number, f"{type(problem).__name__}: {problem}"))
             else:
                 messages.send(("done", number, result))
-            if spoiled or self.baseline.restore():
+            if self.baseline.restore():
                 return  # what the next customer would find is not what it should: a fresh child goes on
 
 
@@ -240,16 +243,14 @@ def _named(function: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def _executor(
-    messages: Connection, note: Note, number: int, baseline: isolation.Baseline, spoiled: list[str]
-) -> Execute:
+def _executor(messages: Connection, note: Note, number: int, baseline: isolation.Baseline) -> Execute:
     """What executes a notebook in a child: says what it is at, and puts the process back afterwards."""
 
     def execute_here(job: Job) -> RunRecord:
         note.clear()
         messages.send(("notebook", number, job.notebook.name))
         record = execute(job, watch=note.write)
-        spoiled.extend(baseline.restore())
+        baseline.put_back()
         messages.send(("between", number, None))
         return record
 

@@ -115,6 +115,8 @@ def _made() -> Shell:
         shell.displayhook.topic = b"execute_result"
         with suppress(ModuleNotFoundError):
             shell.extension_manager.load_extension("storemagic")  # a kernel's one default extension
+        formatter = shell.display_formatter
+        _ = formatter.formatters, formatter.ipython_display_formatter, formatter.mimebundle_formatter  # made when asked
         return Shell(
             shell=shell,
             outbox=outbox,
