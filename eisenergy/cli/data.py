@@ -26,8 +26,7 @@ from eisenergy.tariffs.model import Tariff
 
 File = Annotated[Path, typer.Argument(help="The file.", exists=True, dir_okay=False, readable=True)]
 
-_MANY_FILES = 128
-"""Files of a month from which on it is said that they could be fewer."""
+_MANY_FILES = 128  # of a month, from which on it is said that they could be fewer
 
 client_app = typer.Typer(help="The electricity seller this workspace works for.", no_args_is_help=True)
 customers_app = typer.Typer(help="The customers and their contracts.", no_args_is_help=True)

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from eisenergy.readings import columns, distributor, gridscan, regular
+from eisenergy.readings import columns, distributor, gridscan, regulartimes
 from eisenergy.readings.columns import NUMBERS, TIMES, Role
 from eisenergy.readings.mapping import Mapping
 from eisenergy.readings.scan import Cells, Texts
@@ -36,7 +36,7 @@ _EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001  local, as spreadsheets c
 _SURE: Final = 1e-4  # s; further from a whole second nobody can say how the library would write it
 
 
-def table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> regular.Table | None:
+def table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> regulartimes.Table | None:
     """Read the one table of a workbook whose rows are all alike; ``None`` where they are not.
 
     :param name: the file's name
@@ -68,7 +68,7 @@ def table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> regular.T
     cells = _cells(grid, roles, _shared(parts.get("xl/sharedStrings.xml")))
     if cells is None or not _as_read(cells, top[at + 1 :]):
         return None
-    return regular.Table(
+    return regulartimes.Table(
         file=name,
         sheet=title,
         header_row=at,

@@ -19,7 +19,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from eisenergy.readings import BadMapping, Mapping, load_mappings, read, read_any, read_regular
-from eisenergy.readings import regular as quick_way
+from eisenergy.readings import gathered as quick_way
 from eisenergy.samples import plan
 from eisenergy.samples.loads import Slot
 from eisenergy.samples.shapes import SHAPES, Content, Line
