@@ -13,6 +13,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,10 @@ SUFFIXES: Final = {".csv", ".tsv", ".txt", ".xls", ".xlsx", ".xlsm"}
 
 class NothingToIngest(LookupError):
     """No file at the paths given."""
+
+
+class WorkerDied(RuntimeError):
+    """A process that read files died, and the load ended early."""
 
 
 def gather(paths: Iterable[Path]) -> tuple[Path, ...]:
@@ -80,27 +85,25 @@ def ingest(
     :param step: called with each file's name when it was read
     :param executor: who reads the batches; by default this process for a few files, and as many as the settings say for more
     :raises BadMapping: when the mappings under ``params/mappings`` cannot be read
+    :raises WorkerDied: when a process that reads died
     """
     with tempfile.TemporaryDirectory(prefix=".intake-", dir=workspace.settings.home) as folder:
         load = Load(workspace, scope, Path(folder))
         batches = load.batches(load.known(paths, step), BATCH_FILES, ALONE)
         with _workers(workspace, batches, executor) as workers:
-            try:
-                for taken in workers:
-                    load.add(taken)
-                    for arrival in taken.arrivals:
-                        step(arrival.path.name)
-                    if load.rows >= LOAD_ROWS:
-                        load.finish()
-                load.finish()
-            finally:
-                load.drop()
+            for taken in workers:
+                load.add(taken)
+                for arrival in taken.arrivals:
+                    step(arrival.path.name)
+                if load.rows >= LOAD_ROWS:
+                    load.finish()
+            load.finish()
         return load.report(paths)
 
 
 @contextmanager
 def _workers(workspace: Workspace, batches: Sequence[Batch], executor: Executor | None) -> Iterator[Iterator[Taken]]:
-    """Whoever reads the batches, and what comes of them as each is done."""
+    """Whoever reads the batches, and what comes of them."""
     if executor is None and (sum(len(batch.paths) for batch in batches) <= ALONE or len(batches) == 1):
         yield map(taking.take, batches)
         return
@@ -114,7 +117,12 @@ def _workers(workspace: Workspace, batches: Sequence[Batch], executor: Executor 
 
 
 def _results(workers: Executor, batches: Sequence[Batch]) -> Iterator[Taken]:
-    for _, result in pool.each(workers, taking.take, batches):
-        if isinstance(result, BaseException):
-            raise result
-        yield result
+    """What comes of the batches, in their order: a correction counts after what it corrects, also in a load of several commits."""
+    for future in [workers.submit(taking.take, batch) for batch in batches]:
+        try:
+            yield future.result()
+        except BrokenProcessPool as death:
+            raise WorkerDied(
+                "A process that reads files died, as it does when memory runs out. What was committed is kept: run the same "
+                "command again to do what is left, with fewer EISENERGY_WORKERS if it happens again."
+            ) from death

@@ -276,10 +276,6 @@ class Load:
         files.register(self.workspace.database, self.scope, replace(entry, status="loaded"))
         self._say(arrival, "reported")
 
-    def drop(self) -> None:
-        """Remove what was written and will not be committed."""
-        loading.discard(self.workspace.lake, [part for taken in self.pending for part in taken.parts])
-
     def report(self, paths: Sequence[Path]) -> IngestReport:
         """Return what the load came to."""
         for path, first in self.again.items():
