@@ -107,7 +107,6 @@ def kind_of(path: Path, start: bytes) -> Content:
     """Say what a file is by its first bytes; those of workbooks are looked at whole.
 
     :param start: its first 4,096 bytes
-    :raises UnreadableFile: as :func:`content`
     """
     name = path.name
     if not start.strip(b"\0 \t\r\n\xef\xbb\xbf"):

@@ -22,7 +22,7 @@ from eisenergy.period import BadMonth, BillingMonth, NotInForce, Overlap
 from eisenergy.publish.site import PublishFailed
 from eisenergy.readings import BadMapping
 from eisenergy.run.cluster import ClusterUnusable
-from eisenergy.run.intake import NothingToIngest
+from eisenergy.run.intake import NothingToIngest, WorkerDied
 from eisenergy.run.month import UnknownCustomer
 from eisenergy.run.notebook import BadParameters
 from eisenergy.samples import BadMasters
@@ -65,6 +65,7 @@ KNOWN = (
     ServerFailed,
     UnknownCustomer,
     UnreadableFile,
+    WorkerDied,
 )
 """Errors whose message says what was found, where, what was expected and what to do: they end a command without a traceback."""
 

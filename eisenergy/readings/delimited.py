@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from eisenergy.readings import columns, regular, scan
+from eisenergy.readings import columns, regulartimes, scan
 from eisenergy.readings.mapping import Mapping
 from eisenergy.readings.model import RawTable
 from eisenergy.sheets import UnreadableFile
@@ -63,7 +63,7 @@ def tables(path: Path, mappings: Sequence[Mapping] = ()) -> list[RawTable]:
     ]
 
 
-def regular_table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> regular.Table | None:
+def regular_table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> regulartimes.Table | None:
     """Read the one table of a text file whose rows are all alike; ``None`` where they are not, or a mapping is for the file.
 
     :param name: the file's name
@@ -111,7 +111,7 @@ def regular_table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> r
     found = scan.table(data, at, separator, decimal, kinds)
     if found is None:
         return None
-    return regular.Table(
+    return regulartimes.Table(
         file=name,
         sheet=None,
         header_row=last,

@@ -11,7 +11,7 @@ import polars as pl
 
 from eisenergy.findings import Finding, info
 from eisenergy.frames import conform
-from eisenergy.readings import delimited, distributor, regular, regularsheet, spreadsheet
+from eisenergy.readings import delimited, distributor, gathered, regular, regularsheet, spreadsheet
 from eisenergy.readings.mapping import BadMapping, Mapping, pick
 from eisenergy.readings.model import Format, RawTable, ReadMeta, ReadResult
 from eisenergy.readings.normalise import Normal, normalise
@@ -104,15 +104,15 @@ def read(
 class RegularFile:
     """A file whose one table is regular.
 
-    :param readings: to be put into a frame by :func:`eisenergy.readings.regular.frame`, alone or with others
+    :param readings: to be put into a frame by :func:`eisenergy.readings.gathered.frame`, alone or with others
     """
 
     meta: ReadMeta
-    readings: regular.Regular
+    readings: gathered.Regular
 
     def result(self) -> ReadResult:
         """Return the file's readings as :func:`read` does."""
-        return ReadResult(frame=regular.frame([self.readings]), meta=self.meta, findings=self.readings.findings)
+        return ReadResult(frame=gathered.frame([self.readings]), meta=self.meta, findings=self.readings.findings)
 
 
 def read_regular(

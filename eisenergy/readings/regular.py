@@ -8,141 +8,24 @@ among the days, an alarm) is not decided here: :func:`normal` returns ``None``, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from eisenergy.findings import Finding, info
-from eisenergy.frames import MEASURED, READINGS, SLOT_MINUTES
-from eisenergy.readings import cells, clock, columns, fields, meters, numbers, registers
-from eisenergy.readings import stamps as writing
+from eisenergy.readings import cells, columns, fields, meters, numbers, registers, regulartimes
 from eisenergy.readings.columns import NUMBERS, TIMES, Role
+from eisenergy.readings.gathered import Regular
 from eisenergy.readings.model import Choice, RawTable, TableMeta
 from eisenergy.readings.normalise import used_columns
-from eisenergy.readings.scan import Cells, Texts
-from eisenergy.readings.times import HOURS_ONLY, SAMPLE
+from eisenergy.readings.regulartimes import Table
+from eisenergy.readings.scan import Texts
 from eisenergy.sheets import UnreadableFile
 
-_SLOT: Final = SLOT_MINUTES * 60_000_000
-_YEAR: Final = 366 * writing.DAY_US
 _FEWEST: Final = 8  # rows; shorter tables prove too little to be called regular
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """A regular table as a reader found it.
-
-    :param header_row: from 0
-    :param rows: row of the file each row stands in, from 1
-    :param cells: what it holds; columns that are neither figures nor texts are empty
-    :param decimal: sign of the figures that are texts, ``None`` where figures are numbers
-    """
-
-    file: str
-    sheet: str | None
-    header_row: int
-    headers: tuple[str | None, ...]
-    roles: tuple[Role | None, ...]
-    above: list[list[object]]
-    rows: npt.NDArray[np.int32]
-    cells: Cells
-    decimal: str | None
-    encoding: str | None = None
-    separator: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Regular:
-    """A regular table's readings, before they are put into a frame: many together go into one faster than each.
-
-    :param start: UTC start of each interval [us], ascending
-    :param rows: row of the file each reading stands in
-    :param figures: column of ``frames.READINGS`` -> figures
-    :param texts: column of ``frames.READINGS`` -> texts
-    """
-
-    client: str
-    meter: str
-    source: str
-    start: npt.NDArray[np.int64]
-    rows: npt.NDArray[np.int32]
-    figures: dict[str, npt.NDArray[np.float64]]
-    texts: dict[str, Texts]
-    meta: TableMeta
-    findings: tuple[Finding, ...]
-
-
-def by_month(tables: Sequence[Regular]) -> dict[str, list[Regular]]:
-    """Cut readings at the UTC months, without copying any: month -> the tables' readings in it, in the order of the tables."""
-    found: dict[str, list[Regular]] = {}
-    for table in tables:
-        months = table.start[[0, -1]].astype("datetime64[us]").astype("datetime64[M]")
-        cuts = np.arange(months[0], months[1] + 2).astype("datetime64[us]").astype(np.int64)
-        places = np.searchsorted(table.start, cuts).tolist()
-        for month, first, last in zip(np.arange(months[0], months[1] + 1), places[:-1], places[1:], strict=True):
-            if first < last:
-                found.setdefault(str(month), []).append(_slice(table, slice(first, last)))
-    return found
-
-
-def _slice(table: Regular, part: slice) -> Regular:
-    return replace(
-        table,
-        start=table.start[part],
-        rows=table.rows[part],
-        figures={name: values[part] for name, values in table.figures.items()},
-        texts={name: Texts(texts.codes[part], texts.different) for name, texts in table.texts.items()},
-    )
-
-
-def frame(tables: Sequence[Regular]) -> pl.DataFrame:
-    """Put readings into one frame with the columns of ``frames.READINGS``, in the order of the tables."""
-    sizes = [len(table.start) for table in tables]
-    total = sum(sizes)
-    made: list[pl.Series] = []
-    which = np.repeat(np.arange(len(tables), dtype=np.uint32), sizes) if len(tables) > 1 else None
-    for name, dtype in READINGS.items():
-        if name == "start":
-            stamps = pl.Series(name, np.concatenate([table.start for table in tables]))
-            made.append(stamps.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
-        elif name == "source_row":
-            made.append(pl.Series(name, np.concatenate([table.rows for table in tables])))
-        elif name in ("client", "meter", "source"):
-            own = pl.Series(name, [getattr(table, name) for table in tables])
-            made.append(own.new_from_index(0, total) if which is None or name == "client" else own.gather(which))
-        elif name == "quality":
-            made.append(pl.Series(name, [MEASURED]).new_from_index(0, total))
-        elif any(name in table.figures for table in tables):
-            columns_ = [
-                table.figures[name] if name in table.figures else np.full(n, np.nan)
-                for table, n in zip(tables, sizes, strict=True)
-            ]
-            made.append(pl.Series(name, np.concatenate(columns_), nan_to_null=True))
-        elif any(name in table.texts for table in tables):
-            made.append(_texts(name, tables, sizes))
-        else:
-            made.append(pl.Series(name, [None], dtype=dtype).new_from_index(0, total))
-    return pl.DataFrame(made)
-
-
-def _texts(name: str, tables: Sequence[Regular], sizes: Sequence[int]) -> pl.Series:
-    """A column of texts, each different one once in memory."""
-    known: dict[str | None, int] = {None: 0}
-    codes = []
-    for table, size in zip(tables, sizes, strict=True):
-        if name not in table.texts:
-            codes.append(np.zeros(size, np.uint32))
-            continue
-        texts = table.texts[name]
-        places = [known.setdefault(text, len(known)) for text in texts.different]
-        codes.append(np.array([*places, 0], np.uint32)[texts.codes])  # -1, an empty cell, takes the last: null
-    return pl.Series(name, list(known), dtype=pl.String).gather(np.concatenate(codes))
 
 
 def normal(table: Table, *, client: str, timezone: str, sha256: str) -> Regular | None:
@@ -167,7 +50,7 @@ def normal(table: Table, *, client: str, timezone: str, sha256: str) -> Regular 
         )
     except UnreadableFile:
         return None
-    stamped = _stamped(table, timezone)
+    stamped = regulartimes.stamped(table, timezone)
     decimal = _decimal(table)
     if findings or stamped is None or decimal is None or _alarmed(table):
         return None
@@ -292,147 +175,6 @@ def _decimal(table: Table) -> Choice | None:
     if column is None or table.cells.written is None:
         return None
     return Choice(value=table.decimal, why=f"{table.cells.written(column, loose[column])!r} has one reading only")
-
-
-@dataclass(frozen=True, slots=True)
-class _Stamps:
-    start: npt.NDArray[np.int64]
-    gaps: bool
-    order: Choice
-    convention: Choice
-    interval: Choice
-    columns: dict[str, int]
-    reasons: dict[int, str]
-
-
-def _stamped(table: Table, timezone: str) -> _Stamps | None:
-    """Read the stamps; ``None`` where one is missing, unreadable, off the grid, out of order or near a clock change."""
-    chosen = _stamp_columns(table)
-    if chosen is None:
-        return None
-    if "timestamp" in chosen:
-        days, clocks = table.cells.texts[chosen["timestamp"]], table.cells.clocks[chosen["timestamp"]]
-        parted = _parted(days.different, clocks.different)
-    else:
-        days, clocks = table.cells.texts[chosen["date"]], table.cells.texts[chosen["time"]]
-        parted = _side_by_side(days.different, clocks.different)
-    if parted is None or days.codes.min() < 0 or clocks.codes.min() < 0:
-        return None
-    order, day_values, clock_values, offset, whole_days = parted
-    stamp = day_values[days.codes] + clock_values[clocks.codes]
-    steps = np.diff(stamp)
-    often = int(np.count_nonzero(steps == _SLOT))
-    if steps.min() <= 0 or steps.max() > _YEAR or 2 * often <= len(steps) or (stamp % _SLOT).any():
-        return None
-    headers = {role.stamp for column in chosen.values() if (role := table.roles[column]) and role.stamp}
-    convention = clock.convention_of(
-        int(stamp[0]),
-        int(stamp[-1]),
-        whole_days,
-        headers.pop() if len(headers) == 1 else None,
-        None,
-        SLOT_MINUTES,
-    )
-    if offset is None:
-        offset = _offset(timezone, int(stamp[0]) // writing.DAY_US, int(stamp[-1]) // writing.DAY_US)
-    if offset is None:
-        return None
-    back = _SLOT if convention.value == "end" else 0
-    return _Stamps(
-        start=stamp - (offset + back),
-        gaps=often < len(steps),
-        order=order,
-        convention=convention,
-        interval=Choice(value=str(SLOT_MINUTES), why=f"{often} of {len(steps)} steps between stamps"),
-        columns=chosen,
-        reasons={column: (role.why if (role := table.roles[column]) is not None else "") for column in chosen.values()},
-    )
-
-
-def _stamp_columns(table: Table) -> dict[str, int] | None:
-    """The columns that hold the stamps, where there is no choice; a second time of day may be there that has hours only."""
-    found: dict[str, list[int]] = {}
-    for column, role in enumerate(table.roles):
-        if role is not None and role.field in TIMES:
-            found.setdefault(role.field, []).append(column)
-    if set(found) == {"timestamp"} and len(found["timestamp"]) == 1:
-        return {"timestamp": found["timestamp"][0]} if found["timestamp"][0] in table.cells.clocks else None
-    if set(found) != {"date", "time"} or len(found["date"]) != 1 or found["date"][0] not in table.cells.texts:
-        return None
-    clocks = [column for column in found["time"] if not _hours_only(table, column)]
-    if len(clocks) != 1 or clocks[0] not in table.cells.texts:
-        return None
-    return {"date": found["date"][0], "time": clocks[0]}
-
-
-def _hours_only(table: Table, column: int) -> bool:
-    if column in table.cells.figures:
-        return bool((table.cells.figures[column] % 1 == 0).all() and (abs(table.cells.figures[column]) < 100).all())
-    texts = table.cells.texts.get(column)
-    if texts is None:
-        return True
-    return all(HOURS_ONLY.fullmatch(texts.different[code]) for code in np.unique(texts.codes[:SAMPLE]) if code >= 0)
-
-
-_Parted = tuple[Choice, npt.NDArray[np.int64], npt.NDArray[np.int64], int | None, bool]
-
-
-@lru_cache(maxsize=512)
-def _side_by_side(days: tuple[str, ...], clocks: tuple[str, ...]) -> _Parted | None:
-    """Days and times of day from columns of their own: order of the date, and the microseconds of each text."""
-    text = numbers.clean(pl.Series(days, dtype=pl.String))
-    day, _, zone = writing.split(text)
-    if zone.null_count() < len(zone):
-        return None
-    return _values(list(day), list(numbers.clean(pl.Series(clocks, dtype=pl.String))), None)
-
-
-@lru_cache(maxsize=512)
-def _parted(days: tuple[str, ...], rests: tuple[str, ...]) -> _Parted | None:
-    """Stamps parted into day and rest: what each is with the first of the other says what it is in every row."""
-    if not days or not rests:
-        return None
-    by_day = writing.split(numbers.clean(pl.Series([f"{day} {rests[0]}" for day in days], dtype=pl.String)))
-    by_rest = writing.split(numbers.clean(pl.Series([f"{days[0]} {rest}" for rest in rests], dtype=pl.String)))
-    if list(by_day[0]) != [day.strip() for day in days] or by_rest[0].n_unique() != 1:
-        return None
-    zones = by_rest[2].unique()
-    if len(zones) != 1:
-        return None
-    return _values(list(by_day[0]), list(by_rest[1]), zones[0])
-
-
-def _values(days: Sequence[str | None], clocks: Sequence[str | None], zone: str | None) -> _Parted | None:
-    if any(day is None or writing.is_serial(day) or not any(c.isdigit() for c in day) for day in days):
-        return None
-    written = [day for day in days if day is not None]
-    try:
-        order = writing.order_of(list(dict.fromkeys(written)), None, "")
-    except UnreadableFile:
-        return None
-    read_days = [writing.read_date(day, order.value) for day in written]
-    read_clocks = [None if text is None or ":" not in text else writing.read_time(text) for text in clocks]
-    if any(day is None for day in read_days) or any(at is None for at in read_clocks):
-        return None
-    return (
-        order,
-        np.array([writing.epoch_us(day) for day in read_days if day is not None], np.int64),
-        np.array([at for at in read_clocks if at is not None], np.int64),
-        None if zone is None else writing.read_offset(zone),
-        writing.DAY_US in read_clocks,
-    )
-
-
-@lru_cache(maxsize=512)
-def _offset(timezone: str, first: int, last: int) -> int | None:
-    """What local time is ahead of UTC [us] on the days from ``first`` to ``last``; ``None`` where it changes on one or beside it."""
-    zone = ZoneInfo(timezone)
-    epoch = date(1970, 1, 1)
-    offsets = {
-        datetime.combine(epoch + timedelta(days=day), time(), zone).utcoffset() for day in range(first - 1, last + 3)
-    }
-    offset = offsets.pop()
-    return None if offsets or offset is None else offset // timedelta(microseconds=1)
 
 
 def _register(

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from eisenergy.readings import columns, distributor, gridscan, regular
+from eisenergy.readings import columns, distributor, gridscan, regulartimes
 from eisenergy.readings.columns import NUMBERS, TIMES, Role
 from eisenergy.readings.mapping import Mapping
 from eisenergy.readings.scan import Cells, Texts
@@ -36,7 +36,7 @@ _EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001  local, as spreadsheets c
 _SURE: Final = 1e-4  # s; further from a whole second nobody can say how the library would write it
 
 
-def table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> regular.Table | None:
+def table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> regulartimes.Table | None:
     """Read the one table of a workbook whose rows are all alike; ``None`` where they are not.
 
     :param name: the file's name
@@ -68,7 +68,7 @@ def table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> regular.T
     cells = _cells(grid, roles, _shared(parts.get("xl/sharedStrings.xml")))
     if cells is None or not _as_read(cells, top[at + 1 :]):
         return None
-    return regular.Table(
+    return regulartimes.Table(
         file=name,
         sheet=title,
         header_row=at,
@@ -154,6 +154,8 @@ def _cells(grid: gridscan.Grid, roles: Sequence[Role | None], shared: list[str] 
                 if found is None:
                     return None
                 texts[column] = found
+            elif field is None and not _plain(numbers):
+                return None
             elif field is None or field in (*NUMBERS, "time"):
                 figures[column] = numbers
             else:
@@ -168,6 +170,12 @@ def _cells(grid: gridscan.Grid, roles: Sequence[Role | None], shared: list[str] 
                 return None
             texts[column] = own
     return Cells(rows=grid.rows, figures=figures, texts=texts, clocks=clocks, loose={}, signed=False)
+
+
+def _plain(numbers: npt.NDArray[np.float64]) -> bool:
+    """Say whether figures are written without an exponent: only then is a column without a name for one of figures."""
+    sizes = np.abs(numbers)
+    return bool(((sizes == 0) | ((sizes > 1e-6) & (sizes < 1e12))).all())
 
 
 def _odd(text: str, field: str | None) -> bool:
@@ -225,11 +233,10 @@ def _as_read(cells: Cells, below: list[list[object]]) -> bool:
     for row, line in enumerate(below[: cells.rows]):
         for column, value in enumerate(line):
             if column in cells.figures:
-                same = (
-                    isinstance(value, str)
-                    and bool(_FIGURE.fullmatch(value))
-                    and float(value) == cells.figures[column][row]
-                )
+                # As a text the library shows fewer places than a figure has.
+                figure = cells.figures[column][row]
+                shown = float(value) if isinstance(value, str) and _FIGURE.fullmatch(value) else np.nan
+                same = bool(abs(shown - figure) <= 1e-8 * max(1.0, abs(figure)))
             elif column in cells.texts:
                 text = cells.texts[column]
                 own = text.different[text.codes[row]]

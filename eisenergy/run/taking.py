@@ -26,11 +26,11 @@ from eisenergy.readings import (
     Mapping,
     ReadResult,
     RegularFile,
+    gathered,
     identify,
     read_any,
     read_regular,
     read_report,
-    regular,
 )
 from eisenergy.sheets import UnreadableFile
 from eisenergy.store import files, loading
@@ -132,8 +132,8 @@ def _written(batch: Batch, arrivals: Sequence[Arrival], readings: dict[str, Read
     fresh = [one for sha256, one in readings.items() if sha256 not in compare]
     parts: tuple[Part, ...] = ()
     if fresh and batch.ordinal is not None:
-        months = regular.by_month([one.readings for one in fresh if isinstance(one, RegularFile)])
-        frames = [regular.frame(members) for members in months.values()]
+        months = gathered.by_month([one.readings for one in fresh if isinstance(one, RegularFile)])
+        frames = [gathered.frame(members) for members in months.values()]
         frames += [one.frame for one in fresh if isinstance(one, ReadResult)]
         parts = loading.stage(lake, batch.scope, frames, batch.ordinal)
     held = None
@@ -148,7 +148,7 @@ def _joined(readings: Sequence[ReadResult | RegularFile]) -> pl.DataFrame:
     frames = []
     for is_regular, members in groupby(readings, key=lambda one: isinstance(one, RegularFile)):
         if is_regular:
-            frames.append(regular.frame([one.readings for one in members if isinstance(one, RegularFile)]))
+            frames.append(gathered.frame([one.readings for one in members if isinstance(one, RegularFile)]))
         else:
             frames += [one.frame for one in members if isinstance(one, ReadResult)]
     return pl.concat(frames)

@@ -297,7 +297,7 @@ def without(
 
 
 def discard(lake: Lake, parts: Iterable[Part]) -> None:
-    """Remove parts that will not be committed."""
+    """Remove parts that were never given to a commit; of one that was interrupted nobody can say so, and its parts stay."""
     for part in parts:
         Path(f"{lake.address}/{part.path}").unlink(missing_ok=True)
 
