@@ -69,7 +69,7 @@ def run(customers: int = 10_000, *, quick: bool = False, home: Path | None = Non
                 Cost(PEER, "pandas: the amounts alone, readings in memory", one, f"{len(theirs)} customers, scaled"),
                 Cost(OURS, "bill", bill["cpu_seconds"] / each),
                 Cost(OURS, "issue, which drafts again and compares", issue["cpu_seconds"] / each),
-                Cost(OURS, "issue right after bill, as `eisenergy run` does", quick_issue["cpu_seconds"] / each),
+                Cost(OURS, "issue right after bill, as 'eisenergy run' does", quick_issue["cpu_seconds"] / each),
             ),
         ),
         Group(
@@ -77,7 +77,7 @@ def run(customers: int = 10_000, *, quick: bool = False, home: Path | None = Non
             "s",
             (
                 Cost(OURS, f"bill + issue of {customers:,}", bill["seconds"] + issue["seconds"]),
-                Cost(OURS, "bill + issue as `eisenergy run` does", quick_bill["seconds"] + quick_issue["seconds"]),
+                Cost(OURS, "bill + issue as 'eisenergy run' does", quick_bill["seconds"] + quick_issue["seconds"]),
                 Cost(PEER, "pandas on one core", one * each, f"scaled from {len(theirs)}"),
                 Cost(PEER, f"pandas on {cores} cores", one * each / cores, "scaled further, as if nothing were lost"),
             ),
@@ -96,7 +96,7 @@ def run(customers: int = 10_000, *, quick: bool = False, home: Path | None = Non
         )
         for seconds in (bill["seconds"] + issue["seconds"], quick_bill["seconds"] + quick_issue["seconds"])
     ]
-    result.aims[-1] = replace(result.aims[-1], text=f"{result.aims[-1].text}, as `eisenergy run` does")
+    result.aims[-1] = replace(result.aims[-1], text=f"{result.aims[-1].text}, as 'eisenergy run' does")
     result.figures |= {
         "phases": ours["phases"],
         "phases_of_run": once["phases"],
