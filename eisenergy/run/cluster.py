@@ -35,6 +35,7 @@ from eisenergy.run.orders import forks
 Task = TypeVar("Task")
 
 CONNECT_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 3.0
 WORKERS_SECONDS: Final = 30.0
 """How long the first worker may take to appear."""
 
@@ -153,7 +154,7 @@ def reached(workspace: Workspace, address: str, *, programs: tuple[str, ...] = (
         )
     finally:
         with suppress(Exception):  # the scheduler may be gone
-            client.close(timeout=CONNECT_SECONDS)
+            client.close(timeout=CLOSE_SECONDS)
 
 
 def check_addresses(settings: Settings, address: str) -> None:

@@ -181,17 +181,33 @@ def test_two_workers_at_the_same_batch_make_it_once(
     assert sorted(executed) == sorted(task.customer or "" for _, task in given.tasks)
 
 
-def test_a_worker_that_may_not_fork_uses_kernels(
+def test_a_worker_whose_parent_may_not_fork_turns_to_kernels(
+    fresh: Callable[[str], Workspace], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = fresh("tcp://127.0.0.1:1")
+    monkeypatch.chdir(project)
+    asked: list[str] = []
+
+    def refuse(_: object, __: object, module: str) -> tuple[()]:
+        asked.append(module)
+        if module == share.NURSERY:
+            raise orders.MayNotFork("threads")
+        return ()
+
+    monkeypatch.setattr(share, "_done", refuse)
+    share.do(share_of(workspace, [], EISENERGY_NOTEBOOK_ENGINE="kernel"))
+    assert asked == [share.SERIAL]
+    share.do(share_of(workspace, [], EISENERGY_NOTEBOOK_ENGINE="fork"))
+    assert asked == [share.SERIAL, share.NURSERY, share.SERIAL]
+
+
+@pytest.mark.long
+def test_a_worker_that_may_not_fork_makes_the_documents_with_kernels(
     fresh: Callable[[str], Workspace], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = fresh("tcp://127.0.0.1:1")
     monkeypatch.chdir(project)
     tasks = tasks_of(workspace, monkeypatch)[:1]
-    asked: list[str] = []
-    with monkeypatch.context() as patch:
-        patch.setattr(share, "_done", lambda _, __, module: asked.append(module) or ())
-        share.do(share_of(workspace, tasks, EISENERGY_NOTEBOOK_ENGINE="kernel"))
-    assert asked == [share.SERIAL]
     module = "machines_that_may_not_fork"
     (project / f"{module}.py").write_text(
         "import sys\nfrom multiprocessing.connection import Connection\nboss = Connection(int(sys.argv[1]))\nboss.recv()\n"
