@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import polars as pl
 
@@ -31,11 +30,11 @@ class Standing:
 
     def same_rules(self, head: Head) -> bool:
         """Say that tariff and calendar are those that it was made from; ``False`` also where that is not known."""
-        made, provenance = head.made, _provenance(head)
-        if made is None or provenance is None:
+        provenance = head.made["provenance"]
+        if provenance is None:
             return False
         try:
-            tariff, calendar = self._common.tariff(made["tariff"])
+            tariff, calendar = self._common.tariff(head.made["tariff"])
         except NotStored:
             return False
         then = (provenance["tariff_version"], provenance["calendar_version"])
@@ -43,8 +42,8 @@ class Standing:
 
     def same_readings(self, head: Head) -> bool:
         """Say that no reading of its months was loaded since; ``False`` also where that is not known."""
-        made, provenance = head.made, _provenance(head)
-        if made is None or provenance is None:
+        provenance = head.made["provenance"]
+        if provenance is None:
             return False
         place = (head.month, provenance["lake_version"])
         if place not in self._loaded:
@@ -57,11 +56,7 @@ class Standing:
             except LookupError:
                 self._loaded[place] = None
         found = self._loaded[place]
-        return found is not None and made["meter"] not in found
-
-
-def _provenance(head: Head) -> Mapping[str, Any] | None:
-    return None if head.made is None else head.made["provenance"]
+        return found is not None and head.made["meter"] not in found
 
 
 def corrections(

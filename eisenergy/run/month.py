@@ -52,13 +52,15 @@ class IssueReport:
     """What issuing a month came to.
 
     :param heads: what a list shows of the invoices made, in order of their numbers
-    :param issued: the same invoices; read from the books when they are looked at, like ``already``
-    :param already: invoices of the month that were there before
+    :param heads_before: the same of invoices of the month that were there before
+    :param issued: the invoices made; read from the books when they are looked at, like ``already``
+    :param already: those that were there before
     :param stale: contracts whose draft no longer is what the readings and masters give; they were not issued
     """
 
     month: BillingMonth
     heads: tuple[books.Head, ...]
+    heads_before: tuple[books.Head, ...]
     issued: Sequence[Invoice]
     already: Sequence[Invoice]
     stale: tuple[Finding, ...]
@@ -248,5 +250,10 @@ def issue_month(
         return Unread(len(heads), read)
 
     return IssueReport(
-        month=month, heads=posted, issued=invoices(posted), already=invoices(already), stale=tuple(stale)
+        month=month,
+        heads=posted,
+        heads_before=already,
+        issued=invoices(posted),
+        already=invoices(already),
+        stale=tuple(stale),
     )

@@ -74,8 +74,7 @@ class Past:
 
     def _meters(self, entry: Listed) -> set[str]:
         """The contract's meter, and those of its invoices."""
-        made = [head.made for head in self.heads.get(entry.number, ())]
-        return {entry.meter, *(one["meter"] for one in made if one is not None)}
+        return {entry.meter, *(head.made["meter"] for head in self.heads.get(entry.number, ()))}
 
     def _recalculated(self, entry: Listed) -> bool:
         """Whether an earlier invoice was made from other rules than are in force now, so that a correction may hang on them."""

@@ -47,7 +47,7 @@ class Head:
     """What a list shows of an invoice, and what is asked of every earlier one; its document is not read.
 
     :param name: the customer's
-    :param made: meter, tariff, calendar and provenance but the files; ``None`` for an invoice from before they were kept beside it
+    :param made: name, meter, tariff and provenance, see ``billing.batch``
     """
 
     number: str
@@ -61,7 +61,7 @@ class Head:
     issued_on: date
     due_on: date
     input_hash: str
-    made: Mapping[str, Any] | None
+    made: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,10 +213,16 @@ def heads(database: Database, scope: Scope, month: BillingMonth | None = None) -
 def _heads(connection: Connection, scope: Scope, month: BillingMonth | None) -> tuple[Head, ...]:
     columns = tables.invoices.c
     full = func.coalesce(columns.bill, columns.document["bill"])
-    name = func.coalesce(columns.made["name"].astext, full["contract"]["customer"]["name"].astext)
+    made = func.coalesce(  # an invoice from before these were kept beside it is looked into
+        columns.made,
+        func.jsonb_build_object(
+            "name", full["contract"]["customer"]["name"], "meter", full["contract"]["meter"]["serial"],
+            "tariff", full["tariff"], "provenance", full["provenance"],
+        ),
+    )  # fmt: skip
     query = select(
-        columns.number, columns.sequence, columns.contract, columns.customer, name, columns.month, columns.kwh,
-        columns.total, columns.issued_on, columns.due_on, columns.input_hash, columns.made,
+        columns.number, columns.sequence, columns.contract, columns.customer, columns.month, columns.kwh,
+        columns.total, columns.issued_on, columns.due_on, columns.input_hash, made,
     ).where(columns.client == scope.client).order_by(columns.series, columns.sequence)  # fmt: skip
     if month is not None:
         query = query.where(columns.month == str(month))
@@ -226,14 +232,14 @@ def _heads(connection: Connection, scope: Scope, month: BillingMonth | None) -> 
             sequence=row[1],
             contract=row[2],
             customer=row[3],
-            name=row[4],
-            month=BillingMonth.parse(row[5]),
-            kwh=row[6],
-            total=row[7],
-            issued_on=row[8],
-            due_on=row[9],
-            input_hash=row[10],
-            made=row[11],
+            name=row[10]["name"],
+            month=BillingMonth.parse(row[4]),
+            kwh=row[5],
+            total=row[6],
+            issued_on=row[7],
+            due_on=row[8],
+            input_hash=row[9],
+            made=row[10],
         )
         for row in connection.execute(query)
     )

@@ -148,12 +148,13 @@ def test_a_draft_from_before_its_basis_was_kept_is_drafted_again(
     report = issued(workspace, scope, at)
     assert again == [STEEL, RESTAURANT]
     assert [head.name for head in report.heads] == [i.bill.contract.customer.name for i in report.issued]
-    assert {head.made is None for head in books.heads(workspace.database, scope, at)} == {True}
-    # Such an invoice is read whole where it is asked whether it stands; it does.
     drafted(workspace, scope, BillingMonth(YEAR, 5), contracts)
+    again.clear()
+    assert len(issued(workspace, scope, BillingMonth(YEAR, 5)).heads) == 2
+    assert again == []  # such an invoice is looked into, and stands
     assert all(
-        LineCode.CORRECTION not in {line.code for line in draft.bill.lines}
-        for draft in books.drafts(workspace.database, scope, BillingMonth(YEAR, 5))
+        LineCode.CORRECTION not in {line.code for line in invoice.bill.lines}
+        for invoice in books.invoices(workspace.database, scope, month=BillingMonth(YEAR, 5))
     )
 
 
