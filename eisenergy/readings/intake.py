@@ -140,7 +140,12 @@ def read_regular(
             table = regularsheet.table(path.name, data, mappings) if data.startswith(b"PK") else None
         if table is None or pick(mappings, path.name, table.sheet, [header for header in table.headers if header]):
             return None
-    except (OSError, UnreadableFile, BadMapping):
+    except (
+        OSError,
+        UnreadableFile,
+        BadMapping,
+        UnicodeDecodeError,
+    ):  # a mark may promise an encoding that the rest is not in
         return None
     sha256 = sha256 or hashlib.sha256(data).hexdigest()
     readings = regular.normal(table, client=client, timezone=timezone, sha256=sha256)
