@@ -108,7 +108,7 @@ def take(batch: Batch) -> Taken:
     try:
         for path in batch.paths:
             sha256, data = originals.keep(path)
-            outcome = _read(batch, path, data)
+            outcome = _read(batch, path, data, sha256)
             if isinstance(outcome, Arrival):
                 arrival = replace(outcome, sha256=sha256, bytes=len(data))
             else:
@@ -182,12 +182,14 @@ def _instant(microseconds: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(microseconds))
 
 
-def _read(batch: Batch, path: Path, data: bytes) -> ReadResult | RegularFile | Arrival:
+def _read(batch: Batch, path: Path, data: bytes, sha256: str) -> ReadResult | RegularFile | Arrival:
     """Read one file: a result that may be written, or what it is instead."""
     kind = "unknown"
     client = batch.scope.client
     try:
-        quick = read_regular(path, client=client, timezone=batch.timezone, mapping=batch.mappings, data=data)
+        quick = read_regular(
+            path, client=client, timezone=batch.timezone, mapping=batch.mappings, data=data, sha256=sha256
+        )
         result: ReadResult | RegularFile
         if quick is not None:
             result, noticed = quick, quick.readings.findings

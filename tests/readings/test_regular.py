@@ -224,6 +224,14 @@ def test_any_encoding(tmp_path: Path, encoding: str) -> None:
         assert agrees(path)
 
 
+def test_a_mark_that_the_rest_belies_is_left_to_the_slow_way(tmp_path: Path) -> None:
+    name, data = shaped("log", 3)
+    path = tmp_path / name
+    assert data.startswith(b"\xef\xbb\xbf")
+    path.write_bytes(data.replace(b"OK", b"O\x94", 1))
+    assert not agrees(path)
+
+
 @pytest.mark.parametrize(
     ("zone", "first", "taken"),
     [
