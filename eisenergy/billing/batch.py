@@ -103,10 +103,6 @@ class Entry:
     lake_version: int | None = None
     made: str = "{}"
 
-    def bill(self) -> Bill:
-        """Read the document."""
-        return codec.load(json.loads(self.document))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:

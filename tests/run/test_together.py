@@ -15,12 +15,16 @@ from eisenergy.desk import CustomerMonth, open_customer, together
 from eisenergy.desk.workspace import Workspace
 from eisenergy.period import BillingMonth
 from eisenergy.run import month
+from eisenergy.run.remembered import keep_history
 
 BOTH = ("EIS-0001", "EIS-0002")
 
 
 @pytest.fixture
-def settings_of(billed: Workspace) -> Iterator[Settings]:
+def settings_of(billed: Workspace, scope: Scope) -> Iterator[Settings]:
+    keep_history(
+        billed, scope, BillingMonth(2021, 9)
+    )  # as `publish` does first: a month that is not kept sends a desk to be opened alone
     yield Settings.load(billed.environment(), client="EIS")
     together.forget()
 
