@@ -1,41 +1,36 @@
-"""The kernel against Polars: the same sums over a month of 2,000 meters, in one run, as a ratio.
+"""The block aggregation against Polars and DuckDB: the same sums over a month, in one run.
 
-Run ``python -m benchmarks``. It makes a synthetic month (15-minute readings, all columns), checks that both sides agree, times
-each several times in turn and keeps the best, and writes ``benchmarks/results/kernel.json``.
+* *complete months*: ``complete.energies``, for months in which every interval is there: compensated kWh per cell, maximum with its time and
+  ties. It reads two columns, kWh and kW; its bound is the time in which the memory delivers them once.
+* *any rows*: ``kernels.sum_cells_of_meters``: calendar, tariff segment, seven compensated sums, maximum with its time and ties, counts.
+* *peers*: over the same rows **already labelled** with segment and block (labelling is timed apart), without compensation and ties; with the
+  time of the maximum (``arg_max``) and without. DuckDB's table is its own, in memory.
 
-* *complete*: ``complete.energies`` on all threads, for months in which every interval is there: compensated kWh per cell, maximum
-  with its time and ties. Its bound is the time for its two columns, kWh and kW; its peer is Polars with the same two, labelled.
-* *kernel*: ``kernels.sum_cells_of_meters`` on all threads: calendar, tariff segment, compensated sums, maximum with its time and ties.
-* *polars*: ``group_by`` on all threads over the same frame with segment and block **already labelled** (labelling is timed apart),
-  the same sums without compensation, the maximum and its first time, without ties.
-* *triad*: ``a[i] = b[i] + s * c[i]`` over arrays that exceed the caches, on the same threads: what the memory gives. The bound is the time in which
-  that bandwidth would deliver the kernel's columns once; no pass over them can be faster.
+All use all threads. Each is run several times in turn, so that a machine that slows down slows everybody; the fastest run counts.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import time
-from collections.abc import Callable
-from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numba
 import numpy as np
 import polars as pl
 
+from benchmarks import machine
+from benchmarks.kernel_peers import Duck, agree, all_by_polars, label, two_by_polars
+from benchmarks.machine import best
+from benchmarks.report import BOUND, OURS, PEER, Aim, Cost, Group, Result
 from eisenergy import complete, kernels
-from eisenergy.period import Period
+from eisenergy.period import BillingMonth
 from eisenergy.timeofuse import BlockHours, DayCalendar, Runs, compile_runs
 
-METERS: Final = 2_000
-MONTH: Final = Period(date(2021, 9, 1), date(2021, 10, 1))
-SEGMENTS: Final = MONTH.split((date(2021, 9, 15),))
+MONTH: Final = BillingMonth(2021, 10).period
+SEGMENTS: Final = MONTH.split((MONTH.start.replace(day=15),))
 ZONE: Final = "America/El_Salvador"
-RESULTS: Final = Path(__file__).parent / "results" / "kernel.json"
+ROWS_METERS: Final = 2_000
+"""Customers of the pass over rows: eight columns of 10,000 would take several gigabytes."""
+
 CALENDAR: Final = DayCalendar(
     name="EIS",
     rows=(
@@ -46,219 +41,171 @@ CALENDAR: Final = DayCalendar(
 )
 
 
-def synthetic(meters: int, runs: Runs) -> tuple[kernels.Columns, np.ndarray]:
-    """Readings of a month for that many meters, one after the other, and where each begins."""
-    rng = np.random.default_rng(20211101)
-    slots = np.arange(runs.start_us[0], runs.end_us[-1], runs.minutes * 60_000_000)
-    rows = meters * len(slots)
-    kwh = rng.gamma(2.0, 5.0, rows).round(3)
+def run(customers: int = 10_000, *, quick: bool = False) -> Result:
+    """Measure. :param quick: one round, small arrays: to see that everything works"""
+    runs = compile_runs(CALENDAR, SEGMENTS, ZONE)
+    rounds = 1 if quick else 5
+    result = Result(
+        case="kernel",
+        question="how fast are the sums per block, against what aggregates tables, and against the memory?",
+        size={"customers": customers, "rows": customers * _slots(runs)},
+        quick=quick,
+    )
+    numba.set_num_threads(min(numba.config.NUMBA_NUM_THREADS, machine.cores()))
+    _whole_months(result, customers, runs, rounds)
+    _any_rows(result, min(customers, ROWS_METERS), runs, rounds)
+    return result
+
+
+def _whole_months(result: Result, customers: int, runs: Runs, rounds: int) -> None:
+    draw, slots, cells = np.random.default_rng(20211101), _slots(runs), len(runs.segments) * len(runs.blocks)
+    kwh = draw.gamma(2.0, 5.0, customers * slots).round(3)
+    kw = (kwh * 4).round(2)
+    first, cut = np.arange(customers, dtype=np.int64) * slots, _slices(runs)
+
+    def ours() -> complete.Energies:
+        return complete.energies(first, kwh, kw, cut, cells)
+
+    frame = _labelled(customers, runs, kwh=kwh, kw=kw)
+    duck = Duck(frame)
+    polars, duckdb = two_by_polars(frame), duck.two()
+    found = ours()
+    for theirs in ({name: polars[name].to_numpy() for name in polars.columns}, duckdb):
+        at = (theirs["meter"], theirs["cell"])
+        np.testing.assert_allclose(found.kwh[at], theirs["kwh"], rtol=1e-9)
+        np.testing.assert_array_equal(found.peak[at], theirs["kw"])
+    alone = found.ties[polars["meter"].to_numpy(), polars["cell"].to_numpy()] >= 1
+    instants = runs.start_us[0] + found.peak_row * runs.minutes * 60_000_000
+    at = (polars["meter"].to_numpy(), polars["cell"].to_numpy())
+    np.testing.assert_array_equal(instants[at][alone], polars["at"].to_numpy()[alone])
+    result.checks.append(
+        f"sums, maxima and their times of Polars and DuckDB equal ours: all {len(polars):,} cells, twice"
+    )
+
+    elements = 1_000_000 if result.quick else 16_000_000
+    measured = [
+        (
+            best(ours, 5),
+            best(lambda: two_by_polars(frame), 2),
+            best(lambda: two_by_polars(frame, when=False), 2),
+            best(duck.two, 2),
+            best(lambda: duck.two(when=False), 2),
+            machine.triad(elements),
+            machine.read_pass(3 * elements),
+        )
+        for _ in range(rounds)
+    ]
+    duck.close()
+    columns = list(zip(*measured, strict=True))
+    mine, polars_at, polars_max, duck_at, duck_max = (min(times) * 1000 for times in columns[:5])
+    triad, reading = max(columns[5]), max(columns[6])
+    size = kwh.nbytes + kw.nbytes
+    numba.set_num_threads(1)
+    single = best(ours, 2) * 1000
+    numba.set_num_threads(min(numba.config.NUMBA_NUM_THREADS, machine.cores()))
+    result.groups.append(
+        Group(
+            f"complete months, {customers:,} customers: energy, maximum and when",
+            "ms",
+            (
+                Cost(OURS, "complete.energies", mine, f"{customers * _slots(runs) / mine / 1e3:,.0f} million rows/s"),
+                Cost(PEER, "Polars group_by, with arg_max", polars_at),
+                Cost(PEER, "Polars group_by, without the time of the maximum", polars_max, "less work"),
+                Cost(PEER, "DuckDB GROUP BY, with arg_max", duck_at),
+                Cost(PEER, "DuckDB GROUP BY, without the time of the maximum", duck_max, "less work"),
+                Cost(BOUND, "memory: reading both columns once, read-only pass", size / reading * 1000),
+                Cost(BOUND, "memory: as many bytes by the triad", size / triad * 1000),
+                Cost(OURS, "complete.energies on one thread", single),
+            ),
+        )
+    )
+    result.aims += [
+        Aim("share of the bandwidth the triad shows, complete months", 0.7, size / triad / mine * 1000, unit=""),
+        Aim("share of the bandwidth of a read-only pass, complete months", 0.7, size / reading / mine * 1000, unit=""),
+        Aim("DuckDB with arg_max over ours, complete months", 5, duck_at / mine),
+        Aim("Polars with arg_max over ours, complete months", 5, polars_at / mine),
+    ]
+    result.figures |= {"triad_bytes_per_second": triad, "read_bytes_per_second": reading, "column_bytes": size}
+
+
+def _any_rows(result: Result, customers: int, runs: Runs, rounds: int) -> None:
+    draw, slots, cells = np.random.default_rng(20211101), _slots(runs), len(runs.segments) * len(runs.blocks)
+    rows = customers * slots
+    kwh = draw.gamma(2.0, 5.0, rows).round(3)
     columns = kernels.Columns(
-        start=np.tile(slots, meters),
+        start=np.tile(_starts(runs), customers),
         kwh=kwh,
         kwh_export=np.zeros(rows),
         kvarh=(kwh * 0.4).round(3),
         kvar=np.full(rows, np.nan),
         kw=(kwh * 4).round(2),
-        forecast=(kwh * rng.normal(1, 0.1, rows)).round(2),
-        estimated=rng.random(rows) < 0.01,
+        forecast=(kwh * draw.normal(1, 0.1, rows)).round(2),
+        estimated=draw.random(rows) < 0.01,
         group=np.zeros(rows, dtype=np.int32),
     )
-    return columns, np.arange(0, rows + 1, len(slots), dtype=np.int64)
-
-
-def label(frame: pl.DataFrame, runs: Runs) -> pl.DataFrame:
-    """Give every row its cell, as the peer needs it."""
-    cells = pl.DataFrame(
-        {"start": runs.start_us, "cell": runs.segment.astype(np.int64) * len(runs.blocks) + runs.block}
-    ).sort("start")
-    return frame.sort("start").join_asof(cells, on="start").sort("meter", "start")
-
-
-def by_polars(frame: pl.DataFrame) -> pl.DataFrame:
-    """The peer."""
-    short, over = pl.col("forecast") > pl.col("kwh"), pl.col("forecast") < pl.col("kwh")
-    return frame.group_by("meter", "cell").agg(
-        pl.col("kwh").sum(),
-        pl.col("kwh_export").sum(),
-        pl.col("kvarh").sum(),
-        forecast_short=pl.col("forecast").filter(short).sum(),
-        kwh_short=pl.col("kwh").filter(short).sum().alias("kwh_short"),
-        forecast_over=pl.col("forecast").filter(over).sum(),
-        kwh_over=pl.col("kwh").filter(over).sum().alias("kwh_over"),
-        kw=pl.col("kw").max(),
-        at=pl.col("start").get(pl.col("kw").arg_max()),
-        slots=pl.len(),
-        estimated=pl.col("estimated").sum(),
-    )
-
-
-def two_by_polars(frame: pl.DataFrame) -> pl.DataFrame:
-    """The peer of the pass over complete months."""
-    return frame.group_by("meter", "cell").agg(
-        pl.col("kwh").sum(), kw=pl.col("kw").max(), at=pl.col("start").get(pl.col("kw").arg_max())
-    )
-
-
-def slices(runs: Runs) -> complete.Slices:
-    """The calendar's runs as slices of each meter's rows."""
-    slot = runs.minutes * 60_000_000
-    origin = runs.start_us[0]
-    cell = runs.segment.astype(np.int64) * len(runs.blocks) + runs.block
-    return complete.Slices((runs.start_us - origin) // slot, (runs.end_us - origin) // slot, cell)
-
-
-@numba.njit("void(f8[::1], f8[::1], f8[::1], f8)", parallel=True, cache=True)
-def _triad(a: np.ndarray, b: np.ndarray, c: np.ndarray, s: float) -> None:
-    for i in numba.prange(a.shape[0]):
-        a[i] = b[i] + s * c[i]
-
-
-def bandwidth() -> float:
-    """Bytes per second that a triad moves."""
-    n = 16_000_000
-    a, b, c = np.zeros(n), np.ones(n), np.ones(n)
-    return 3 * 8 * n / best(lambda: _triad(a, b, c, 2.0), 5)
-
-
-def best(action: Callable[[], object], times: int) -> float:
-    """Seconds of the fastest of several runs."""
-    seconds = []
-    for _ in range(times):
-        begin = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - begin)
-    return min(seconds)
-
-
-def processor() -> str:
-    """The processor's name, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    names = (
-        [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        if info.exists()
-        else []
-    )
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def measure() -> dict[str, Any]:
-    """Run everything and return the figures."""
-    runs = compile_runs(CALENDAR, SEGMENTS, ZONE)
-    cells = len(runs.segments) * len(runs.blocks)
+    offsets = np.arange(0, rows + 1, slots, dtype=np.int64)
     calendar = kernels.Calendar(
         runs.start_us, runs.end_us, runs.segment.astype(np.int64) * len(runs.blocks) + runs.block
     )
-    columns, offsets = synthetic(METERS, runs)
-    rows = len(columns.start)
-    meter = np.repeat(np.arange(METERS, dtype=np.int32), np.diff(offsets))
-    frame = pl.DataFrame({"meter": meter, **columns._asdict()})
-    labelled = label(frame, runs)
 
-    def kernel() -> kernels.Cells:
+    def ours() -> kernels.Cells:
         return kernels.sum_cells_of_meters(offsets, columns, calendar, cells, runs.minutes / 60)
 
-    first, cut = offsets[:-1], slices(runs)
-
-    def whole() -> complete.Energies:
-        return complete.energies(first, columns.kwh, columns.kw, cut, cells)
-
-    agree(kernel(), by_polars(labelled))
-    agree_whole(whole(), kernel(), two_by_polars(labelled), runs)
-    # In turn, so that a machine that slows down slows both sides.
-    rounds = [(best(kernel, 2), best(lambda: by_polars(labelled), 2)) for _ in range(5)]
-    ours, peer = (min(side) for side in zip(*rounds, strict=True))
-    two = [(best(whole, 3), best(lambda: two_by_polars(labelled), 2), bandwidth()) for _ in range(5)]
-    ours_whole, peer_whole = min(row[0] for row in two), min(row[1] for row in two)
-    numba.set_num_threads(1)
-    single, single_whole = best(kernel, 3), best(whole, 3)
-    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
-    labelling = best(lambda: label(frame, runs), 1)
-    triad = max(row[2] for row in two)
-    touched_whole = columns.kwh.nbytes + columns.kw.nbytes
+    given = {name: values for name, values in columns._asdict().items() if name not in ("start", "kvar", "group")}
+    frame = _labelled(customers, runs, **given)
+    duck = Duck(frame)
+    polars = all_by_polars(frame)
+    compared = agree(ours(), {name: polars[name].to_numpy() for name in polars.columns})
+    agree(ours(), duck.all(), first=False)
+    result.checks.append(
+        f"seven sums, maxima, their times and counts of Polars and DuckDB equal ours: all {compared:,} cells, twice"
+    )
+    unlabelled = pl.DataFrame({"meter": frame["meter"], **columns._asdict()})
+    measured = [(best(ours, 3), best(lambda: all_by_polars(frame), 2), best(duck.all, 2)) for _ in range(rounds)]
+    labelling = best(lambda: label(unlabelled, runs), 1) * 1000
+    duck.close()
+    mine, by_polars, by_duck = (min(times) * 1000 for times in zip(*measured, strict=True))
     touched = sum(column.nbytes for column in columns)
-    return {
-        "machine": {
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "threads": numba.get_num_threads(),
-            "system": platform.platform(terse=True),
-            "python": platform.python_version(),
-            "numba": numba.__version__,
-            "polars": pl.__version__,
-            "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        },
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "meters": METERS,
-        "rows": rows,
-        "seconds": {
-            "complete": ours_whole,
-            "complete_one_thread": single_whole,
-            "polars_two_columns": peer_whole,
-            "kernel": ours,
-            "kernel_one_thread": single,
-            "polars": peer,
-            "polars_labelling": labelling,
-        },
-        "polars_over_complete": peer_whole / ours_whole,
-        "complete_rows_per_second": rows / ours_whole,
-        "complete_share_of_bound": touched_whole / triad / ours_whole,
-        "polars_over_kernel": peer / ours,
-        "rows_per_second": rows / ours,
-        "triad_bytes_per_second": triad,
-        "column_bytes": touched,
-        "bound_seconds": touched / triad,
-        "share_of_bound": touched / triad / ours,
-    }
-
-
-def agree(ours: kernels.Cells, theirs: pl.DataFrame) -> None:
-    """Stop when the two sides compute different things."""
-    at = (theirs["meter"].to_numpy(), theirs["cell"].to_numpy())
-    names = ("kwh", "kwh_export", "kvarh", "forecast_short", "kwh_short", "forecast_over", "kwh_over")
-    for number, name in enumerate(names):
-        np.testing.assert_allclose(ours.sums[*at, number], theirs[name].to_numpy(), rtol=1e-9)
-    np.testing.assert_array_equal(ours.peak[at], theirs["kw"].to_numpy())
-    np.testing.assert_array_equal(ours.peak_at[at], theirs["at"].to_numpy())
-    np.testing.assert_array_equal(ours.counts[*at, kernels.SLOTS], theirs["slots"].to_numpy())
-    np.testing.assert_array_equal(ours.counts[*at, kernels.SLOTS_ESTIMATED], theirs["estimated"].to_numpy())
-
-
-def agree_whole(ours: complete.Energies, rows: kernels.Cells, theirs: pl.DataFrame, runs: Runs) -> None:
-    """Stop when the pass over complete months computes something else than the pass over rows, or than the peer."""
-    at = (theirs["meter"].to_numpy(), theirs["cell"].to_numpy())
-    np.testing.assert_allclose(ours.kwh, rows.sums[..., kernels.KWH], rtol=1e-15)
-    np.testing.assert_allclose(ours.kwh[at], theirs["kwh"].to_numpy(), rtol=1e-9)
-    np.testing.assert_array_equal(ours.peak, rows.peak)
-    np.testing.assert_array_equal(ours.ties, rows.counts[..., kernels.TIES])
-    instants = runs.start_us[0] + ours.peak_row * runs.minutes * 60_000_000
-    np.testing.assert_array_equal(instants, rows.peak_at)
-    np.testing.assert_array_equal(instants[at], theirs["at"].to_numpy())
-
-
-def report(figures: dict[str, Any]) -> str:
-    """The figures as a person reads them."""
-    machine, seconds = figures["machine"], figures["seconds"]
-    return "\n".join(
-        (
-            f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads, numba {machine['numba']}, polars {machine['polars']}",
-            f"{figures['meters']:,} meters, {figures['rows']:,} rows",
-            f"complete months    {seconds['complete'] * 1000:8.1f} ms   {figures['complete_rows_per_second'] / 1e6:,.0f} million rows/s; "
-            f"{figures['complete_share_of_bound']:.0%} of what the triad moves",
-            f"  one thread       {seconds['complete_one_thread'] * 1000:8.1f} ms",
-            f"  polars group_by  {seconds['polars_two_columns'] * 1000:8.1f} ms   {figures['polars_over_complete']:.2f} times",
-            f"kernel             {seconds['kernel'] * 1000:8.1f} ms   {figures['rows_per_second'] / 1e6:,.0f} million rows/s",
-            f"kernel, one thread {seconds['kernel_one_thread'] * 1000:8.1f} ms",
-            f"polars group_by    {seconds['polars'] * 1000:8.1f} ms   {figures['polars_over_kernel']:.2f} times the kernel's",
-            f"  and labelling    {seconds['polars_labelling'] * 1000:8.1f} ms",
-            f"memory bound       {figures['bound_seconds'] * 1000:8.1f} ms   triad {figures['triad_bytes_per_second'] / 1e9:.1f} GB/s; the kernel runs at "
-            f"{figures['share_of_bound']:.0%} of it",
+    result.groups.append(
+        Group(
+            f"any rows, {customers:,} customers: seven sums, maximum and when, counts",
+            "ms",
+            (
+                Cost(OURS, "kernels.sum_cells_of_meters", mine, f"{rows / mine / 1e3:,.0f} million rows/s"),
+                Cost(PEER, "Polars group_by", by_polars),
+                Cost(PEER, "DuckDB GROUP BY", by_duck),
+                Cost(PEER, "giving the peers' rows their cell (Polars)", labelling, "not counted above"),
+                Cost(BOUND, "memory: as many bytes by the triad", touched / result.figures["triad_bytes_per_second"] * 1000),
+            ),
         )
+    )  # fmt: skip
+
+
+def _starts(runs: Runs) -> np.ndarray:
+    return np.arange(runs.start_us[0], runs.end_us[-1], runs.minutes * 60_000_000)
+
+
+def _slots(runs: Runs) -> int:
+    return len(_starts(runs))
+
+
+def _labelled(customers: int, runs: Runs, **columns: np.ndarray) -> pl.DataFrame:
+    """Rows of all customers, sorted by customer and time, with their cell: what :func:`label` makes, made directly."""
+    starts = _starts(runs)
+    run = np.searchsorted(runs.start_us, starts, side="right") - 1
+    cell = (runs.segment.astype(np.int64) * len(runs.blocks) + runs.block)[run].astype(np.int32)
+    return pl.DataFrame(
+        {
+            "meter": np.repeat(np.arange(customers, dtype=np.int32), len(starts)),
+            "start": np.tile(starts, customers),
+            "cell": np.tile(cell, customers),
+            **columns,
+        }
     )
 
 
-def main() -> None:
-    figures = measure()
-    print(report(figures))
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    print(f"written to {RESULTS.relative_to(Path(__file__).parents[1])}")
+def _slices(runs: Runs) -> complete.Slices:
+    """The calendar's runs as slices of each meter's rows."""
+    slot, origin = runs.minutes * 60_000_000, runs.start_us[0]
+    cell = runs.segment.astype(np.int64) * len(runs.blocks) + runs.block
+    return complete.Slices((runs.start_us - origin) // slot, (runs.end_us - origin) // slot, cell)

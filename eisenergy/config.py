@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ KNOWN: Final = {
     "OIDC_CLIENT_ID": "our name at the provider",
     "OIDC_CLIENT_SECRET": "our secret at the provider",
     "OIDC_LABEL": "what the button says (default: OpenID)",
+    "SCHEDULER": "tcp://host:port of a dask scheduler whose workers make the documents (default: this machine does)",
     "REQUIRE_ALL": "tests only: a missing program is a failure, not a skip",
 }
 
@@ -52,6 +54,19 @@ def project_root(start: Path) -> Path:
 
 class BadSetting(ValueError):
     """A setting that is unknown or cannot be read."""
+
+
+def scheduler_address(given: str | None, name: str) -> str | None:
+    """Check the address of a scheduler; nothing is no scheduler.
+
+    :param name: what it was given as, for the message
+    :raises BadSetting: when it is none
+    """
+    if not given:
+        return None
+    if not re.fullmatch(r"(tcp|tls)://([\w.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", given):
+        raise BadSetting(f"{name}={given!r}: expected the address of a dask scheduler, such as tcp://10.0.0.5:8786")
+    return given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +131,7 @@ class Settings:
     batch: int = 25
     child_memory: int = 2048
     portal: PortalSettings = field(default_factory=PortalSettings)
+    scheduler: str | None = None
 
     @classmethod
     def load(
@@ -170,6 +186,7 @@ class Settings:
             batch=number("BATCH", 25),
             child_memory=number("CHILD_MEMORY", 2048),
             portal=_portal(env, number("SMTP_PORT", 587), one_of("SMTP_TLS", "starttls", "tls", "none")),
+            scheduler=scheduler_address(env.get(PREFIX + "SCHEDULER"), f"{PREFIX}SCHEDULER"),
         )
 
     @property
@@ -204,6 +221,8 @@ class Settings:
         }
         if self.database_url:
             result[PREFIX + "DATABASE_URL"] = self.database_url
+        if self.scheduler:
+            result[PREFIX + "SCHEDULER"] = self.scheduler
         return result
 
 

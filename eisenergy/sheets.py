@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,6 +78,7 @@ def cell(row: int, column: int) -> str:
     return f"{letters}{row + 1}"
 
 
+@lru_cache(maxsize=8192)
 def fold(text: str) -> str:
     """Fold a header for comparison: lower case, no accents, punctuation as a space, single spaces."""
     plain = unicodedata.normalize("NFKD", text)
@@ -98,6 +100,14 @@ def content(path: Path) -> Content:
         raise UnreadableFile(f"{path} is a folder: expected a file. Name the files in it.") from None
     except PermissionError:
         raise UnreadableFile(f"{path}: the file may not be read. Ask its owner for the right to read it.") from None
+    return kind_of(path, start)
+
+
+def kind_of(path: Path, start: bytes) -> Content:
+    """Say what a file is by its first bytes; those of workbooks are looked at whole.
+
+    :param start: its first 4,096 bytes
+    """
     name = path.name
     if not start.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         raise UnreadableFile(f"{name} is empty: expected a table of readings or rates. Download it again.")

@@ -6,14 +6,17 @@ sum is the sum a person gets from the figures on paper (``money.decimal_of``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eisenergy.money import decimal_of, difference, total
 from eisenergy.period import Period
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SLOTS: Final = 1  # kernels.SLOTS; whoever turns sums into usage need not load the kernels
 
 if TYPE_CHECKING:  # billing imports the types above the line; it must not load polars, numpy or numba
     import numpy as np
@@ -22,6 +25,21 @@ if TYPE_CHECKING:  # billing imports the types above the line; it must not load 
 
     from eisenergy import kernels
     from eisenergy.timeofuse import Runs
+
+
+class CellSums(NamedTuple):
+    """Sums of one meter, or with one more leading axis of many, as :class:`eisenergy.kernels.Cells` has them.
+
+    :param sums: [cells, columns KWH to KWH_OVER]
+    :param peak: highest kW [cells]
+    :param peak_at: UTC microseconds of the first interval that reached it
+    :param counts: [cells, columns TIES, SLOTS, SLOTS_ESTIMATED]
+    """
+
+    sums: Any
+    peak: Any
+    peak_at: Any
+    counts: Any
 
 
 class RepeatedReadings(ValueError):
@@ -237,24 +255,51 @@ def measure(meter: str, readings: pl.DataFrame, runs: Runs, *, period: Period, t
             f"meter {meter}: {cells.tallies[kernels.REPEATED]} intervals of {period} are there twice. Each interval has one row; "
             "drop the repeats before measuring."
         )
-    return Usage(
-        meter=meter,
+    return usage_of(
+        meter,
+        runs,
+        cells,
+        prices,
         period=period,
-        timezone=timezone,
-        segments=runs.segments,
-        blocks=runs.blocks,
-        cells=tuple(
-            _cell(cells, number, runs.blocks, prices)
-            for number in range(len(cells.peak))
-            if cells.counts[number, kernels.SLOTS]
-        ),
-        expected=dict(runs.expected),
+        groups=len(prices),
         has_forecast=bool(cells.tallies[kernels.FORECASTS]),
     )
 
 
-def _cell(cells: kernels.Cells, number: int, blocks: tuple[str, ...], prices: list[SlotPrices]) -> UsageCell:
-    rest, group = divmod(number, len(prices))
+def usage_of(
+    meter: str,
+    runs: Runs,
+    cells: kernels.Cells | CellSums,
+    prices: Sequence[SlotPrices],
+    *,
+    period: Period,
+    groups: int,
+    has_forecast: bool,
+) -> Usage:
+    """Return what a kernel summed as a meter's usage.
+
+    :param cells: of one meter, ``groups`` per (segment, block)
+    :param prices: the meter's sets of per-slot prices, ``groups`` at most
+    """
+    slots = cells.counts[:, _SLOTS].tolist()
+    return Usage(
+        meter=meter,
+        period=period,
+        timezone=runs.timezone,
+        segments=runs.segments,
+        blocks=runs.blocks,
+        cells=tuple(
+            _cell(cells, number, runs.blocks, prices, groups) for number, present in enumerate(slots) if present
+        ),
+        expected=dict(runs.expected),
+        has_forecast=has_forecast,
+    )
+
+
+def _cell(
+    cells: kernels.Cells | CellSums, number: int, blocks: tuple[str, ...], prices: Sequence[SlotPrices], groups: int
+) -> UsageCell:
+    rest, group = divmod(number, groups)
     segment, block = divmod(rest, len(blocks))
     kwh, export, kvarh, forecast_short, kwh_short, forecast_over, kwh_over = map(
         decimal_of, cells.sums[number].tolist()
@@ -269,7 +314,7 @@ def _cell(cells: kernels.Cells, number: int, blocks: tuple[str, ...], prices: li
         kvarh=kvarh,
         peak=Peak(
             kw=decimal_of(float(cells.peak[number])),
-            at=datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(cells.peak_at[number])),
+            at=_EPOCH + timedelta(microseconds=int(cells.peak_at[number])),
             ties=ties,
         ),
         forecast_short=forecast_short,

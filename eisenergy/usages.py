@@ -7,20 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
-from eisenergy import complete
-from eisenergy.money import ZERO, decimal_of
+from eisenergy import complete, kernels
 from eisenergy.period import Period
 from eisenergy.timeofuse import Runs
-from eisenergy.usage import Peak, SlotPrices, Usage, UsageCell
+from eisenergy.usage import CellSums, SlotPrices, Usage, usage_of
 
 Floats = npt.NDArray[np.float64]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +45,21 @@ def measure_all(meters: Sequence[str], months: Months, runs: Runs) -> Iterator[U
     :param meters: serials, one per element of ``months.first``
     :param runs: the compiled calendar over the tariff segments; together they are the period
     """
+    cells = sum_all(months, runs)
+    period = Period(runs.segments[0].start, runs.segments[-1].end)
+    rows = int((runs.end_us[-1] - runs.start_us[0]) // (runs.minutes * 60_000_000))
+    for number, meter in enumerate(meters):
+        first = int(months.first[number])
+        known = months.forecast is not None and not bool(np.isnan(months.forecast[first : first + rows]).all())
+        mine = CellSums(*(column[number] for column in cells))
+        yield usage_of(meter, runs, mine, (SlotPrices(),), period=period, groups=1, has_forecast=known)
+
+
+def sum_all(months: Months, runs: Runs) -> CellSums:
+    """Return the sums of :func:`measure_all`, not yet decimals.
+
+    :returns: with a leading axis, the meter; one cell per (segment, block)
+    """
     slot = runs.minutes * 60_000_000
     origin = int(runs.start_us[0])
     blocks = len(runs.blocks)
@@ -59,57 +70,17 @@ def measure_all(meters: Sequence[str], months: Months, runs: Runs) -> Iterator[U
     )
     cells = len(runs.segments) * blocks
     energy = complete.energies(months.first, months.kwh, months.kw, slices, cells)
-    export, kvarh = (
-        None if column is None else complete.sums(months.first, np.nan_to_num(column, nan=0.0), slices, cells)
-        for column in (months.kwh_export, months.kvarh)
-    )
-    apart = None
+    sums = np.zeros((len(months.first), cells, kernels.SUMS))
+    sums[:, :, kernels.KWH] = energy.kwh
+    for column, values in ((kernels.KWH_EXPORT, months.kwh_export), (kernels.KVARH, months.kvarh)):
+        if values is not None:
+            sums[:, :, column] = complete.sums(months.first, np.nan_to_num(values, nan=0.0), slices, cells)
     if months.forecast is not None:
         apart = complete.deviations(months.first, months.kwh, months.forecast, slices, cells)
-    period = Period(runs.segments[0].start, runs.segments[-1].end)
-    rows = int(slices.end[-1])
-    for number, meter in enumerate(meters):
-        first = int(months.first[number])
-        found = []
-        for cell in range(cells):
-            segment, block = divmod(cell, blocks)
-            slots = runs.expected.get((segment, runs.blocks[block]), 0)
-            if not slots:
-                continue
-            at = (number, cell)
-            deviation = [ZERO] * complete.DEVIATIONS if apart is None else [decimal_of(float(x)) for x in apart[at]]
-            found.append(
-                UsageCell(
-                    segment=segment,
-                    block=runs.blocks[block],
-                    prices=_NO_PRICES,
-                    kwh=decimal_of(float(energy.kwh[at])),
-                    kwh_export=ZERO if export is None else decimal_of(float(export[at])),
-                    kvarh=ZERO if kvarh is None else decimal_of(float(kvarh[at])),
-                    peak=Peak(
-                        kw=decimal_of(float(energy.peak[at])),
-                        at=_EPOCH + timedelta(microseconds=origin + slot * int(energy.peak_row[at])),
-                        ties=int(energy.ties[at]),
-                    ),
-                    forecast_short=deviation[complete.FORECAST_SHORT],
-                    kwh_short=deviation[complete.KWH_SHORT],
-                    forecast_over=deviation[complete.FORECAST_OVER],
-                    kwh_over=deviation[complete.KWH_OVER],
-                    slots=slots,
-                    estimated=0,
-                )
-            )
-        yield Usage(
-            meter=meter,
-            period=period,
-            timezone=runs.timezone,
-            segments=runs.segments,
-            blocks=runs.blocks,
-            cells=tuple(found),
-            expected=dict(runs.expected),
-            has_forecast=months.forecast is not None
-            and not bool(np.isnan(months.forecast[first : first + rows]).all()),
-        )
-
-
-_NO_PRICES = SlotPrices()
+        sums[:, :, kernels.FORECAST_SHORT : kernels.KWH_OVER + 1] = apart
+    counts = np.zeros((len(months.first), cells, kernels.COUNTS), dtype=np.int64)
+    counts[:, :, kernels.TIES] = energy.ties
+    counts[:, :, kernels.SLOTS] = [
+        runs.expected.get((cell // blocks, runs.blocks[cell % blocks]), 0) for cell in range(cells)
+    ]
+    return CellSums(sums, energy.peak, origin + slot * energy.peak_row, counts)

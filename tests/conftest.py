@@ -23,7 +23,9 @@ OPTIONAL = frozenset({"quarto"})
 """Programs whose absence is never a failure: the build machine cannot have them."""
 
 
-UNTRACED = frozenset({"badinput", "demo", "notebooks", "portal", "publish", "readings", "samples", "store", "workbook"})
+UNTRACED = frozenset(
+    {"badinput", "benchmarks", "demo", "notebooks", "portal", "publish", "readings", "samples", "store", "workbook"}
+)
 """Folders whose tests do not count towards the coverage of money and time."""
 
 

@@ -75,6 +75,8 @@ def _merge(products: Iterable[_Product], rate_unit: str) -> tuple[BillPart, ...]
 
 def _span(periods: Iterable[Period]) -> Period:
     ordered = sorted(periods)
+    if len(ordered) == 1:
+        return ordered[0]
     return Period(ordered[0].start, ordered[-1].end)
 
 

@@ -17,6 +17,8 @@ from eisenergy.money import EXACT
 from eisenergy.period import Dated, NotInForce, Period
 from eisenergy.tariffs.model import Tariff
 
+Prices = list[dict[str, Any]]
+
 
 def dump(bill: Bill) -> dict[str, Any]:
     """Return a bill as JSON types: decimals and dates as text, tuples as lists, mappings as lists of pairs."""
@@ -41,6 +43,7 @@ def input_hash(
     calendar_version: str,
     code_version: str,
     corrections: Sequence[Correction] = (),
+    prices: Prices | None = None,
 ) -> str:
     """Return the sha256 over everything that determines the amounts of a bill, and over nothing else.
 
@@ -49,6 +52,7 @@ def input_hash(
     :param readings_hash: hash of the readings used, estimated ones included
     :param calendar_version: hash of the block calendar
     :param code_version: version of eisenergy
+    :param prices: :func:`prices_in_force` of tariff and period, where it is at hand
     :returns: 64 hexadecimal digits, of the canonical JSON form (sorted keys, decimals without trailing zeros)
     """
     facts = {
@@ -64,12 +68,17 @@ def input_hash(
         "readings": readings_hash,
         "currency": tariff.currency,
         "rules": rules_of(tariff),
-        "prices": [_in_force(tariff, segment) for segment in tariff.segments(period)],
+        "prices": prices_in_force(tariff, period) if prices is None else prices,
         "corrections": [[item.month, item.invoice, _digits(item.difference)] for item in corrections],
         "code": code_version,
     }
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def prices_in_force(tariff: Tariff, period: Period) -> Prices:
+    """Return every price of a tariff in force in a period, segment by segment, as JSON types."""
+    return [_in_force(tariff, segment) for segment in tariff.segments(period)]
 
 
 def _in_force(tariff: Tariff, segment: Period) -> dict[str, Any]:

@@ -7,6 +7,7 @@ rate's days are weighted within it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -20,7 +21,7 @@ from eisenergy.billing.rates import NotBillable as NotBillable
 from eisenergy.findings import Finding
 from eisenergy.money import EXACT, fifteen_digits, product, quotient, total
 from eisenergy.period import Period
-from eisenergy.tariffs.model import Tariff
+from eisenergy.tariffs.model import BillingRules, Tariff
 from eisenergy.usage import EstimatedRange, Usage
 
 
@@ -85,9 +86,13 @@ def bill(
 
 def rules_of(tariff: Tariff) -> dict[str, str | list[str] | None]:
     """Return a tariff's billing rules as JSON types."""
+    return dict(_as_types(tariff.rules))
+
+
+@functools.cache
+def _as_types(rules: BillingRules) -> dict[str, str | list[str] | None]:
     return {
-        name: list(value) if isinstance(value, tuple) else value and str(value)
-        for name, value in asdict(tariff.rules).items()
+        name: list(value) if isinstance(value, tuple) else value and str(value) for name, value in asdict(rules).items()
     }
 
 

@@ -18,13 +18,21 @@ _BY_BLOCK = {"ftpms": RateKind.FTPMS, "cost_pos": RateKind.COST_POS, "cost_neg":
 
 
 def price_slots(
-    readings: pl.DataFrame, contract: Contract, tariff: Tariff, calendar: DayCalendar, *, period: Period, timezone: str
+    readings: pl.DataFrame,
+    contract: Contract,
+    tariff: Tariff,
+    calendar: DayCalendar,
+    *,
+    period: Period,
+    timezone: str,
+    runs: Runs | None = None,
 ) -> pl.DataFrame:
     """Return block, prices and amounts of every interval of a period.
 
     :param readings: columns of ``frames.READINGS`` of one meter, one row per interval
     :param period: local dates; rows outside it, and rows without kWh, are left out
     :param timezone: IANA name
+    :param runs: the calendar compiled over the tariff's segments of the period, where it is at hand
     :returns: in order of time: ``start`` [UTC], ``local`` [local time without zone], ``day``, ``hour`` [0 to 23], ``block``,
         ``kwh`` [kWh], ``forecast_kwh`` [kWh], ``energy_rate`` [currency/kWh], ``energy_cost`` [currency], ``loss_factor``
         [currency/kWh, or 1 on the basis energy], ``loss_amount`` [currency], ``ftpms`` [currency/kWh; zero outside its blocks],
@@ -36,7 +44,8 @@ def price_slots(
     """
     import polars as pl
 
-    runs = compile_runs(calendar, tariff.segments(period), timezone)
+    if runs is None:
+        runs = compile_runs(calendar, tariff.segments(period), timezone)
     frame = _located(readings, runs, period)
     prices = _prices(frame, contract, tariff, runs)
     frame = frame.join(prices, on=["segment", "block"], how="left", validate="m:1", maintain_order="left")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import eisenergy
-from eisenergy.cli import data, demo, invoices, months, people, serving, workbooks
+from eisenergy.cli import data, demo, invoices, lake, months, people, serving, workbooks
 from eisenergy.cli.output import EPILOG
 
 app = typer.Typer(
@@ -60,6 +60,7 @@ app.command(rich_help_panel=MONTHLY, epilog=EPILOG)(months.publish)
 app.command(rich_help_panel=MONTHLY, epilog=EPILOG)(months.run)
 app.command(rich_help_panel=MONTHLY, epilog=EPILOG)(months.reconcile)
 app.add_typer(invoices.invoices_app, name="invoices", rich_help_panel=MONTHLY)
+app.add_typer(lake.lake_app, name="lake", rich_help_panel=MONTHLY)
 app.command(rich_help_panel=EXCEL, epilog=workbooks.EPILOG)(workbooks.check)
 app.command(rich_help_panel=EXCEL, epilog=EPILOG)(workbooks.export)
 app.command(rich_help_panel=PORTAL, epilog=EPILOG)(serving.serve)

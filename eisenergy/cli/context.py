@@ -5,20 +5,24 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
+import psycopg
+import sqlalchemy.exc
 import typer
 
 from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.cli.output import emit, err, fail
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import BadSetting, Settings, scheduler_address
 from eisenergy.desk.exporting import NotReproducible
 from eisenergy.desk.opening import NoSuchCustomer, NotBilled
 from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.period import BadMonth, BillingMonth, NotInForce, Overlap
 from eisenergy.publish.site import PublishFailed
 from eisenergy.readings import BadMapping
-from eisenergy.run.intake import NothingToIngest
+from eisenergy.run.cluster import ClusterUnusable
+from eisenergy.run.intake import NothingToIngest, WorkerDied
 from eisenergy.run.month import UnknownCustomer
 from eisenergy.run.notebook import BadParameters
 from eisenergy.samples import BadMasters
@@ -44,6 +48,7 @@ KNOWN = (
     BadParameters,
     BadSetting,
     CalendarError,
+    ClusterUnusable,
     Conflict,
     DatabaseUnusable,
     LakeBusy,
@@ -63,6 +68,7 @@ KNOWN = (
     ServerFailed,
     UnknownCustomer,
     UnreadableFile,
+    WorkerDied,
 )
 """Errors whose message says what was found, where, what was expected and what to do: they end a command without a traceback."""
 
@@ -88,6 +94,12 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except KNOWN as problem:
             refused(str(problem))
+        except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, psycopg.OperationalError) as problem:
+            said = str(getattr(problem, "orig", problem)).strip().splitlines()
+            refused(
+                f"the database went away: {said[0] if said else type(problem).__name__}. See that it runs, and run the same "
+                "command again: what is done is kept."
+            )
         except OSError as problem:
             if problem.strerror is None:
                 raise
@@ -107,9 +119,14 @@ def settings_of(context: typer.Context) -> Settings:
 
 
 @contextmanager
-def workspace_of(context: typer.Context) -> Iterator[tuple[Workspace, Scope]]:
-    """Open the workspace, with the scope of the client's operators."""
+def workspace_of(context: typer.Context, scheduler: str | None = None) -> Iterator[tuple[Workspace, Scope]]:
+    """Open the workspace, with the scope of the client's operators.
+
+    :param scheduler: overrides ``EISENERGY_SCHEDULER``
+    """
     settings = settings_of(context)
+    if scheduler is not None:
+        settings = replace(settings, scheduler=scheduler_address(scheduler, "--scheduler"))
     with opened(settings) as workspace:
         yield workspace, Scope.operator(settings.client)
 

@@ -18,12 +18,15 @@ from eisenergy.readings import load_mappings
 from eisenergy.readings.preview import preview as look
 from eisenergy.run import intake
 from eisenergy.store import masters
+from eisenergy.store.compaction import scattered
 from eisenergy.store.masters import Saved
 from eisenergy.tariffs import check as checks
 from eisenergy.tariffs import load as tariffs
 from eisenergy.tariffs.model import Tariff
 
 File = Annotated[Path, typer.Argument(help="The file.", exists=True, dir_okay=False, readable=True)]
+
+_MANY_FILES = 128  # of a month, from which on it is said that they could be fewer
 
 client_app = typer.Typer(help="The electricity seller this workspace works for.", no_args_is_help=True)
 customers_app = typer.Typer(help="The customers and their contracts.", no_args_is_help=True)
@@ -93,11 +96,14 @@ def ingest(
     """Take meter files in: readings into the lake, a distributor's report beside them.
 
     The same file twice changes nothing; a corrected file supersedes the readings it corrects, and the old ones stay on record.
-    A file that is refused leaves nothing behind, and the others are taken in.
+    A file that is refused leaves nothing behind, and the others are taken in. A folder of thousands of files is read by as many
+    processes as EISENERGY_WORKERS says and written in one go; after an interruption the same command does what is left.
     """
     found = intake.gather(paths)
-    with workspace_of(context) as (workspace, scope), progress("Reading files", len(found)) as step:
-        report = intake.ingest(workspace, scope, found, step=step)
+    with workspace_of(context) as (workspace, scope):
+        with progress("Reading files", len(found)) as step:
+            report = intake.ingest(workspace, scope, found, step=step)
+        many = {month: files for month, files in scattered(workspace.lake, scope).items() if files >= _MANY_FILES}
     refused = [file for file in report.files if file.status == "refused"]
     findings = [finding for file in report.files for finding in file.findings if file.status != "known"]
     if json:
@@ -142,6 +148,8 @@ def ingest(
             f"distributor's reports, {counts['refused']} refused. Intervals: {report.added:,} new, {report.superseded:,} "
             f"corrected, {report.unchanged:,} unchanged."
         )
+        for month, files in many.items():
+            say(f"The readings of {month} lie in {files:,} files: `eisenergy lake compact` makes them faster to read.")
     if refused:
         raise typer.Exit(Exit.PARTLY)
 

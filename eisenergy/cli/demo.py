@@ -74,7 +74,7 @@ def demo(context: typer.Context, json: Json = False) -> None:
             {
                 "month": str(MONTH),
                 "invoices": [invoice_json(invoice) for invoice in everybody],
-                "new": [invoice.number for invoice in issued.issued],
+                "new": [head.number for head in issued.heads],
                 "parked": [entry.contract for entry in billed.parked],
                 "refused": [str(file.path) for file in refused],
                 "sites": [made_json(one) for one in made],

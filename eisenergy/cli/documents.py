@@ -9,22 +9,28 @@ import hashlib
 import json
 import shlex
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import eisenergy
 from eisenergy.config import Settings
+from eisenergy.desk import together
 from eisenergy.period import BillingMonth
-from eisenergy.publish import site
+from eisenergy.publish import embedded, site
+from eisenergy.publish.folders import QUARTO
+from eisenergy.publish.navigation import front_matter, read_site
+from eisenergy.publish.place import locked
 from eisenergy.publish.renderer import Renderer
+from eisenergy.run import engine
 from eisenergy.run.batches import Died
 from eisenergy.run.notebook import Failure, Job, RunRecord, alone, execute
 
 NOTEBOOKS: Final = ("home", "dashboard", "invoice")
 OPERATOR: Final = "operator"
 STAMP: Final = "stamp.json"
+LOCK: Final = ".lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +86,12 @@ class Stamp:
     """What made the files that are there.
 
     :param stamp: see :func:`stamp_of`
+    :param beside: see :func:`_beside`
     """
 
     stamp: str
     paths: tuple[Path, ...]
+    beside: str
 
 
 def kept(settings: Settings, task: Task) -> Made | None:
@@ -91,7 +99,29 @@ def kept(settings: Settings, task: Task) -> Made | None:
     done = _read(folder_of(settings, task) / STAMP)
     if task.force or done is None or done.stamp != stamp_of(task) or not all(path.is_file() for path in done.paths):
         return None
+    if done.beside != _beside(settings, task):
+        return None
     return Made(task=task, failure=None, fresh=False, paths=done.paths, seconds=0.0)
+
+
+def warm(notebooks: Iterable[Path]) -> None:
+    """Read what every child would read again: the notebooks, the page's template, the site's description."""
+    embedded.warm()
+    read_site(QUARTO)
+    for notebook in notebooks:
+        engine.warm(notebook)
+        front_matter(notebook)
+
+
+def begin(tasks: Sequence[Task]) -> None:
+    """Say whose documents this process will make: their desks are read together.
+
+    :param tasks: of one client
+    """
+    together.forget()
+    customers = [task.customer for task in tasks if task.customer is not None]
+    if len(customers) > 1:
+        together.announce(tasks[0].client, customers, tasks[0].month)
 
 
 def make(task: Task, run: Callable[[Job], RunRecord] = execute) -> Made:
@@ -101,8 +131,11 @@ def make(task: Task, run: Callable[[Job], RunRecord] = execute) -> Made:
     """
     started = time.monotonic()
     settings = Settings.load()
-    if (done := kept(settings, task)) is not None:
-        return done
+    with locked(folder_of(settings, task) / LOCK):  # another worker may be at it, one that was thought dead
+        return kept(settings, task) or _made(settings, task, run, started)
+
+
+def _made(settings: Settings, task: Task, run: Callable[[Job], RunRecord], started: float) -> Made:
     folder = folder_of(settings, task)
     stamp = folder / STAMP
     stamp.unlink(missing_ok=True)
@@ -114,6 +147,7 @@ def make(task: Task, run: Callable[[Job], RunRecord] = execute) -> Made:
         if record.failure is not None:
             return _failed(task, record.failure, started)
         executed[job.output.stem] = job.output
+    beside = _beside(settings, task)
     try:
         month = BillingMonth.parse(task.month)
         if task.customer is None:
@@ -126,7 +160,8 @@ def make(task: Task, run: Callable[[Job], RunRecord] = execute) -> Made:
         return _failed(task, _between(task, str(problem)), started)
     partial = stamp.with_suffix(".part")
     partial.write_text(
-        json.dumps({"stamp": stamp_of(task), "paths": [str(path) for path in published.paths]}), encoding="utf-8"
+        json.dumps({"stamp": stamp_of(task), "paths": [str(path) for path in published.paths], "beside": beside}),
+        encoding="utf-8",
     )
     partial.replace(stamp)
     return Made(task=task, failure=None, fresh=True, paths=published.paths, seconds=time.monotonic() - started)
@@ -186,6 +221,14 @@ def stamp_of(task: Task) -> str:
     return digest.hexdigest()
 
 
+def _beside(settings: Settings, task: Task) -> str:
+    """Return the hash of which customers have a site, for the operator's page, which links those; nothing for a customer's."""
+    if task.customer is not None:
+        return ""
+    found = sorted(page.parent.name for page in (settings.sites / task.client).glob("*/index.html"))
+    return hashlib.sha256("\n".join(name for name in found if name != site.OPERATOR).encode()).hexdigest()
+
+
 def sources_of(root: Path) -> str:
     """Return the hash of the notebooks, the templates and the code that shows; worked out once for all customers.
 
@@ -221,6 +264,7 @@ def _sources(root: Path) -> Iterable[Path]:
 def _read(stamp: Path) -> Stamp | None:
     try:
         content = json.loads(stamp.read_text(encoding="utf-8"))
-        return Stamp(stamp=str(content["stamp"]), paths=tuple(Path(path) for path in content["paths"]))
+        paths = tuple(Path(path) for path in content["paths"])
+        return Stamp(stamp=str(content["stamp"]), paths=paths, beside=str(content["beside"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Final
 
 import typer
 from rich.markup import escape
@@ -14,6 +14,7 @@ from eisenergy.ledger.explain import explain as derivation
 from eisenergy.ledger.explain import render
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.store import books
+from eisenergy.store.books import Head
 
 invoices_app = typer.Typer(help="Issued invoices.", no_args_is_help=True)
 
@@ -97,6 +98,40 @@ def show_invoices(title: str, found: Iterable[Invoice]) -> None:
         ],
         right=["kWh", "total"],
     )
+
+
+LISTED: Final = 500
+"""Rows that a table of a month has at most; a program asks for JSON."""
+
+
+def show_heads(title: str, found: Sequence[Head]) -> None:
+    """Print a table of invoices, as :func:`show_invoices`, from their heads."""
+    table(
+        title,
+        ["invoice", "contract", "customer", "month", "kWh", "due", "total"],
+        [
+            [head.number, head.contract, head.name, head.month, f"{head.kwh:,.2f}", head.due_on, f"{head.total:,.2f}"]
+            for head in found[:LISTED]
+        ],
+        right=["kWh", "total"],
+    )
+    if len(found) > LISTED:
+        say(f"and {len(found) - LISTED:,} more invoices; --json lists them all")
+
+
+def head_json(head: Head) -> dict[str, Any]:
+    """Return the same as :func:`invoice_json`, without reading the invoice."""
+    return {
+        "number": head.number,
+        "contract": head.contract,
+        "customer": head.name,
+        "month": str(head.month),
+        "kwh": head.kwh,
+        "total": head.total,
+        "issued_on": head.issued_on,
+        "due_on": head.due_on,
+        "input_hash": head.input_hash,
+    }
 
 
 def invoice_json(invoice: Invoice) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from rich.markup import escape
 from eisenergy.accounts import Scope
 from eisenergy.cli import documents
 from eisenergy.cli.context import Customers, Json, Month, guarded, month_of, workspace_of
-from eisenergy.cli.invoices import invoice_json, show_invoices
+from eisenergy.cli.invoices import LISTED, head_json, show_heads
 from eisenergy.cli.output import Exit, emit, progress, say, show_findings, table
-from eisenergy.cli.publishing import made_json, publish_month, show_made
+from eisenergy.cli.publishing import made_json, publish_month, show_made, workers_elsewhere
 from eisenergy.desk.opening import operator_rows
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Severity
+from eisenergy.ledger.invoices import Invoice
 from eisenergy.money import difference
 from eisenergy.period import BillingMonth
 from eisenergy.run import month as months
@@ -27,6 +28,16 @@ from eisenergy.store import books, masters
 IssuedOn = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="Date printed on the invoices; default: today, where the seller is."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="tcp://HOST:PORT",
+        help="Have the documents made by the workers of this dask scheduler, on any number of machines, instead of here. "
+        "Start it with `dask scheduler` and, in the project's folder of each machine, `dask worker tcp://HOST:PORT`. Machines "
+        "must share the workspace's folder, the database (EISENERGY_DATABASE_URL) and the readings (EISENERGY_LAKE). "
+        "[EISENERGY_SCHEDULER]",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Make the documents again even where nothing has changed.")]
 
@@ -39,26 +50,29 @@ def bill(context: typer.Context, month: Month, customer: Customers = None, json:
     """
     with workspace_of(context) as (workspace, scope):
         report = _bill(workspace, scope, month_of(month), customer)
-        names = _names(workspace, scope)
+        names = _names(workspace, scope) if report.parked else {}
+        said = _billed_json(report) if json else {}  # reads the bills
     if json:
-        emit(_billed_json(report))
+        emit(said)
     else:
         table(
             f"Drafts of {report.month}",
             ["contract", "customer", "kWh", "max kW", "estimated", "total"],
             [
                 [
-                    draft.bill.contract.number,
-                    draft.bill.contract.customer.name,
-                    f"{draft.bill.kwh:,.2f}",
-                    f"{max(block.max_kw for block in draft.bill.blocks):,.2f}",
-                    sum(block.estimated for block in draft.bill.blocks) or "",
-                    f"{draft.bill.total:,.2f}",
+                    entry.contract,
+                    entry.name,
+                    f"{entry.kwh:,.2f}",
+                    f"{entry.max_kw:,.2f}",
+                    entry.estimated or "",
+                    f"{entry.total:,.2f}",
                 ]
-                for draft in report.drafted
+                for entry in report.entries[:LISTED]
             ],
             right=["kWh", "max kW", "estimated", "total"],
         )
+        if len(report.entries) > LISTED:
+            say(f"and {len(report.entries) - LISTED:,} more drafts; --json lists them all")
         _show_parked(report.parked, names)
         if report.issued:
             say(f"issued already, left alone: {', '.join(report.issued)}")
@@ -82,13 +96,13 @@ def issue(
         emit(
             {
                 "month": str(report.month),
-                "issued": [invoice_json(invoice) for invoice in report.issued],
-                "already": [invoice_json(invoice) for invoice in report.already],
+                "issued": [head_json(head) for head in report.heads],
+                "already": [head_json(head) for head in report.heads_before],
                 "stale": list(report.stale),
             }
         )
     else:
-        show_invoices(f"Issued for {report.month}", report.issued)
+        show_heads(f"Issued for {report.month}", report.heads)
         if report.already:
             say(f"{len(report.already)} were issued before and stay as they are")
         show_findings(report.stale)
@@ -98,14 +112,19 @@ def issue(
 
 @guarded
 def publish(
-    context: typer.Context, month: Month, customer: Customers = None, force: Force = False, json: Json = False
+    context: typer.Context,
+    month: Month,
+    customer: Customers = None,
+    force: Force = False,
+    scheduler: Scheduler = None,
+    json: Json = False,
 ) -> None:
     """Execute the month's notebooks and publish each customer's site and the operator's: pages and PDFs.
 
     What is there and not stale is kept. With `quarto` on the PATH it renders them, otherwise the embedded renderer does.
     """
-    with workspace_of(context) as (workspace, scope):
-        made = publish_month(workspace, scope, month_of(month), customer, force)
+    with workspace_of(context, scheduler) as (workspace, scope), workers_elsewhere(workspace) as elsewhere:
+        made = publish_month(workspace, scope, month_of(month), customer, force, elsewhere)
     if json:
         emit({"sites": [made_json(one) for one in made]})
     else:
@@ -121,24 +140,26 @@ def run(
     customer: Customers = None,
     issued_on: IssuedOn = None,
     force: Force = False,
+    scheduler: Scheduler = None,
     json: Json = False,
 ) -> None:
     """Bill, issue and publish a month. Interrupted at any moment, the same command completes it."""
-    with workspace_of(context) as (workspace, scope):
+    with workspace_of(context, scheduler) as (workspace, scope):
         billed, issued, made = run_month(workspace, scope, month_of(month), customer, issued_on, force=force)
-        everybody = books.invoices(workspace.database, scope, month=billed.month)
-        names = _names(workspace, scope)
+        everybody = books.heads(workspace.database, scope, billed.month)
+        names = _names(workspace, scope) if billed.parked else {}
+        said = _billed_json(billed, issued.issued) if json else {}  # reads the bills
     if json:
         emit(
             {
-                **_billed_json(billed),
-                "invoices": [invoice_json(invoice) for invoice in everybody],
-                "new": [invoice.number for invoice in issued.issued],
+                **said,
+                "invoices": [head_json(head) for head in everybody],
+                "new": [head.number for head in issued.heads],
                 "sites": [made_json(one) for one in made],
             }
         )
     else:
-        show_invoices(f"Invoices of {billed.month}", everybody)
+        show_heads(f"Invoices of {billed.month}", everybody)
         _show_parked(billed.parked, names)
         show_made(made)
     if billed.parked or issued.stale or any(one.error for one in made):
@@ -195,17 +216,18 @@ def run_month(
     force: bool = False,
 ) -> tuple[months.BillReport, months.IssueReport, list[documents.Made]]:
     """Bill, issue and publish, with progress on standard error."""
-    billed = _bill(workspace, scope, month, customers)
-    issued = _issue(workspace, scope, month, customers, issued_on, verify=False)
-    return billed, issued, publish_month(workspace, scope, month, customers, force)
+    with workers_elsewhere(workspace) as elsewhere:
+        billed = _bill(workspace, scope, month, customers)
+        issued = _issue(workspace, scope, month, customers, issued_on, verify=False)
+        return billed, issued, publish_month(workspace, scope, month, customers, force, elsewhere)
 
 
 def _bill(
     workspace: Workspace, scope: Scope, month: BillingMonth, customers: Collection[str] | None
 ) -> months.BillReport:
-    count = len(months.chosen_contracts(workspace, scope, customers))
-    with progress(f"Billing {month}", count) as step:
-        return months.bill_month(workspace, scope, month, customers=customers, step=step)
+    contracts = months.chosen_contracts(workspace, scope, customers)
+    with progress(f"Billing {month}", len(contracts)) as step:
+        return months.bill_month(workspace, scope, month, contracts=contracts, step=step)
 
 
 def _issue(
@@ -233,20 +255,26 @@ def _show_parked(parked: Iterable[books.Parked], names: dict[str, str]) -> None:
         show_findings([finding for finding in entry.findings if finding.severity is Severity.BLOCKING])
 
 
-def _billed_json(report: months.BillReport) -> dict[str, Any]:
+def _billed_json(report: months.BillReport, issued: Iterable[Invoice] = ()) -> dict[str, Any]:
+    """The report as JSON types.
+
+    :param issued: invoices made of these drafts since, which are drafts no more
+    """
+    bills = {invoice.bill.contract.number: (invoice.bill, invoice.input_hash) for invoice in issued}
+    bills.update((draft.bill.contract.number, (draft.bill, draft.input_hash)) for draft in report.drafted)
     return {
         "month": str(report.month),
         "drafts": [
             {
-                "contract": draft.bill.contract.number,
-                "customer": draft.bill.contract.customer.name,
-                "kwh": draft.bill.kwh,
-                "total": draft.bill.total,
-                "input_hash": draft.input_hash,
-                "lines": {line.code.value: line.amount for line in draft.bill.lines},
-                "findings": list(draft.bill.findings),
+                "contract": bill.contract.number,
+                "customer": bill.contract.customer.name,
+                "kwh": bill.kwh,
+                "total": bill.total,
+                "input_hash": input_hash,
+                "lines": {line.code.value: line.amount for line in bill.lines},
+                "findings": list(bill.findings),
             }
-            for draft in report.drafted
+            for bill, input_hash in (bills[entry.contract] for entry in report.entries if entry.contract in bills)
         ],
         "parked": [{"contract": entry.contract, "findings": list(entry.findings)} for entry in report.parked],
         "issued_before": list(report.issued),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from eisenergy.accounts import Scope
 from eisenergy.cli import documents
@@ -13,20 +14,48 @@ from eisenergy.cli.output import err, out, progress, say
 from eisenergy.desk.workspace import Workspace
 from eisenergy.period import BillingMonth
 from eisenergy.publish.renderer import choose
-from eisenergy.run import batches, failures, pool
+from eisenergy.run import batches, cluster, failures, pool
 from eisenergy.run import month as months
+from eisenergy.run.cluster import Cluster
 from eisenergy.run.orders import MayNotFork, forks
+from eisenergy.run.remembered import keep_history
 from eisenergy.store import books, masters
+
+WORK: Final = "eisenergy.cli.documents:make"
+
+
+@contextmanager
+def workers_elsewhere(workspace: Workspace) -> Iterator[Cluster | None]:
+    """Connect to the workers of the scheduler that the settings name; ``None`` when this machine does the work.
+
+    :raises ClusterUnusable: when they cannot do it; so a command asks before it does anything
+    """
+    settings = workspace.settings
+    if settings.scheduler is None:
+        yield None
+        return
+    programs = ("quarto",) if choose(settings) == "quarto" else ()
+    with cluster.reached(workspace, settings.scheduler, programs=programs) as found:
+        err.print(f"{settings.scheduler}: {found.threads} threads of workers", markup=False, highlight=False)
+        yield found
 
 
 def publish_month(
-    workspace: Workspace, scope: Scope, month: BillingMonth, customers: Collection[str] | None, force: bool
+    workspace: Workspace,
+    scope: Scope,
+    month: BillingMonth,
+    customers: Collection[str] | None,
+    force: bool,
+    elsewhere: Cluster | None = None,
 ) -> list[documents.Made]:
-    """Make the sites of a month, those of some customers or of all, and the operator's; failures are among the results."""
+    """Make the sites of a month, those of some customers or of all, and the operator's; failures are among the results.
+
+    :param elsewhere: workers that make them; ``None``: this machine
+    """
     settings = workspace.settings
     client = masters.client(workspace.database, scope)
     renderer = choose(settings)
-    wanted = {contract.customer.code for contract in months.chosen_contracts(workspace, scope, customers)}
+    wanted = {contract.customer for contract in months.chosen_contracts(workspace, scope, customers)}
     facts = _facts(workspace, scope, month)
     sources = documents.sources_of(settings.root)
     tasks = [
@@ -61,8 +90,14 @@ def publish_month(
             made.append(kept)
         else:
             left.append(task)
+    if left and left[-1] is not overview:
+        left.append(overview)  # it links sites that may be made now; whether it is stale shows when they are there
+        made.pop()
+    if left:
+        shown = {task.customer for task in left}  # the operator's page shows all customers' months
+        keep_history(workspace, scope, month, customers=None if None in shown else {c for c in shown if c is not None})
     with progress(f"Publishing {month} with {renderer}", len(left)) as step:
-        for task, result in _each(workspace, left):
+        for task, result in _each(workspace, left, elsewhere):
             one = result if isinstance(result, documents.Made) else documents.lost(settings, task, result)
             folder = documents.folder_of(settings, task)
             if one.failure is None:
@@ -76,9 +111,9 @@ def publish_month(
 
 
 def _each(
-    workspace: Workspace, everything: Sequence[documents.Task]
+    workspace: Workspace, everything: Sequence[documents.Task], elsewhere: Cluster | None
 ) -> Iterator[tuple[documents.Task, documents.Made | BaseException]]:
-    """Make the sites in forked children where the settings and the machine allow it, otherwise with a kernel per notebook.
+    """Make the sites: by a cluster's workers, in forked children where settings and machine allow it, otherwise with kernels.
 
     The operator's comes after the customers': it links those that are there.
     """
@@ -86,6 +121,10 @@ def _each(
     tasks = [task for task in everything if task.customer is not None]
     overview = [task for task in everything if task.customer is None]
     if not everything:
+        return
+    books = sorted({path for task in everything for path in documents.notebooks(settings, task)})
+    if elsewhere is not None:
+        yield from elsewhere.each(WORK, tasks, notebooks=books, group=lambda task: task.client, then=overview)
         return
     workers = min(settings.workers, max(len(tasks), 1))
     if forks(settings.notebook_engine):
@@ -95,16 +134,17 @@ def _each(
             seconds=settings.notebook_timeout,
             memory=settings.child_memory << 20,
         )
-        books = sorted({path for task in everything for path in documents.notebooks(settings, task)})
         try:
             yield from batches.each(
-                "eisenergy.cli.documents:make",
+                WORK,
                 tasks,
                 limits=limits,
                 notebooks=books,
                 environment=environment,
                 group=lambda task: task.client,
                 then=overview,
+                begin="eisenergy.cli.documents:begin",
+                warm="eisenergy.cli.documents:warm",
             )
         except MayNotFork as problem:
             err.print(f"every notebook gets a kernel of its own: {problem}", markup=False, highlight=False)

@@ -6,7 +6,6 @@ invoice was made from, so that what is shown beside the invoice is what was bill
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,10 +15,11 @@ import polars as pl
 
 import eisenergy
 from eisenergy.accounts import Client, Contract, Scope
-from eisenergy.billing.codec import input_hash
+from eisenergy.billing.batch import Terms, billed
 from eisenergy.billing.corrections import Correction
-from eisenergy.billing.engine import NotBillable, bill, in_force
-from eisenergy.billing.model import Bill, Provenance
+from eisenergy.billing.engine import NotBillable, in_force
+from eisenergy.billing.model import Bill
+from eisenergy.desk.fingerprint import readings_hash as readings_hash
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Finding, blocked, blocking
 from eisenergy.frames import MEASURED, READINGS
@@ -245,56 +245,24 @@ def _billed(
         runs = compile_runs(known.calendar, known.tariff.segments(period), timezone)
     if usage is None:
         usage = measure(contract.meter.serial, ready.filled, runs, period=period, timezone=timezone)
-    provenance = Provenance(
-        lake_version=known.lake_version,
-        sources={sha: known.names.get(sha, "") for sha in sorted(set(ready.arrived["source"].unique().to_list()))},
-        tariff_version=known.tariff.version,
+    terms = Terms(
+        period=period,
+        timezone=timezone,
+        tariff=known.tariff,
+        calendar=known.calendar.name,
         calendar_version=known.calendar.version,
         code_version=eisenergy.__version__,
-        readings_hash=hashed or readings_hash(ready.arrived.filter(pl.col("quality") == MEASURED)),
+        lake_version=known.lake_version,
+        runs=runs,
     )
-    made = bill(
+    return billed(
+        terms,
         contract,
-        period,
         usage,
-        known.tariff,
-        timezone=timezone,
-        calendar_name=known.calendar.name,
+        sources={sha: known.names.get(sha, "") for sha in sorted(set(ready.arrived["source"].unique().to_list()))},
+        readings_hash=hashed or readings_hash(ready.arrived.filter(pl.col("quality") == MEASURED)),
+        filled_hash=hashed or readings_hash(ready.filled),
         estimated=ready.ranges,
         findings=ready.findings,
         corrections=corrections,
-        provenance=provenance,
     )
-    digest = input_hash(
-        contract,
-        period,
-        hashed or readings_hash(ready.filled),
-        known.tariff,
-        timezone=timezone,
-        calendar_version=known.calendar.version,
-        code_version=eisenergy.__version__,
-        corrections=corrections,
-    )
-    return made, digest
-
-
-BILLED_COLUMNS: Final = (
-    "start",
-    "kwh_import",
-    "kwh_export",
-    "kw",
-    "kvar",
-    "kvarh",
-    "forecast_kwh",
-    "loss_factor",
-    "ftpms",
-    "cost_pos",
-    "cost_neg",
-    "quality",
-)
-
-
-def readings_hash(rows: pl.DataFrame) -> str:
-    """Return the sha256 of the figures a bill can depend on, in order of time: not of the files they came from."""
-    text = rows.sort("start").select(BILLED_COLUMNS).with_columns(pl.col("start").to_physical()).write_csv()
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -13,6 +13,7 @@ from eisenergy.analytics.savings import MonthCost, savings
 from eisenergy.billing.model import Bill
 from eisenergy.billing.slots import price_slots
 from eisenergy.config import Settings
+from eisenergy.desk import together
 from eisenergy.desk.drafting import Facts, draft, facts, file_names, prepare
 from eisenergy.desk.history import HISTORY, estimated, max_kw, months
 from eisenergy.desk.model import ClientMonth, CustomerMonth, InvoiceHeadline, MonthTotals, OperatorRow
@@ -23,6 +24,7 @@ from eisenergy.ledger.invoices import Invoice
 from eisenergy.money import total
 from eisenergy.period import BillingMonth, Period
 from eisenergy.store import books, files, masters
+from eisenergy.timeofuse import Runs
 
 
 class NotBilled(LookupError):
@@ -45,7 +47,10 @@ def open_customer(client: str, customer: str, month: str, *, settings: Settings 
     """
     chosen = BillingMonth.parse(month)
     scope = Scope.customer(client, customer)
-    with opened(settings or Settings.load(client=client)) as workspace:
+    where = settings or Settings.load(client=client)
+    if (found := together.desk(where, client, customer, str(chosen))) is not None:
+        return found
+    with opened(where) as workspace:
         contract = _contract(workspace, scope, customer)
         issued = books.invoices(workspace.database, scope, customer=customer)
         by_month = {invoice.month: invoice for invoice in issued if invoice.bill.contract.number == contract.number}
@@ -58,17 +63,39 @@ def open_customer(client: str, customer: str, month: str, *, settings: Settings 
         else:
             bill, filled = _draft(workspace, scope, known, chosen)
         past = months(workspace, scope, known, chosen, issued=by_month, bills={chosen: bill})
-        return CustomerMonth(
-            client=known.client if invoice is None else invoice.issuer,
-            contract=bill.contract,
-            month=chosen,
-            bill=bill,
-            invoice=invoice,
-            slots=_slots(known, filled, bill.period),
-            history=past,
-            savings=savings(_costs(past)),
-            invoices=tuple(_headline(entry) for entry in issued),
-        )
+        return desk_of(known, chosen, bill, invoice, filled, past, issued)
+
+
+def desk_of(
+    known: Facts,
+    month: BillingMonth,
+    bill: Bill,
+    invoice: Invoice | None,
+    filled: pl.DataFrame,
+    past: tuple[MonthTotals, ...],
+    issued: Iterable[Invoice],
+    *,
+    runs: Runs | None = None,
+) -> CustomerMonth:
+    """Return a customer's month, all of which is at hand.
+
+    :param known: what the bill was made from
+    :param filled: the month's readings with estimates in the gaps
+    :param past: the months up to this one
+    :param issued: the customer's invoices
+    :param runs: the calendar compiled over the bill's period, where it is at hand
+    """
+    return CustomerMonth(
+        client=known.client if invoice is None else invoice.issuer,
+        contract=bill.contract,
+        month=month,
+        bill=bill,
+        invoice=invoice,
+        slots=_slots(known, filled, bill.period, runs),
+        history=past,
+        savings=savings(_costs(past)),
+        invoices=tuple(_headline(entry) for entry in issued),
+    )
 
 
 def open_client(client: str, month: str, *, settings: Settings | None = None) -> ClientMonth:
@@ -197,7 +224,7 @@ def _draft(workspace: Workspace, scope: Scope, known: Facts, month: BillingMonth
     return bill, drafted.filled
 
 
-def _slots(known: Facts, filled: pl.DataFrame, period: Period) -> pl.DataFrame:
+def _slots(known: Facts, filled: pl.DataFrame, period: Period, runs: Runs | None) -> pl.DataFrame:
     priced = price_slots(
         filled,
         known.contract,
@@ -205,6 +232,7 @@ def _slots(known: Facts, filled: pl.DataFrame, period: Period) -> pl.DataFrame:
         known.calendar,
         period=period,
         timezone=known.client.timezone,
+        runs=runs,
     )
     beside = filled.select(
         "start",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from eisenergy.accounts import Client
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.masters import codec
+from eisenergy.period import BillingMonth
 
 DIGITS: Final = 6
 
@@ -23,12 +24,25 @@ def dump(invoice: Invoice) -> dict[str, Any]:
     return codec.dump(invoice)
 
 
-def load(data: Mapping[str, Any]) -> Invoice:
+def head(issuer: Client, month: BillingMonth, issued_at: datetime, issued_on: date, due_on: date) -> dict[str, Any]:
+    """Return the fields of :func:`dump` that invoices issued together share; number, sequence, input hash and bill are each one's own."""
+    return {
+        "series": issuer.series,
+        "month": codec.dump(month),
+        "issuer": codec.dump(issuer),
+        "issued_at": issued_at.isoformat(),
+        "issued_on": issued_on.isoformat(),
+        "due_on": due_on.isoformat(),
+    }
+
+
+def load(data: Mapping[str, Any], bill: Mapping[str, Any] | None = None) -> Invoice:
     """Read what :func:`dump` wrote; the result equals the invoice that was written.
 
+    :param bill: the field of this name, where it was stored apart
     :raises eisenergy.masters.codec.BadRecord: naming the field that is missing, unknown or of another type
     """
-    return codec.load(Invoice, data)
+    return codec.load(Invoice, data if bill is None else {**data, "bill": bill})
 
 
 def number(series: str, sequence: int) -> str:

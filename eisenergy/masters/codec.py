@@ -42,7 +42,10 @@ def load(cls: type[T], data: Mapping[str, Any]) -> T:
     :param cls: the dataclass that was written
     :raises BadRecord: naming the field that is missing, unknown or of another type
     """
-    result: T = _read(cls, data, cls.__name__)
+    try:
+        result: T = _reader(typing.cast(typing.Any, cls))(data)
+    except Exception:  # it takes what is right and says nothing of what is wrong
+        result = _read(cls, data, cls.__name__)
     return result
 
 
@@ -109,7 +112,23 @@ def _writer(hint: Any) -> Callable[[Any], Any]:
     if origin in (dict, Mapping):
         key, item = map(_writer, typing.get_args(hint))
         return lambda value: [[key(name), item(entry)] for name, entry in value.items()]
-    return _write_any
+    return _WRITERS.get(hint) or (_write_enum if _is_enum(hint) else _write_any)
+
+
+def _is_enum(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Enum)
+
+
+def _write_enum(value: Any) -> Any:
+    return value._value_ if isinstance(value, Enum) else _write_any(value)
+
+
+def _write_text(value: Any) -> Any:
+    return value if type(value) is str else _write_any(value)
+
+
+def _write_decimal(value: Any) -> Any:
+    return str(value) if type(value) is Decimal else _write_any(value)
 
 
 def _write_optional(inner: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -147,6 +166,63 @@ def _write_any(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_write_any(item) for item in value]
     raise BadRecord(f"{type(value).__name__} cannot be stored: expected text, a number, a date or a list of these")
+
+
+_WRITERS: dict[Any, Callable[[Any], Any]] = {str: _write_text, Decimal: _write_decimal}
+
+
+@functools.cache
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """How a value of a type is read where it is right, worked out once per type; raises anything where it is not."""
+    if hint is Any:
+        return lambda data: data
+    if _is_union(hint):
+        inner = _reader(_optional(hint))
+        return lambda data: None if data is None else inner(data)
+    if _is_record(hint):
+        return _read_fields(hint)
+    origin = typing.get_origin(hint)
+    if origin is tuple:
+        args = typing.get_args(hint)
+        if len(args) == 2 and args[1] is Ellipsis:
+            item = _reader(args[0])
+            return lambda data: tuple([item(entry) for entry in _checked(list, data)])
+        return lambda data: tuple([_reader(_item(hint, n))(entry) for n, entry in enumerate(_checked(list, data))])
+    if origin is frozenset:
+        member = _reader(typing.get_args(hint)[0])
+        return lambda data: frozenset([member(entry) for entry in _checked(list, data)])
+    if origin in (dict, Mapping):
+        key, value = map(_reader, typing.get_args(hint))
+        return lambda data: {key(name): value(entry) for name, entry in _checked(list, data)}
+    if issubclass(hint, date):
+        return lambda data: hint.fromisoformat(_checked(str, data))
+    if issubclass(hint, Enum | Decimal):
+        return lambda data: hint(_checked(str, data))
+    if hint in (str, bool):
+        return lambda data: _checked(hint, data)
+    return lambda data: _read_scalar(hint, data, "")
+
+
+def _checked(kind: type[T], data: Any) -> T:
+    if type(data) is not kind:
+        raise TypeError
+    return data
+
+
+def _read_fields(hint: Any) -> Callable[[Any], Any]:
+    @functools.cache
+    def readers() -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+        return tuple((name, _reader(inner)) for name, inner in _fields(hint).items())
+
+    make = typing.get_origin(hint) or hint
+
+    def read(data: Any) -> Any:
+        fields = readers()
+        if len(data) != len(fields):
+            raise KeyError
+        return make(**{name: inner(data[name]) for name, inner in fields})
+
+    return read
 
 
 def _read(hint: Any, data: Any, where: str) -> Any:

@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-import altair as alt
 import polars as pl
 
 from eisenergy.analytics import profile
@@ -16,9 +15,9 @@ from eisenergy.frames import ESTIMATED
 from eisenergy.money import difference, product, quotient, total
 from eisenergy.period import Period
 from eisenergy.publish import chart_style as style
-from eisenergy.publish import theme
+from eisenergy.publish import drawings, theme
 from eisenergy.publish.captions import Words, number
-from eisenergy.publish.chart_style import tips
+from eisenergy.publish.drawings import Layer
 from eisenergy.publish.figure import Data, Figure
 
 _HUNDRED: Final = Decimal(100)
@@ -47,21 +46,31 @@ def daily_energy(desk: CustomerMonth) -> Figure:
     ]
     by_day = {day: sum(found.get((day, block), 0.0) for block in blocks) for day in days}
     highest = max(days, key=lambda day: by_day[day])
-    chart = (
-        alt.Chart(style.inline(values))
-        .mark_area(interpolate="linear", line=False, opacity=0.92)
-        .encode(
-            x=alt.X("day:Q", title=words("axis.day"), scale=alt.Scale(nice=False, domain=[1, len(days)])),
-            y=alt.Y("kwh:Q", title=words("axis.energy"), stack="zero"),
-            color=alt.Color("block:N", scale=style.block_scale(blocks, labels), sort=labels),
-            order=alt.Order("order:Q"),
-            tooltip=tips(("date:N", words("axis.day")), ("block:N", words("block")), ("kwh:Q", "kWh")),
-        )
-    )
+    colours = list(theme.block_colours(blocks).values())
+    chart = {
+        "data": {"values": values},
+        "mark": {"type": "area", "interpolate": "linear", "line": False, "opacity": 0.92},
+        "encoding": {
+            "x": style.quantity("day", title=words("axis.day"), scale={"domain": [1, len(days)], "nice": False}),
+            "y": style.quantity("kwh", title=words("axis.energy"), stack="zero"),
+            "color": style.colour("block", labels, colours),
+            "order": style.quantity("order"),
+            "tooltip": [
+                style.tip("date", words("axis.day")),
+                style.tip("block", words("block")),
+                style.tip_number("kwh", "kWh"),
+            ],
+        },
+    }
+    layers = [
+        Layer(label, colour, [found.get((day, block), 0.0) for day in days])
+        for label, colour, block in zip(labels, colours, blocks, strict=True)
+    ]
     return Figure(
         name="daily-energy",
         title=words("daily.title"),
-        spec=style.spec(chart, 260),
+        spec=style.house(chart, 260),
+        drawing=drawings.stacked_area(layers, len(days), 260, words("axis.day"), words("axis.energy")),
         summary=words(
             "daily.summary",
             total=number(desk.bill.kwh),
@@ -95,6 +104,7 @@ def monthly_energy(desk: CustomerMonth) -> Figure:
         name="monthly-energy",
         title=words("monthly.title"),
         spec=figure["spec"],
+        drawing=figure["drawing"],
         summary=summary,
         data=figure["data"],
         data_label=words("data"),
@@ -104,7 +114,7 @@ def monthly_energy(desk: CustomerMonth) -> Figure:
 
 
 def history_columns(history: Iterable[MonthTotals], blocks: list[str], words: Words) -> dict[str, Any]:
-    """Return specification, data and notes of the monthly columns, for a customer or for all of them."""
+    """Return specification, drawing, data and notes of the monthly columns, for a customer or for all of them."""
     rows = tuple(history)
     labels = [words.block(block) for block in blocks]
     months = [words.short_month(row.month) for row in rows]
@@ -124,28 +134,48 @@ def history_columns(history: Iterable[MonthTotals], blocks: list[str], words: Wo
         for row in rows
         if row.estimated
     ]
-    columns = (
-        alt.Chart(style.inline(values))
-        .mark_bar(cornerRadiusEnd=0)
-        .encode(
-            x=alt.X(
-                "month:N",
+    colours = list(theme.block_colours(blocks).values())
+    columns = {
+        "data": {"values": values},
+        "mark": {"type": "bar", "cornerRadiusEnd": 0},
+        "encoding": {
+            "x": style.name(
+                "month",
+                axis={"labelAngle": -55, "labelOverlap": False},
+                scale={"paddingInner": 0.25, "paddingOuter": 0.1},
                 sort=months,
                 title=None,
-                axis=alt.Axis(labelAngle=-55, labelOverlap=False),
-                scale=alt.Scale(paddingInner=0.25, paddingOuter=0.1),
             ),
-            y=alt.Y("kwh:Q", title=words("axis.energy"), stack="zero"),
-            color=alt.Color("block:N", scale=style.block_scale(blocks, labels), sort=labels),
-            opacity=alt.condition("datum.issued", alt.value(1), alt.value(0.7)),
-            order=alt.Order("order:Q"),
-            tooltip=tips(("month:N", words("axis.month")), ("block:N", words("block")), ("kwh:Q", "kWh")),
-        )
-    )
-    letters = (
-        alt.Chart(style.inline(marks))
-        .mark_text(dy=-8, fontSize=14, fontWeight="bold", color=theme.WARNING)
-        .encode(x=alt.X("month:N", sort=months), y="kwh:Q", text="mark:N")
+            "y": style.quantity("kwh", title=words("axis.energy"), stack="zero"),
+            "color": style.colour("block", labels, colours),
+            "opacity": {"condition": {"test": "datum.issued", "value": 1}, "value": 0.7},
+            "order": style.quantity("order"),
+            "tooltip": [
+                style.tip("month", words("axis.month")),
+                style.tip("block", words("block")),
+                style.tip_number("kwh", "kWh"),
+            ],
+        },
+    }
+    letters = {
+        "data": {"values": marks},
+        "mark": {"type": "text", "color": theme.WARNING, "dy": -8, "fontSize": 14, "fontWeight": "bold"},
+        "encoding": {
+            "text": style.name("mark"),
+            "x": style.name("month", sort=months),
+            "y": style.quantity("kwh"),
+        },
+    }
+    drawing = drawings.stacked_columns(
+        months,
+        [
+            Layer(label, colour, [float(row.kwh.get(block, Decimal(0))) for row in rows])
+            for label, colour, block in zip(labels, colours, blocks, strict=True)
+        ],
+        240,
+        words("axis.energy"),
+        pale=[not row.issued for row in rows],
+        marks={at: "E" for at, row in enumerate(rows) if row.estimated},
     )
     notes = (
         *((words("mark.estimated"),) if marks else ()),
@@ -162,7 +192,7 @@ def history_columns(history: Iterable[MonthTotals], blocks: list[str], words: Wo
             for row in rows
         ),
     )
-    return {"spec": style.spec(alt.layer(columns, letters), 240), "data": data, "notes": notes}
+    return {"spec": style.house({"layer": [columns, letters]}, 240), "drawing": drawing, "data": data, "notes": notes}
 
 
 def energy_change(now: MonthTotals, before: MonthTotals) -> Decimal | None:
@@ -192,34 +222,40 @@ def readings_quality(desk: CustomerMonth) -> Figure:
         for order, kind in enumerate(kinds)
         if row[order + 1]
     ]
-    chart = (
-        alt.Chart(style.inline(values))
-        .mark_bar(stroke="white", strokeWidth=1)
-        .encode(
-            x=alt.X(
-                "day:O",
-                title=words("axis.day"),
-                sort=list(range(1, len(rows) + 1)),
-                axis=alt.Axis(labelAngle=0, values=[1, *range(5, len(rows) + 1, 5)]),
-                scale=alt.Scale(domain=list(range(1, len(rows) + 1)), paddingInner=0.08, paddingOuter=0),
-            ),
-            y=alt.Y("slots:Q", stack="normalize", title=None, axis=None),
-            color=alt.Color(
-                "kind:N",
-                scale=alt.Scale(domain=kinds, range=[style.MEASURED, style.ESTIMATED, style.MISSING]),
-                sort=kinds,
-            ),
-            order=alt.Order("order:Q"),
-            tooltip=tips(
-                ("date:N", words("axis.day")), ("kind:N", words("quality.title")), ("slots:Q", words("slots"))
-            ),
-        )
-    )
+    colours = [style.MEASURED, style.ESTIMATED, style.MISSING]
+    numbers = list(range(1, len(rows) + 1))
+    chart = {
+        "data": {"values": values},
+        "mark": {"type": "bar", "stroke": "white", "strokeWidth": 1},
+        "encoding": {
+            "x": {
+                "field": "day",
+                "type": "ordinal",
+                "axis": {"labelAngle": 0, "values": [1, *range(5, len(rows) + 1, 5)]},
+                "scale": {"domain": numbers, "paddingInner": 0.08, "paddingOuter": 0},
+                "sort": numbers,
+                "title": words("axis.day"),
+            },
+            "y": style.quantity("slots", axis=None, stack="normalize", title=None),
+            "color": style.colour("kind", kinds, colours),
+            "order": style.quantity("order"),
+            "tooltip": [
+                style.tip("date", words("axis.day")),
+                style.tip("kind", words("quality.title")),
+                style.tip_number("slots", words("slots")),
+            ],
+        },
+    }
+    layers = [
+        Layer(kind, colour, [counts[order] for _, *counts in rows])
+        for order, (kind, colour) in enumerate(zip(kinds, colours, strict=True))
+    ]
     measured, estimated, missing = (sum(column) for column in list(zip(*rows, strict=True))[1:])
     return Figure(
         name="readings-quality",
         title=words("quality.title"),
-        spec=style.spec(chart, 90),
+        spec=style.house(chart, 90),
+        drawing=drawings.strip(layers, 90, words("axis.day")),
         summary=words(
             "quality.summary", measured=number(measured), estimated=number(estimated), missing=number(missing)
         ),

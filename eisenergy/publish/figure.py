@@ -15,9 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-import vl_convert
-
 from eisenergy.publish import theme
+from eisenergy.publish.drawing import Drawing
 from eisenergy.publish.folders import FONTS
 
 STATIC_WIDTH: Final = {6: 520, 12: 860}
@@ -59,6 +58,7 @@ class Figure:
     :param summary: a sentence with the key figures
     :param data_label: what opens the table of data
     :param span: columns the figure takes of a page's twelve
+    :param drawing: the still picture; ``None``: Vega draws it from the specification, which takes a hundred times as long
     """
 
     name: str
@@ -69,12 +69,17 @@ class Figure:
     data_label: str
     span: int = 6
     notes: tuple[str, ...] = field(default=())
+    drawing: Drawing | None = None
 
     def svg(self) -> str:
         """Return the drawing with its title, for documents."""
-        drawing = self._drawing()
-        width, height = _size(drawing)
         title = html.escape(self.title)
+        if self.drawing is None:
+            drawing = self._drawing()
+            width, height = _size(drawing)
+        else:
+            drawing = self.drawing.body
+            width, height = self.drawing.width, self.drawing.height
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height + _TITLE_HEIGHT:g}" '
             f'viewBox="0 0 {width:g} {height + _TITLE_HEIGHT:g}"><title>{title}</title>'
@@ -103,6 +108,8 @@ class Figure:
         )
 
     def _page_drawing(self) -> str:
+        if self.drawing is not None:
+            return self.drawing.svg(' aria-hidden="true" focusable="false"')
         drawing = self._drawing()
         width, height = _size(drawing)
         # Several drawings share a page: their clip paths must not answer to each other's names.
@@ -136,6 +143,8 @@ def register_fonts(folder: Path) -> Path:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: expected the folder of the house's fonts; restore it from the project")
+    import vl_convert
+
     vl_convert.register_font_directory(str(folder))
     return folder
 
@@ -143,6 +152,8 @@ def register_fonts(folder: Path) -> Path:
 @lru_cache(maxsize=64)
 def _convert(spec: str) -> str:
     """Draw a specification; the page and the document share one drawing."""
+    import vl_convert
+
     register_fonts(FONTS)
     return _renumbered(vl_convert.vegalite_to_svg(spec))
 

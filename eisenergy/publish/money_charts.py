@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
-
-import altair as alt
+from typing import Any, Final
 
 from eisenergy.billing.model import LineCode
 from eisenergy.desk import CustomerMonth
 from eisenergy.publish import chart_style as style
-from eisenergy.publish import theme
+from eisenergy.publish import drawings, theme
 from eisenergy.publish.captions import Words, money, number
-from eisenergy.publish.chart_style import tips
 from eisenergy.publish.figure import Data, Figure
 
 _SUMS: Final = (LineCode.SUBTOTAL, LineCode.TOTAL)
@@ -36,32 +33,38 @@ def cost_breakdown(desk: CustomerMonth) -> Figure:
     # A third beyond the longest bar: room for its label, also on a telephone.
     amounts = [float(line.amount) for line in lines]
     low, high = min([*amounts, 0.0]), 1.4 * max([*amounts, 1.0])
-    base = alt.Chart().encode(
-        y=alt.Y(
-            "line:N", sort=order, title=None, axis=alt.Axis(domain=False, ticks=False, labelFontSize=15, labelLimit=240)
-        ),
-        x=alt.X("amount:Q", title=None, axis=None, scale=alt.Scale(domain=[low, high], nice=False)),
+    names = style.name(
+        "line",
+        axis={"domain": False, "labelFontSize": 15, "labelLimit": 240, "ticks": False},
+        sort=order,
+        title=None,
     )
-    chart = alt.layer(
-        base.mark_bar(height=18).encode(
-            color=alt.Color(
-                "kind:N",
-                scale=alt.Scale(domain=["charge", "credit"], range=[theme.BRAND, theme.ACCENT]),
-                legend=None,
-            ),
-            tooltip=tips(("line:N", words("quantity")), ("label:N", desk.bill.currency)),
-        ),
-        # The label of a credit stands right of the axis, where there is always room.
-        base.encode(x=alt.X("end:Q"))
-        .mark_text(align="left", dx=6, fontSize=15, color=theme.INK)
-        .encode(text="label:N"),
-        data=style.inline(values),
-    )
+    colours = {"charge": theme.BRAND, "credit": theme.ACCENT}
+    bars = {
+        "mark": {"type": "bar", "height": 18},
+        "encoding": {
+            "y": names,
+            "x": style.quantity("amount", axis=None, scale={"domain": [low, high], "nice": False}, title=None),
+            "color": style.name("kind", legend=None, scale={"domain": list(colours), "range": list(colours.values())}),
+            "tooltip": [style.tip("line", words("quantity")), style.tip("label", desk.bill.currency)],
+        },
+    }
+    # The label of a credit stands right of the axis, where there is always room.
+    labels = {
+        "mark": {"type": "text", "align": "left", "color": theme.INK, "dx": 6, "fontSize": 15},
+        "encoding": {"y": names, "x": style.quantity("end"), "text": style.name("label")},
+    }
+    height = 34 * max(len(values), 1)
+    rows = [
+        (str(value["line"]), amount, str(value["label"]), colours[str(value["kind"])])
+        for value, amount in zip(values, amounts, strict=True)
+    ]
     largest = max(lines, key=lambda line: line.amount, default=desk.bill.line(LineCode.TOTAL))
     return Figure(
         name="cost-breakdown",
         title=words("breakdown.title"),
-        spec=style.spec(chart, 34 * max(len(values), 1)),
+        spec=style.house({"data": {"values": values}, "layer": [bars, labels]}, height),
+        drawing=drawings.bars(rows, height, low=low, high=high),
         summary=words(
             "breakdown.summary",
             total=money(desk.bill.total, desk.bill.currency),
@@ -90,27 +93,38 @@ def savings(desk: CustomerMonth) -> Figure:
         )
         if amount is not None
     ]
-    x = alt.X("month:N", sort=months, title=None, axis=alt.Axis(labelAngle=-55, labelOverlap=False))
-    colour = alt.Color(
-        "kind:N",
-        scale=alt.Scale(domain=kinds, range=["#66A6C9", "#DDAA33", theme.ACCENT]),
-        sort=kinds,
-        legend=alt.Legend(columns=1, direction="vertical"),
+    colours = ["#66A6C9", "#DDAA33", theme.ACCENT]
+    y_title = words("axis.money", currency=desk.bill.currency)
+    shared: dict[str, Any] = {
+        "x": style.name("month", axis={"labelAngle": -55, "labelOverlap": False}, sort=months, title=None),
+        "y": style.quantity("amount", title=y_title),
+        "color": style.colour("kind", kinds, colours, legend={"columns": 1, "direction": "vertical"}),
+        "tooltip": [
+            style.tip("month", words("axis.month")),
+            style.tip("kind", words("quantity")),
+            style.tip_number("amount", desk.bill.currency),
+        ],
+    }
+    marks: tuple[dict[str, Any], ...] = (
+        {"type": "bar"},
+        {"type": "point", "filled": True, "opacity": 1, "shape": "diamond", "size": 190, "stroke": "white"},
+        {"type": "line", "point": {"filled": True, "size": 45}, "strokeWidth": 3},
     )
-    y = alt.Y("amount:Q", title=words("axis.money", currency=desk.bill.currency))
-    shown = tips(("month:N", words("axis.month")), ("kind:N", words("quantity")), ("amount:Q", desk.bill.currency))
-    base = alt.Chart().encode(x=x, y=y, color=colour, tooltip=shown)
-    chart = alt.layer(
-        base.transform_filter(alt.FieldEqualPredicate(field="kind", equal=kinds[0])).mark_bar(),
-        base.transform_filter(alt.FieldEqualPredicate(field="kind", equal=kinds[1])).mark_point(
-            shape="diamond", filled=True, size=190, stroke="white", opacity=1
-        ),
-        base.transform_filter(alt.FieldEqualPredicate(field="kind", equal=kinds[2])).mark_line(
-            strokeWidth=3, point=alt.OverlayMarkDef(filled=True, size=45)
-        ),
-        alt.Chart(style.inline([{"zero": 0}])).mark_rule(color=theme.MUTED).encode(y="zero:Q"),
-        data=style.inline(values),
+    layers: list[dict[str, Any]] = [
+        {"mark": mark, "encoding": shared, "transform": [{"filter": {"equal": kind, "field": "kind"}}]}
+        for mark, kind in zip(marks, kinds, strict=True)
+    ]
+    zero = {"type": "rule", "color": theme.MUTED}
+    layers.append({"data": {"values": [{"zero": 0}]}, "mark": zero, "encoding": {"y": style.quantity("zero")}})
+    previous, last_year, running = (
+        {at: float(amount) for at, amount in enumerate(amounts) if amount is not None}
+        for amounts in (
+            [saving.against_previous for saving in desk.savings],
+            [saving.against_last_year for saving in desk.savings],
+            [saving.cumulative for saving in desk.savings],
+        )
     )
+    entries = list(zip(kinds, colours, strict=True))
 
     def cell(amount: Decimal | None) -> str:
         return "—" if amount is None else number(amount, 2)
@@ -118,7 +132,8 @@ def savings(desk: CustomerMonth) -> Figure:
     return Figure(
         name="savings",
         title=words("savings.title"),
-        spec=style.spec(chart, 230),
+        spec=style.house({"data": {"values": values}, "layer": layers}, 230),
+        drawing=drawings.savings(months, entries, previous, last_year, running, 230, y_title),
         summary=words("savings.summary", cumulative=money(desk.savings[-1].cumulative, desk.bill.currency))
         if desk.savings
         else words("savings.none"),

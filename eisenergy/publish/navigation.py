@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,7 +56,7 @@ def read_site(path: Path) -> Site:
     :raises BadSite: when the file is missing, is not YAML, or lacks the website's title or navigation
     """
     try:
-        data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        data = deepcopy(read_yaml(path.read_text(encoding="utf-8")))
         website = data["website"]
         links = tuple(Link(text=str(item["text"]), href=str(item["href"])) for item in website["navbar"]["left"])
         return Site(
@@ -84,12 +87,25 @@ def for_month(site: Site, month: str, *, english: bool = False) -> tuple[Link, .
 
 
 def read_notebook(notebook: Path) -> Any:
-    """Return a notebook's document. :raises BadSite: when the file is not one."""
-    read: Any = nbformat.read
+    """Return a notebook's document; nobody may change it. :raises BadSite: when the file is not one."""
     try:
-        return read(notebook, as_version=4)
+        found = notebook.stat()
+        return _document(notebook, found.st_mtime_ns, found.st_ino, found.st_size)
     except (OSError, ValueError, nbformat.reader.NotJSONError) as problem:
         raise BadSite(f"{notebook}: not a notebook: {problem}. Run it again.") from problem
+
+
+@lru_cache(maxsize=4)
+def _document(notebook: Path, *_state: int) -> Any:
+    """A notebook that is asked for its front matter, its outputs and what it prints is read once."""
+    text = notebook.read_text(encoding="utf-8")
+    data = json.loads(text)
+    if isinstance(data, dict) and (data.get("nbformat"), data.get("nbformat_minor")) == (4, 5) and "cells" in data:
+        # The format that is written today, by nbformat itself: checking it takes longer than all the rest.
+        to_document: Any = nbformat.v4.to_notebook
+        return to_document(data)
+    read: Any = nbformat.reads
+    return read(text, as_version=4)
 
 
 def front_matter(notebook: Path) -> dict[str, Any]:
@@ -103,7 +119,13 @@ def front_matter(notebook: Path) -> dict[str, Any]:
         if cells and cells[0].cell_type == "raw"
         else None
     )
-    found = YAML(typ="safe", pure=True).load(match[1]) if match else None
+    found = read_yaml(match[1]) if match else None
     if not isinstance(found, dict) or "title" not in found:
         raise BadSite(f"{notebook}: expected a raw cell at the top with front matter that names a title")
-    return found
+    return deepcopy(found)
+
+
+@lru_cache(maxsize=16)
+def read_yaml(text: str) -> Any:
+    """Return what a YAML text says, for reading only; the same front matter stands in every customer's notebooks, and reading it takes milliseconds."""
+    return YAML(typ="safe", pure=True).load(text)

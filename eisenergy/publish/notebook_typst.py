@@ -10,8 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-import nbformat
-from ruamel.yaml import YAML
+from eisenergy.publish.navigation import read_notebook, read_yaml
 
 WIDE: Final = 700
 """A drawing of this many pixels or more takes the page's whole width."""
@@ -19,6 +18,7 @@ WIDE: Final = 700
 _FENCE: Final = re.compile(r"^```\{=typst\}\n(.*?)\n```[ \t]*$", re.DOTALL | re.MULTILINE)
 _INVOICE: Final = re.compile(r'#invoice\(json\(bytes\("((?:[^"\\]|\\.)*)"\)\)\)')
 _HEADING: Final = re.compile(r'#heading\(level: 1, json\(bytes\("((?:[^"\\]|\\.)*)"\)\)')
+_NOT_ASCII: Final = re.compile(r"[^ -~]")
 _SIZE: Final = re.compile(r'<svg[^>]*?\bwidth="([\d.]+)')
 _TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 _HIDDEN: Final = frozenset({"no-pdf", "remove-output", "remove-cell"})
@@ -80,7 +80,7 @@ def body_of(executed: Path) -> tuple[Meta, str]:
     The data come from the invoice the notebook shows, otherwise from its front matter (``title``, ``author``, ``date``,
     ``lang``), its first heading and the parameters it was run with.
     """
-    notebook = nbformat.reads(executed.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
+    notebook = read_notebook(executed)
     meta = _meta(notebook, executed)
     parts: list[str] = []
     drawings: list[Drawing] = []
@@ -163,14 +163,14 @@ def _day(text: str) -> date:
 def _front_matter(notebook: Any) -> dict[str, Any]:
     cells = notebook.cells
     if cells and cells[0].cell_type == "raw" and cells[0].source.startswith("---"):
-        return YAML(typ="safe", pure=True).load(cells[0].source.strip().strip("-")) or {}
+        return read_yaml(cells[0].source.strip().strip("-")) or {}
     return {}
 
 
 def _string(text: str) -> str:
     r"""Return a Typst string literal, plain ASCII."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "").replace("\t", "\\t")
-    return '"' + "".join(char if " " <= char <= "~" else f"\\u{{{ord(char):x}}}" for char in escaped) + '"'
+    return '"' + _NOT_ASCII.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", escaped) + '"'
 
 
 def markdown(text: str) -> str:

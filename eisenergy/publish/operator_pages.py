@@ -153,6 +153,7 @@ def energy_history(desk: ClientMonth) -> Figure:
         name="energy-history",
         title=words("history.title"),
         spec=drawn["spec"],
+        drawing=drawn["drawing"],
         summary=words("monthly.summary", kwh=number(total(last.kwh.values())), month=words.month(last.month))
         if last
         else words("savings.none"),

@@ -29,15 +29,14 @@ def staged(target: Path) -> Iterator[Path]:
     :param target: the folder that readers see; its parent is created
     """
     work = target.parent / ".staging"
-    work.mkdir(parents=True, exist_ok=True)
-    with open(work / f"{target.name}.lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(work / f"{target.name}.lock"):
         old = work / f"{target.name}{_OLD}"
         _recover(target, old, work)
         stage = work / f"{target.name}.{uuid.uuid4().hex}"
         try:
             if target.is_dir():
-                shutil.copytree(target, stage)
+                # The same files under a second name: whoever changes one writes a new file in its place.
+                shutil.copytree(target, stage, copy_function=link)
             else:
                 stage.mkdir()
             yield stage
@@ -45,6 +44,28 @@ def staged(target: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(stage, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait for a lock file and hold it; the system drops the lock of a process that is killed.
+
+    :param path: the file; its folder is made. Between machines it works where the shared folder's file system locks, as
+        NFS and SMB do
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def link(source: str, target: str) -> str:
+    """Give a file a second name; where the file system cannot, or has given it too many, copy it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
 
 
 def _recover(target: Path, old: Path, work: Path) -> None:

@@ -7,15 +7,12 @@ from math import radians
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import altair as alt
-
 from eisenergy.analytics import profile
 from eisenergy.desk import CustomerMonth
 from eisenergy.money import product, quotient
 from eisenergy.publish import chart_style as style
-from eisenergy.publish import theme
+from eisenergy.publish import drawings, theme
 from eisenergy.publish.captions import Words, number
-from eisenergy.publish.chart_style import tips
 from eisenergy.publish.figure import Data, Figure
 
 _SWEEP: Final = radians(110)
@@ -36,26 +33,31 @@ def peak_gauge(desk: CustomerMonth) -> Figure:
     end = max(kw, float(contracted or 0), 1.0) * 8 / 7
     over = contracted is not None and peak.max_kw > contracted
     arc: dict[str, Any] = {
-        "theta": alt.Theta(
-            "from:Q", scale=alt.Scale(domain=[0, end], range=[-_SWEEP, _SWEEP], zero=False, nice=False), stack=None
+        "theta": style.quantity(
+            "from", scale={"domain": [0, end], "nice": False, "range": [-_SWEEP, _SWEEP], "zero": False}, stack=None
         ),
-        "theta2": alt.Theta2("to:Q"),
-        "y": style.y_at(172),
+        "theta2": {"field": "to"},
+        "y": {"value": 172},
     }
-    ring: Any = {"outerRadius": 158, "innerRadius": 118}
-    layers = [
-        alt.Chart(style.inline([{"from": 0, "to": end}])).mark_arc(color=theme.RULE, **ring).encode(**arc),
-        alt.Chart(style.inline([{"from": 0, "to": kw}]))
-        .mark_arc(color=style.MISSING if over else theme.ACCENT, **ring)
-        .encode(**arc, tooltip=tips(("to:Q", "kW"))),
+    ring = {"type": "arc", "innerRadius": 118, "outerRadius": 158}
+    colour = style.MISSING if over else theme.ACCENT
+    layers: list[dict[str, Any]] = [
+        {"data": {"values": [{"from": 0, "to": end}]}, "mark": {**ring, "color": theme.RULE}, "encoding": arc},
+        {
+            "data": {"values": [{"from": 0, "to": kw}]},
+            "mark": {**ring, "color": colour},
+            "encoding": {**arc, "tooltip": [style.tip_number("to", "kW")]},
+        },
     ]
     if contracted is not None:
         half = end / 300
-        tick = [{"from": float(contracted) - half, "to": float(contracted) + half, "kw": float(contracted)}]
+        tick = {"from": float(contracted) - half, "to": float(contracted) + half, "kw": float(contracted)}
         layers.append(
-            alt.Chart(style.inline(tick))
-            .mark_arc(color=theme.INK, outerRadius=168, innerRadius=108)
-            .encode(**arc, tooltip=tips(("kw:Q", words("contracted"))))
+            {
+                "data": {"values": [tick]},
+                "mark": {"type": "arc", "color": theme.INK, "innerRadius": 108, "outerRadius": 168},
+                "encoding": {**arc, "tooltip": [style.tip_number("kw", words("contracted"))]},
+            }
         )
     share = None if not contracted else number(product(quotient(peak.max_kw, contracted), _HUNDRED))
     below = (
@@ -63,19 +65,18 @@ def peak_gauge(desk: CustomerMonth) -> Figure:
         if contracted is None
         else words("of_contracted", share=share if share is not None else "—", kw=number(contracted))
     )
-    layers += [
-        alt.Chart(style.inline([{}]))
-        .mark_text(text=f"{number(peak.max_kw, 1)} kW", fontSize=40, fontWeight="bold", color=theme.INK, dy=-12)
-        .encode(y=style.y_at(172)),
-        alt.Chart(style.inline([{}]))
-        .mark_text(text=below, fontSize=16, color=theme.MUTED, dy=86)
-        .encode(y=style.y_at(172)),
-    ]
+    shown = f"{number(peak.max_kw, 1)} kW"
+    value = {"type": "text", "color": theme.INK, "dy": -12, "fontSize": 40, "fontWeight": "bold", "text": shown}
+    remark = {"type": "text", "color": theme.MUTED, "dy": 86, "fontSize": 16, "text": below}
+    layers += [{"data": {"values": [{}]}, "mark": mark, "encoding": {"y": {"value": 172}}} for mark in (value, remark)]
     when = _clock(desk, words)
     return Figure(
         name="peak-gauge",
         title=words("gauge.title"),
-        spec=style.spec(alt.layer(*layers).resolve_scale(theta="shared"), 280),
+        spec=style.house({"layer": layers, "resolve": {"scale": {"theta": "shared"}}}, 280),
+        drawing=drawings.gauge(
+            kw, None if contracted is None else float(contracted), end, _SWEEP, (shown, below), colour
+        ),
         summary=words("gauge.summary", kw=number(peak.max_kw, 2), when=when),
         data=Data(
             columns=(words("block"), "kW"),
@@ -105,37 +106,43 @@ def load_heat_map(desk: CustomerMonth) -> Figure:
     values = [
         {"weekday": names[weekday - 1], "hour": hour, "kw": round(kw, 6)} for (weekday, hour), kw in found.items()
     ]
-    chart = (
-        alt.Chart(style.inline(values))
-        .mark_rect(stroke="white", strokeWidth=1)
-        .encode(
-            x=alt.X(
-                "hour:O",
-                title=words("axis.hour"),
-                sort=list(range(24)),
-                axis=alt.Axis(labelAngle=0, values=list(range(0, 24, 3))),
+    chart = {
+        "data": {"values": values},
+        "mark": {"type": "rect", "stroke": "white", "strokeWidth": 1},
+        "encoding": {
+            "x": {
+                "field": "hour",
+                "type": "ordinal",
+                "axis": {"labelAngle": 0, "values": list(range(0, 24, 3))},
+                "sort": list(range(24)),
+                "title": words("axis.hour"),
+            },
+            "y": style.name("weekday", sort=names, title=None),
+            "color": style.quantity(
+                "kw",
+                scale={"range": list(style.SEQUENTIAL), "interpolate": "rgb"},
+                legend={
+                    "format": ",.0f",
+                    "gradientLength": 180,
+                    "title": words("axis.mean_power"),
+                    "titleColor": theme.INK,
+                    "titleFontWeight": "normal",
+                    "titleOrient": "left",
+                },
             ),
-            y=alt.Y("weekday:N", sort=names, title=None),
-            color=alt.Color(
-                "kw:Q",
-                scale=alt.Scale(range=list(style.SEQUENTIAL)),
-                legend=alt.Legend(
-                    title=words("axis.mean_power"),
-                    gradientLength=180,
-                    titleOrient="left",
-                    titleFontWeight="normal",
-                    titleColor=theme.INK,
-                    format=",.0f",
-                ),
-            ),
-            tooltip=tips(("weekday:N", words("weekday")), ("hour:O", words("axis.hour")), ("kw:Q", "kW")),
-        )
-    )
+            "tooltip": [
+                style.tip("weekday", words("weekday")),
+                {"field": "hour", "title": words("axis.hour"), "type": "ordinal"},
+                style.tip_number("kw", "kW"),
+            ],
+        },
+    }
     weekday, hour = max(found, key=lambda key: found[key], default=(1, 0))
     return Figure(
         name="load-heat-map",
         title=words("heat.title"),
-        spec=style.spec(chart, 230),
+        spec=style.house(chart, 230),
+        drawing=drawings.heat_map(names, found, style.SEQUENTIAL, 230, words("axis.hour"), words("axis.mean_power")),
         summary=words("heat.summary", weekday=words.weekday(weekday), hour=hour),
         data=Data(
             columns=(words("axis.hour"), *names),
@@ -156,23 +163,32 @@ def load_duration(desk: CustomerMonth) -> Figure:
     step = max(1, len(curve) // 200)
     values = [
         {"share": round(row["share"] * 100, 3), "kw": row["kw"]}
-        for n, row in enumerate(curve.iter_rows(named=True))
-        if n % step == 0 or n == len(curve) - 1
-    ]
-    chart = (
-        alt.Chart(style.inline(values))
-        .mark_area(line={"color": theme.BRAND, "strokeWidth": 2}, color="#A9CBE0", opacity=0.7)
-        .encode(
-            x=alt.X("share:Q", title=words("axis.share"), scale=alt.Scale(domain=[0, 100], nice=False)),
-            y=alt.Y("kw:Q", title=words("axis.power")),
-            tooltip=tips(("share:Q", words("axis.share")), ("kw:Q", "kW")),
+        for row in curve[sorted({*range(0, len(curve), step), *range(len(curve) - 1, len(curve))})].iter_rows(
+            named=True
         )
-    )
+    ]
+    chart = {
+        "data": {"values": values},
+        "mark": {
+            "type": "area",
+            "color": drawings.PALE,
+            "line": {"color": theme.BRAND, "strokeWidth": 2},
+            "opacity": 0.7,
+        },
+        "encoding": {
+            "x": style.quantity("share", title=words("axis.share"), scale={"domain": [0, 100], "nice": False}),
+            "y": style.quantity("kw", title=words("axis.power")),
+            "tooltip": [style.tip_number("share", words("axis.share")), style.tip_number("kw", "kW")],
+        },
+    }
     marks = [(10, _at(values, 10)), (50, _at(values, 50)), (90, _at(values, 90))]
     return Figure(
         name="load-duration",
         title=words("duration.title"),
-        spec=style.spec(chart, 230),
+        spec=style.house(chart, 230),
+        drawing=drawings.duration(
+            [(value["share"], value["kw"]) for value in values], 230, words("axis.share"), words("axis.power")
+        ),
         summary=words("duration.summary", half=number(marks[1][1], 1), tenth=number(marks[0][1], 1)),
         data=Data(
             columns=(words("axis.share"), words("axis.power")),

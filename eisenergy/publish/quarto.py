@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +21,7 @@ from ruamel.yaml import YAML
 from eisenergy.publish import invoice_html
 from eisenergy.publish.folders import ASSETS, FONTS, REPORTS
 from eisenergy.publish.navigation import Link, Site, front_matter
+from eisenergy.publish.place import link
 
 PROGRAM: Final = "quarto"
 OUTPUT: Final = "_site"
@@ -103,18 +107,57 @@ def adapt(data: Mapping[str, Any], *, links: Iterable[Link], pages: Sequence[str
     return adapted
 
 
-def copy_assets(target: Path) -> None:
-    """Copy what pages load: style, scripts and typefaces. Each file is replaced, never changed in place."""
-    for source, name in ((ASSETS, "page"), (FONTS, "fonts")):
-        folder = target / name
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in sorted(source.iterdir()):
-            if file.suffix in (".css", ".js", ".otf", ".txt", ".md"):
-                (folder / file.name).unlink(missing_ok=True)
-                shutil.copyfile(file, folder / file.name)
-    invoice = target / "page" / "invoice.css"
-    invoice.unlink(missing_ok=True)
-    invoice.write_text(invoice_html.style(), encoding="utf-8")
+def copy_assets(target: Path, shared: Path | None = None) -> None:
+    """Copy what pages load: style, scripts and typefaces. Each file is replaced, never changed in place.
+
+    :param shared: a folder on the same file system where one copy is kept, of which sites then hold further names
+    """
+    for folder in ("page", "fonts"):
+        (target / folder).mkdir(parents=True, exist_ok=True)
+    if shared is None:
+        for source, name in _assets():
+            (target / name).unlink(missing_ok=True)
+            shutil.copyfile(source, target / name)
+        invoice = target / "page" / "invoice.css"
+        invoice.unlink(missing_ok=True)
+        invoice.write_text(invoice_html.style(), encoding="utf-8")
+        return
+    kept = _kept_assets(shared)
+    for file in (*(name for _, name in _assets()), "page/invoice.css"):
+        place = target / file
+        if not (place.is_file() and place.samefile(kept / file)):
+            place.unlink(missing_ok=True)
+            link(str(kept / file), str(place))
+
+
+@lru_cache(maxsize=1)
+def _assets() -> tuple[tuple[Path, str], ...]:
+    """What pages load, and under which name."""
+    return tuple(
+        (file, f"{name}/{file.name}")
+        for source, name in ((ASSETS, "page"), (FONTS, "fonts"))
+        for file in sorted(source.iterdir())
+        if file.suffix in (".css", ".js", ".otf", ".txt", ".md")
+    )
+
+
+def _kept_assets(shared: Path) -> Path:
+    """The one copy of these assets; other versions of them have folders of their own."""
+    digest = hashlib.sha256(invoice_html.style().encode())
+    for file, name in _assets():
+        found = file.stat()
+        digest.update(f"{name} {found.st_size} {found.st_mtime_ns}\0".encode())
+    folder = shared / digest.hexdigest()[:16]
+    if not folder.is_dir():
+        shared.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=shared))
+        copy_assets(made)
+        made.chmod(0o755)
+        try:
+            made.rename(folder)
+        except OSError:  # another process was faster
+            shutil.rmtree(made)
+    return folder
 
 
 def render(project: Path, *, timeout: float) -> Path:

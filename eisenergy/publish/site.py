@@ -173,7 +173,7 @@ def _publish(
             if renderer == "quarto":
                 files = _with_quarto(stage, site, links, pages, settings.notebook_timeout, locale)
             else:
-                files = _embedded(stage, site, links, pages, locale)
+                files = _embedded(stage, target.parent / ".assets", site, links, pages, locale)
             _unlink_unpublished(stage, target, files)
     except Exception as problem:
         raise PublishFailed(f"{client}/{customer}, {month}, renderer {renderer}: {problem}") from problem
@@ -187,9 +187,11 @@ def _publish(
     )
 
 
-def _embedded(stage: Path, site: Site, links: tuple[Link, ...], pages: list[Page], locale: str) -> list[str]:
+def _embedded(
+    stage: Path, shared: Path, site: Site, links: tuple[Link, ...], pages: list[Page], locale: str
+) -> list[str]:
     files = []
-    quarto.copy_assets(stage / "assets")
+    quarto.copy_assets(stage / "assets", shared)
     for page in pages:
         here = f"{page.where}.html"
         _write(stage / here, embedded.page(page.executed, site=site, links=links, here=here, locale=locale))

@@ -68,6 +68,8 @@ def present(*texts: str) -> list[str]:
 
 def clean(text: str) -> str:
     """Return a text on one line, without control signs, and without signs that turn or hide what follows."""
+    if text.isprintable():  # nearly all: no space but the plain one, and nothing of Unicode's category C
+        return re.sub("  +", " ", text).strip(" ")
     kept = (" " if char.isspace() and char != NBSP else char for char in text)
     return re.sub(" +", " ", "".join(char for char in kept if unicodedata.category(char)[0] != "C")).strip(" ")
 

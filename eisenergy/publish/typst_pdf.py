@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -93,20 +94,21 @@ def _write(meta: Meta, body: str, out: Path, reports: Path | None) -> Path:
 
 
 def _compiled(text: bytes, folder: Path, day: date) -> bytes:
-    place: dict[str, Any] = {
-        "root": str(folder / "typst"),
-        "font_paths": [str(folder / "fonts")],
-        "ignore_system_fonts": True,
-        "format": "pdf",
-        "timestamp": datetime(day.year, day.month, day.day, tzinfo=UTC),
-    }
+    compiler = _compiler(str(folder), os.getpid())
+    made: dict[str, Any] = {"format": "pdf", "timestamp": datetime(day.year, day.month, day.day, tzinfo=UTC)}
     try:
-        return _bytes(typst.compile(text, **place, pdf_standards=list(STANDARDS)))
+        return _bytes(compiler.compile(text, **made, pdf_standards=list(STANDARDS)))
     except typst.TypstError as error:
         if "PDF/" not in str(error):
             raise
     # The archive standard refuses a name with a sign that no typeface of ours has; the customer still gets the document.
-    return _bytes(typst.compile(text, **place))
+    return _bytes(compiler.compile(text, **made, pdf_standards=[]))
+
+
+@lru_cache(maxsize=2)
+def _compiler(folder: str, _process: int) -> typst.Compiler:
+    """A compiler that has read the typefaces, kept for this process: it must not be forked."""
+    return typst.Compiler(root=f"{folder}/typst", font_paths=[f"{folder}/fonts"], ignore_system_fonts=True)
 
 
 def _bytes(made: object) -> bytes:
@@ -120,8 +122,6 @@ def _replace(out: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
         os.chmod(name, 0o644)
         os.replace(name, out)
     except BaseException:

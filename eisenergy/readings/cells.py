@@ -12,7 +12,7 @@ from eisenergy.readings import numbers
 from eisenergy.readings.model import RawTable
 from eisenergy.sheets import uncalculated
 
-_ALARM_FREE: Final = [
+ALARM_FREE: Final = [
     "ok",
     "normal",
     "bueno",
@@ -103,7 +103,7 @@ def alarms(table: RawTable, column: int, keep: pl.Series, meter: str) -> list[Fi
     """Report the rows in which a status column says anything but that all is well."""
     status = table.frame[str(column)].cast(pl.String).gather(keep)
     frame = pl.DataFrame({"index": keep, "status": status}).with_columns(pl.col("status").str.strip_chars())
-    raised = frame.filter(pl.col("status").is_not_null() & ~pl.col("status").str.to_lowercase().is_in(_ALARM_FREE))
+    raised = frame.filter(pl.col("status").is_not_null() & ~pl.col("status").str.to_lowercase().is_in(ALARM_FREE))
     if raised.is_empty():
         return []
     shown = raised["status"].unique(maintain_order=True).to_list()[:5]

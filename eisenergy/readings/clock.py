@@ -40,10 +40,12 @@ def interval_of(stamps: pl.Series, place: str) -> Choice:
     return Choice(value=str(minutes), why=f"{often} of {len(steps)} steps between stamps")
 
 
-def convention_of(stamps: pl.Series, whole_days: bool, header: str | None, mapped: str | None, minutes: int) -> Choice:
+def convention_of(
+    first: int, last: int, whole_days: bool, header: str | None, mapped: str | None, minutes: int
+) -> Choice:
     """Say whether stamps name the start or the end of their interval.
 
-    :param stamps: naive local stamps [us], in any order
+    :param first: earliest naive local stamp [us], wherever it stands; ``last``: the latest
     :param whole_days: whether any stamp is written ``24:00``
     :param header: what the header says
     :param mapped: what the mapping says
@@ -53,7 +55,7 @@ def convention_of(stamps: pl.Series, whole_days: bool, header: str | None, mappe
     if whole_days:
         return Choice(value="end", why="a stamp 24:00 can only be the end of an interval")
     step = minutes * _MINUTE
-    first, last = int(stamps.min()) // step * step, int(stamps.max()) // step * step  # type: ignore[arg-type]
+    first, last = first // step * step, last // step * step
     if last > first:
         if first % DAY_US == step and last % DAY_US == 0:
             return Choice(value="end", why="the first stamp ends a day's first interval and the last one is midnight")

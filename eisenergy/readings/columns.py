@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from eisenergy.sheets import fold
@@ -230,8 +231,10 @@ def role(header: str, mapped: Mapping[str, str] | None = None) -> Role | None:
 
     :param mapped: folded header -> field, from a mapping; it comes before the vocabulary
     """
+    if not mapped:
+        return _understood(header)
     folded = fold(header)
-    if mapped and folded in mapped:
+    if folded in mapped:
         canonical = mapped[folded]
         if canonical == "ignore":
             return None
@@ -239,6 +242,12 @@ def role(header: str, mapped: Mapping[str, str] | None = None) -> Role | None:
             return Role("kwh_import", "the mapping says so", nature="cumulative")
         nature = "interval" if canonical in ("kwh_import", "kwh_export", "kvarh") else None
         return Role(canonical, "the mapping says so", nature=nature)
+    return _understood(header)
+
+
+@lru_cache(maxsize=4096)
+def _understood(header: str) -> Role | None:
+    folded = fold(header)
     if folded in _FIELD_OF:
         return Role(_FIELD_OF[folded], f"known header {header.strip()!r}")
     words = set(folded.split())

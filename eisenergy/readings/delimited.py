@@ -6,18 +6,21 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 
-from eisenergy.readings import columns
+from eisenergy.readings import columns, regulartimes, scan
 from eisenergy.readings.mapping import Mapping
 from eisenergy.readings.model import RawTable
 from eisenergy.sheets import UnreadableFile
 
 _SEPARATORS: Final = (";", ",", "\t", "|")
 _SAMPLE_LINES: Final = 300
+_MOST_ABOVE: Final = 12
 
 
 def tables(path: Path, mappings: Sequence[Mapping] = ()) -> list[RawTable]:
@@ -58,6 +61,84 @@ def tables(path: Path, mappings: Sequence[Mapping] = ()) -> list[RawTable]:
             separator=separator,
         )
     ]
+
+
+def regular_table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> regulartimes.Table | None:
+    """Read the one table of a text file whose rows are all alike; ``None`` where they are not, or a mapping is for the file.
+
+    :param name: the file's name
+    :param data: its bytes
+    """
+    if any(one.file is not None and one.fits(name, None, one.headers) for one in mappings):
+        return None
+    encoding = encoding_of(data)
+    if encoding not in ("utf-8", "utf-8-sig"):
+        try:
+            data = data.decode(encoding).encode()
+        except (UnicodeDecodeError, LookupError):
+            return None
+    elif encoding == "utf-8-sig":
+        data = data.removeprefix(codecs.BOM_UTF8)
+    # The header stands among the first lines, where it parts into known names under one separator.
+    start = data[:8192].decode(errors="ignore").replace("\r\n", "\n").split("\n")[:_MOST_ABOVE]
+    if len(start) < 2 or any('"' in line or "\r" in line for line in start):
+        return None
+    aliases = tuple((header, field) for one in mappings for header, field in one.columns.items())
+    tried = ((number, _header_of(line, aliases)) for number, line in enumerate(start[:-1]))
+    last, header = next(((number, header) for number, header in tried if header is not None), (0, None))
+    if header is None:
+        return None
+    separator, row, roles = header
+    if not columns.is_header(roles):
+        return None
+    headers = tuple(cell.strip() or None for cell in row)
+    above = [cells for _, cells in _parted("\n".join(start[:last]), separator, name)]
+    at = 0
+    for _ in range(last + 1):
+        at = data.index(b"\n", at) + 1
+    decimal = "," if separator != "," and "," in start[last + 1] else "."
+    kinds = np.array(
+        [
+            scan.TEXT
+            if role is None or role.field not in (*columns.NUMBERS, "timestamp")
+            else scan.STAMP
+            if role.field == "timestamp"
+            else scan.FIGURE
+            for role in roles
+        ],
+        np.uint8,
+    )
+    found = scan.table(data, at, separator, decimal, kinds)
+    if found is None:
+        return None
+    return regulartimes.Table(
+        file=name,
+        sheet=None,
+        header_row=last,
+        headers=headers,
+        roles=roles,
+        above=[list(cells) for cells in above],
+        rows=np.arange(last + 2, last + 2 + found.rows, dtype=np.int32),
+        cells=found,
+        decimal=decimal,
+        encoding=encoding,
+        separator=separator,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _header_of(
+    line: str, aliases: tuple[tuple[str, str], ...]
+) -> tuple[str, tuple[str, ...], tuple[columns.Role | None, ...]] | None:
+    """Part a line under the separator that makes it a header of readings with most columns; ``None`` where none does.
+
+    :returns: the separator, the cells, and what they mean without a mapping
+    """
+    try:
+        separator, _, rows, header = _layout([line], None, dict(aliases), "")
+    except UnreadableFile:
+        return None
+    return separator, tuple(rows[header]), tuple(columns.roles(rows[header]))
 
 
 def encoding_of(data: bytes) -> str:

@@ -81,9 +81,14 @@ def recognises(path: Path) -> bool:
     book = Workbook(path)
     for name in book.names:
         frame, _ = book.frame(name, "string", _HEAD_ROWS)
-        if find_header(Sheet(book.file, name, [list(row) for row in frame.iter_rows()]), _WANTED, _REQUIRED):
+        if is_one(Sheet(book.file, name, [list(row) for row in frame.iter_rows()])):
             return True
     return False
+
+
+def is_one(sheet: Sheet) -> bool:
+    """Say whether a sheet holds the table of a distributor's report."""
+    return find_header(sheet, _WANTED, _REQUIRED) is not None
 
 
 def read_report(path: Path) -> DistributorReport:

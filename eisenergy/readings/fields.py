@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import polars as pl
-
 from eisenergy.findings import Finding, blocking, warning
 from eisenergy.readings import registers
 from eisenergy.readings.columns import NUMBERS, Role
 from eisenergy.readings.model import RawTable
+from eisenergy.readings.registers import Figures
 from eisenergy.sheets import UnreadableFile
 
 
@@ -36,7 +35,7 @@ class Fields:
 def choose(
     roles: Sequence[Role | None],
     block: Sequence[int],
-    figures: Mapping[int, pl.Series],
+    figures: Mapping[int, Figures],
     table: RawTable,
     meter: str,
     kwh_from: str | None,
@@ -70,7 +69,7 @@ def _why(role: Role | None) -> str:
 def _energy(
     candidates: list[int],
     roles: Sequence[Role | None],
-    figures: Mapping[int, pl.Series],
+    figures: Mapping[int, Figures],
     table: RawTable,
     meter: str,
     result: Fields,
@@ -116,7 +115,7 @@ def _energy(
             )
         else:
             interval.append(column)
-    if len(interval) > 1 and not all(figures[interval[0]].equals(figures[other]) for other in interval[1:]):
+    if len(interval) > 1 and not all(registers.same(figures[interval[0]], figures[other]) for other in interval[1:]):
         names = " and ".join(repr(table.label(column)) for column in interval)
         result.findings.append(
             blocking(
@@ -136,7 +135,7 @@ def _interval_of(
     name: str,
     candidates: list[int],
     roles: Sequence[Role | None],
-    figures: Mapping[int, pl.Series],
+    figures: Mapping[int, Figures],
     table: RawTable,
     meter: str,
     result: Fields,
@@ -155,7 +154,7 @@ def _first(
     name: str,
     candidates: list[int],
     roles: Sequence[Role | None],
-    figures: Mapping[int, pl.Series],
+    figures: Mapping[int, Figures],
     table: RawTable,
     meter: str,
     result: Fields,
@@ -165,7 +164,7 @@ def _first(
     first, *rest = candidates
     result.take(name, first, _why(roles[first]))
     for other in rest:
-        if not figures[first].equals(figures[other]):
+        if not registers.same(figures[first], figures[other]):
             result.findings.append(
                 blocking(
                     "column-twice",

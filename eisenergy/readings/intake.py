@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from eisenergy.findings import Finding, info
 from eisenergy.frames import conform
-from eisenergy.readings import delimited, distributor, spreadsheet
-from eisenergy.readings.mapping import Mapping, pick
+from eisenergy.readings import delimited, distributor, gathered, regular, regularsheet, spreadsheet
+from eisenergy.readings.mapping import BadMapping, Mapping, pick
 from eisenergy.readings.model import Format, RawTable, ReadMeta, ReadResult
 from eisenergy.readings.normalise import Normal, normalise
-from eisenergy.sheets import Content, UnreadableFile, content, is_spreadsheet_name
+from eisenergy.sheets import Content, UnreadableFile, content, is_spreadsheet_name, kind_of
 
 
 def identify(path: Path) -> Format:
@@ -93,6 +94,75 @@ def read(
 
     Source: requirements of EIS Power, "Files that arrive".
     """
+    quick = (
+        None if isinstance(mapping, Mapping) else read_regular(path, client=client, timezone=timezone, mapping=mapping)
+    )
+    return quick.result() if quick is not None else read_any(path, client=client, timezone=timezone, mapping=mapping)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegularFile:
+    """A file whose one table is regular.
+
+    :param readings: to be put into a frame by :func:`eisenergy.readings.gathered.frame`, alone or with others
+    """
+
+    meta: ReadMeta
+    readings: gathered.Regular
+
+    def result(self) -> ReadResult:
+        """Return the file's readings as :func:`read` does."""
+        return ReadResult(frame=gathered.frame([self.readings]), meta=self.meta, findings=self.readings.findings)
+
+
+def read_regular(
+    path: Path,
+    *,
+    client: str,
+    timezone: str,
+    mapping: Sequence[Mapping] | None = None,
+    data: bytes | None = None,
+    sha256: str | None = None,
+) -> RegularFile | None:
+    """Read a file whose one table is regular: as :func:`read_any` does, in a twentieth of the time.
+
+    :param data: the file's bytes, where the caller has them; likewise their ``sha256``
+    :returns: ``None`` for any other file, and for one that a mapping is for
+    """
+    mappings = settings(mapping)
+    try:
+        data = path.read_bytes() if data is None else data
+        form = Format.DELIMITED
+        if kind_of(path, data[:4096]) is Content.TEXT:
+            table = None if is_spreadsheet_name(path) else delimited.regular_table(path.name, data, mappings)
+        else:
+            form = Format.SPREADSHEET
+            table = regularsheet.table(path.name, data, mappings) if data.startswith(b"PK") else None
+        if table is None or pick(mappings, path.name, table.sheet, [header for header in table.headers if header]):
+            return None
+    except (
+        OSError,
+        UnreadableFile,
+        BadMapping,
+        UnicodeDecodeError,
+    ):  # a mark may promise an encoding that the rest is not in
+        return None
+    sha256 = sha256 or hashlib.sha256(data).hexdigest()
+    readings = regular.normal(table, client=client, timezone=timezone, sha256=sha256)
+    if readings is None:
+        return None
+    meta = ReadMeta(format=form, sha256=sha256, file=path.name, timezone=timezone, tables=(readings.meta,))
+    return RegularFile(meta=meta, readings=readings)
+
+
+def read_any(
+    path: Path,
+    *,
+    client: str,
+    timezone: str = "America/El_Salvador",
+    mapping: Mapping | Sequence[Mapping] | None = None,
+) -> ReadResult:
+    """Read a file however it is laid out; see :func:`read`."""
     kind = Format.DELIMITED if _is_text(path) else Format.SPREADSHEET
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     tables, findings = raw_tables(path, kind, settings(mapping))

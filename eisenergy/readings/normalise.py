@@ -95,7 +95,7 @@ def normalise(table: RawTable, *, client: str, timezone: str, mapping: Mapping |
         source_row=pl.col("row"),
     ).drop("index", "row", "stamp", "offset", "off_grid")
     used = {**stamped.columns, **chosen.columns}
-    unknown = [column for column in range(len(table.headers)) if column not in _used(table, roles, blocks, used)]
+    unknown = [column for column in range(len(table.headers)) if column not in used_columns(table, roles, blocks, used)]
     meta = TableMeta(
         sheet=table.sheet,
         header_row=table.header_row + 1,
@@ -123,7 +123,7 @@ def normalise(table: RawTable, *, client: str, timezone: str, mapping: Mapping |
     return Normal(frame=frame, meta=meta, findings=tuple(findings))
 
 
-def _used(
+def used_columns(
     table: RawTable, roles: Sequence[Role | None], blocks: Sequence[Sequence[int]], used: dict[str, int]
 ) -> set[int]:
     """Columns that found a place: of tables side by side, those of every table that go by a used header."""

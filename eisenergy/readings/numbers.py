@@ -13,7 +13,7 @@ from eisenergy.sheets import UnreadableFile
 _GROUPED: Final = {",": r"^[+-]?[1-9]\d{0,2}(,\d{3})+$", ".": r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$"}
 _NOTHING: Final = ("", "-", "--", "---", "n/a", "na", "null", "none", "nd", "n/d", "s/d")
 _BLANK: Final = sorted({form for text in _NOTHING for form in (text, text.upper(), text.title())})
-_SAMPLE_ROWS: Final = 2000
+SAMPLE_ROWS: Final = 2000
 
 
 def clean(column: pl.Series) -> pl.Series:
@@ -32,9 +32,9 @@ def decimal_sign(columns: Sequence[pl.Series], separator: str | None, mapped: st
     :raises UnreadableFile: when every figure can be read in two ways and nothing decides
     """
     written = [column for column in columns if column.dtype == pl.String]
-    if any(len(column) > _SAMPLE_ROWS for column in written):  # a long file usually proves its sign at once
+    if any(len(column) > SAMPLE_ROWS for column in written):  # a long file usually proves its sign at once
         try:
-            choice = decimal_sign([column.head(_SAMPLE_ROWS) for column in written], separator, None, place)
+            choice = decimal_sign([column.head(SAMPLE_ROWS) for column in written], separator, None, place)
         except UnreadableFile:
             choice = None
         if choice is not None and "reading" in choice.why:

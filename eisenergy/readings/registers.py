@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from eisenergy.findings import Finding, info, warning
@@ -13,52 +15,79 @@ from eisenergy.readings.model import RawTable
 _LONG: Final = 96  # rows: over a whole day nobody's interval energy only grows
 
 
-def stands_high(values: pl.Series, beside: pl.Series) -> bool:
+Figures = pl.Series | npt.NDArray[np.float64]
+"""A column of figures: null, or not a number, where one is missing."""
+
+
+def _gapped(values: Figures) -> npt.NDArray[np.float64]:
+    """A column's figures, not a number where one is missing."""
+    if isinstance(values, pl.Series):
+        return (values if values.dtype == pl.Float64 else values.cast(pl.Float64)).to_numpy()
+    return values
+
+
+def _known(values: Figures) -> npt.NDArray[np.float64]:
+    """A column's figures without those that are missing."""
+    figures = _gapped(values)
+    missing = np.isnan(figures)
+    return figures[~missing] if missing.any() else figures
+
+
+def same(left: Figures, right: Figures) -> bool:
+    """Say whether two columns hold the same figures, and lack the same ones."""
+    return np.array_equal(_gapped(left), _gapped(right), equal_nan=True)
+
+
+def stands_high(values: Figures, beside: Figures) -> bool:
     """Say whether figures are a register that was disturbed: far above the energies beside them, and nearly always growing.
 
     :param values: the figures in question
     :param beside: energies of intervals
     """
-    known, energies = values.drop_nulls(), beside.drop_nulls()
-    if known.len() < 3 or not energies.len():
+    known, energies = _known(values), _known(beside)
+    if len(known) < 3 or not len(energies):
         return False
-    steps = known.diff().drop_nulls()
-    return float((steps >= 0).mean() or 0.0) >= 0.9 and float(known.median() or 0.0) > 10 * float(energies.max() or 0.0)  # type: ignore[arg-type]
+    steps = np.diff(known)
+    return float((steps >= 0).mean()) >= 0.9 and float(np.median(known)) > 10 * float(energies.max())
 
 
-def grows(values: pl.Series) -> bool:
+def grows(values: Figures) -> bool:
     """Say whether a column, in the order of time, never goes down and does go up."""
-    steps = values.drop_nulls().diff().drop_nulls()
-    return not steps.is_empty() and bool((steps >= 0).all()) and float(steps.sum()) > 0
+    steps = np.diff(_known(values))
+    return steps.size > 0 and bool((steps >= 0).all()) and float(steps.sum()) > 0
 
 
-def is_register(values: pl.Series) -> bool:
+def is_register(values: Figures) -> bool:
     """Say whether a column can only be a register: it grows over a day or more in steps that are small beside it."""
-    known = values.drop_nulls()
-    if len(known) < _LONG or not grows(known):
+    known = _known(values)
+    if len(known) < _LONG or not grows(values):
         return False
-    return float(known.min()) >= 5 * float(known.diff().drop_nulls().max())  # type: ignore[arg-type]
+    return float(known.min()) >= 5 * float(np.diff(known).max())
 
 
-def differs_by(register: pl.Series, interval: pl.Series) -> bool:
+def differs_by(register: Figures, interval: Figures) -> bool:
     """Say whether a column's differences are another column's values, in nine of ten rows."""
-    pairs = pl.DataFrame({"d": register.diff(), "v": interval}).drop_nulls()
-    if pairs.height < 2 or not grows(register):
+    if not grows(register):
         return False
-    slack = tolerance(register, interval)
-    return pairs.filter((pl.col("d") - pl.col("v")).abs() <= slack).height >= 0.9 * pairs.height
+    # Where a figure is missing it is not a number, and so is what it is subtracted from.
+    apart = np.abs(np.diff(_gapped(register)) - _gapped(interval)[1:])
+    apart = apart[~np.isnan(apart)]
+    if len(apart) < 2:
+        return False
+    return int(np.count_nonzero(apart <= tolerance(register, interval))) >= 0.9 * len(apart)
 
 
-def tolerance(register: pl.Series, interval: pl.Series) -> float:
+def tolerance(register: Figures, interval: Figures) -> float:
     """How far a register's difference may be from the interval's energy by the rounding of both [kWh]."""
     return 1.01 * (_resolution(register) + _resolution(interval))
 
 
-def _resolution(values: pl.Series) -> float:
-    known = values.drop_nulls()
+def _resolution(values: Figures) -> float:
+    known = _known(values)
     for places in range(7):
-        scaled = known * 10**places
-        if float((scaled - scaled.round()).abs().max() or 0.0) < 1e-4:
+        scaled = known * 10.0**places
+        # The first rows usually say at once that there are more places.
+        if all(float(np.abs(part - np.rint(part)).max(initial=0.0)) < 1e-4 for part in (scaled[:16], scaled)):
             return float(10**-places)
     return 1e-6
 

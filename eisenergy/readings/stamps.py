@@ -78,6 +78,11 @@ def _year(number: int) -> int:
     return number + 2000 if number < 100 else number
 
 
+def is_serial(text: str) -> bool:
+    """Say whether a text is a spreadsheet's day number with its fraction: a whole stamp."""
+    return re.fullmatch(r"\d{5}\.\d+", text) is not None
+
+
 def read_date(text: str, order: str) -> date | None:
     """Read one date; ``None`` when it is none.
 

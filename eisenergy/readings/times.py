@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import polars as pl
 
@@ -14,6 +16,12 @@ from eisenergy.readings.columns import TIMES, Role
 from eisenergy.readings.mapping import Mapping
 from eisenergy.readings.model import Choice, RawTable
 from eisenergy.sheets import UnreadableFile, fold, uncalculated
+
+SAMPLE: Final = 500
+"""Cells of a column that say what kind of times it holds."""
+
+HOURS_ONLY: Final = re.compile(r"\s*\d{1,2}(\.0)?\s*")
+"""What a column of hours, rather than of times of day, holds."""
 
 _FOOTERS = {
     "total",
@@ -75,8 +83,8 @@ def used(table: RawTable, roles: Sequence[Role | None], block: Sequence[int]) ->
 
 
 def _hours_only(column: pl.Series) -> bool:
-    text = column.cast(pl.String).drop_nulls().head(500)
-    return text.is_empty() or bool(text.str.contains(r"^\s*\d{1,2}(\.0)?\s*$").all())
+    text = column.cast(pl.String).drop_nulls().head(SAMPLE)
+    return text.is_empty() or bool(text.str.contains(f"^{HOURS_ONLY.pattern}$").all())
 
 
 def _has_times(column: pl.Series) -> bool:
@@ -128,7 +136,12 @@ def stamps(
         role.stamp for columns in chosen for column in columns.values() if (role := roles[column]) and role.stamp
     }
     convention = clock.convention_of(
-        every, whole_days, headers.pop() if len(headers) == 1 else None, setting.stamp, int(interval.value)
+        int(every.min()),  # type: ignore[arg-type]
+        int(every.max()),  # type: ignore[arg-type]
+        whole_days,
+        headers.pop() if len(headers) == 1 else None,
+        setting.stamp,
+        int(interval.value),
     )
     for name, decided, said in (("date order", order, setting.date_order), ("stamp", convention, setting.stamp)):
         if said is not None and said != decided.value and "first" not in decided.why[:20]:

@@ -23,6 +23,7 @@ from eisenergy.run.orders import ONE_THREAD, Death, MayNotFork, Order
 Task = TypeVar("Task")
 
 END_SECONDS: Final = 10
+NURSERY: Final = "eisenergy.run.nursery"
 
 
 class Raised(RuntimeError):
@@ -88,6 +89,8 @@ def each(
     environment: Mapping[str, str],
     group: Callable[[Task], Hashable],
     then: Sequence[Task] = (),
+    begin: str = "",
+    warm: str = "",
 ) -> Iterator[tuple[Task, Any]]:
     """Run every task in a child and yield ``(task, result)`` as each ends; :class:`Raised` or :class:`Died` take a result's place.
 
@@ -97,6 +100,8 @@ def each(
     :param environment: the settings, which every child starts with
     :param group: see :func:`cut`
     :param then: tasks that need what the others make: they are begun when all of ``tasks`` have ended
+    :param begin: ``module:function``, called in every new child with the tasks it is about to do
+    :param warm: ``module:function``, called in the parent with the notebooks; see :class:`Order`
     :raises MayNotFork: before anything is run, when the parent has threads that its children would lack
     """
     everything = [*tasks, *then]
@@ -110,40 +115,71 @@ def each(
         workers=limits.workers,
         seconds=limits.seconds,
         memory=limits.memory,
+        begin=begin,
+        warm=warm,
     )
-    waiting = set(range(len(everything)))
-    ours, theirs = socket.socketpair()
-    connection = Connection(ours.detach())
-    with theirs:
-        nursery = subprocess.Popen(
-            [sys.executable, "-m", "eisenergy.run.nursery", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            env={**os.environ, **ONE_THREAD, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for us; when we end, it ends
-        )
+    parent = Parent(environment)
     try:
+        for kind, number, content in parent.do(order):
+            yield everything[number], outcome(kind, content)
+    finally:
+        parent.end()
+
+
+def outcome(kind: str, content: Any) -> Any:
+    """Return what stands for a task that ended: its result, :class:`Raised` or :class:`Died`."""
+    return Raised(content) if kind == "raised" else Died(content) if kind == "died" else content
+
+
+class Parent:
+    """A process that takes orders, one after the other, and ends when this one does.
+
+    :param environment: the settings it and its children start with
+    :param module: which process: the one that forks, or another that takes orders as it does
+    """
+
+    def __init__(self, environment: Mapping[str, str], module: str = NURSERY) -> None:
+        ours, theirs = socket.socketpair()
+        self._connection = Connection(ours.detach())
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", module, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, **ONE_THREAD, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for us; when we end, it ends
+            )
+
+    def do(self, order: Order) -> Iterator[tuple[str, int, Any]]:
+        """Have an order done and yield ``(kind, number, content)`` of every task as it ends, also when the process dies.
+
+        :raises MayNotFork: before anything is run
+        """
+        waiting = {number for batch in (*order.batches, *order.then) for number, _ in batch}
         with suppress(EOFError, ConnectionError):
-            connection.send(order)
-            while waiting:
-                kind, number, content = connection.recv()
+            self._connection.send(order)
+            while True:
+                kind, number, content = self._connection.recv()
                 if kind == "unfit":
                     raise MayNotFork(content)
                 if kind == "end":
                     break
                 waiting.discard(number)
-                yield (
-                    everything[number],
-                    Raised(content) if kind == "raised" else Died(content) if kind == "died" else content,
-                )
-    finally:
-        connection.close()
+                yield kind, number, content
+        for number in sorted(waiting):
+            why = "the process that starts the children died; run the same command again to do what is left"
+            yield "died", number, Death(why=why)
+
+    def lives(self) -> bool:
+        """Whether it can take another order."""
+        return self._process.poll() is None
+
+    def end(self) -> None:
+        """Have it end, and what it started."""
+        self._connection.close()
         try:
-            nursery.wait(END_SECONDS)
+            self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
-            nursery.kill()
-            nursery.wait()
-    for number in sorted(waiting):
-        death = Death(why="the process that starts the children died; run the same command again to do what is left")
-        yield everything[number], Died(death)
+            self._process.kill()
+            self._process.wait()

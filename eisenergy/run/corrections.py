@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -13,50 +13,54 @@ from eisenergy.desk.drafting import draft, facts, readings_hash
 from eisenergy.desk.masters import Masters
 from eisenergy.desk.opening import as_billed
 from eisenergy.frames import MEASURED
-from eisenergy.ledger.invoices import Invoice
 from eisenergy.money import total
 from eisenergy.period import BillingMonth
-from eisenergy.store.states import States, states
+from eisenergy.store import books
+from eisenergy.store.books import Head
+from eisenergy.store.masters import NotStored
+from eisenergy.store.states import loaded_since
 
 
 class Standing:
-    """Whether an invoice's readings stand as they stood when it was made, asked once per month and state of the table.
+    """Whether an invoice stands as it stood when it was made, known without reading it."""
 
-    :param issued: all invoices that may be asked about
-    """
-
-    def __init__(self, common: Masters, issued: Iterable[Invoice]) -> None:
+    def __init__(self, common: Masters) -> None:
         self._common = common
-        self._known: dict[tuple[BillingMonth, int], dict[str, States]] = {}
-        self._meters: dict[BillingMonth, set[str]] = {}
-        for invoice in issued:
-            self._meters.setdefault(invoice.month, set()).add(invoice.bill.contract.meter.serial)
+        self._loaded: dict[tuple[BillingMonth, int], frozenset[str] | None] = {}
 
-    def as_billed(self, invoice: Invoice) -> bool:
-        """Say that no reading of the invoice's months was loaded since; ``False`` also where that is not known."""
-        provenance = invoice.bill.provenance
+    def same_rules(self, head: Head) -> bool:
+        """Say that tariff and calendar are those that it was made from; ``False`` also where that is not known."""
+        provenance = head.made["provenance"]
         if provenance is None:
             return False
-        meter = invoice.bill.contract.meter.serial
         try:
-            then = self._at(invoice, provenance.lake_version)
-        except LookupError:
+            tariff, calendar = self._common.tariff(head.made["tariff"])
+        except NotStored:
             return False
-        return then[meter] == self._at(invoice, self._common.lake_version)[meter]
+        then = (provenance["tariff_version"], provenance["calendar_version"])
+        return (tariff.version, calendar.version) == then
 
-    def _at(self, invoice: Invoice, version: int) -> dict[str, States]:
-        place = (invoice.month, version)
-        if place not in self._known:
+    def same_readings(self, head: Head) -> bool:
+        """Say that no reading of its months was loaded since; ``False`` also where that is not known."""
+        provenance = head.made["provenance"]
+        if provenance is None:
+            return False
+        place = (head.month, provenance["lake_version"])
+        if place not in self._loaded:
             common = self._common
-            start, end = invoice.month.period.utc(common.client.timezone)
-            meters = sorted(self._meters[invoice.month])
-            found = states(common.workspace.lake, common.scope, meters, start, end, version=version)
-            self._known[place] = dict(found)
-        return self._known[place]
+            span = head.month.period.utc(common.client.timezone)
+            try:
+                self._loaded[place] = loaded_since(
+                    common.workspace.lake, common.scope, provenance["lake_version"], common.lake_version, span
+                )
+            except LookupError:
+                self._loaded[place] = None
+        found = self._loaded[place]
+        return found is not None and head.made["meter"] not in found
 
 
 def corrections(
-    common: Masters, month: BillingMonth, issued: Sequence[Invoice], standing: Standing
+    common: Masters, month: BillingMonth, heads: Sequence[Head], standing: Standing
 ) -> tuple[Correction, ...]:
     """Return what earlier invoices of a contract billed too much or too little, given what is known now.
 
@@ -64,18 +68,23 @@ def corrections(
     was made from. It is billed again on the terms of its own contract; where only the tariff changed, on its own readings
     and estimates.
 
-    :param issued: the contract's invoices
-    :param standing: says which invoices' readings need not be looked at
+    :param heads: the contract's invoices
+    :param standing: says which invoices need not be looked at
     """
     workspace, scope = common.workspace, common.scope
+    earlier = sorted((head for head in heads if head.month < month), key=lambda head: head.month)
+    if all(standing.same_rules(head) and standing.same_readings(head) for head in earlier):
+        return ()
     found = []
-    for invoice in sorted(issued, key=lambda entry: entry.month):
+    issued = {head.number: books.invoice(workspace.database, scope, head.number) for head in heads}
+    for head in earlier:
+        invoice = issued[head.number]
         provenance = invoice.bill.provenance
-        if invoice.month >= month or provenance is None:
+        if provenance is None:
             continue
         tariff, calendar = common.tariff(invoice.bill.contract.tariff)
         same_rules = (tariff.version, calendar.version) == (provenance.tariff_version, provenance.calendar_version)
-        if same_rules and standing.as_billed(invoice):
+        if same_rules and standing.same_readings(head):
             continue
         now = facts(
             workspace, scope, invoice.bill.contract, invoice.month, invoice.month,
@@ -83,7 +92,9 @@ def corrections(
         )  # fmt: skip
         start, end = invoice.bill.period.utc(invoice.bill.timezone)
         inside = (pl.col("start") >= start) & (pl.col("start") < end) & (pl.col("quality") == MEASURED)
-        same_readings = readings_hash(now.readings.filter(inside)) == provenance.readings_hash
+        same_readings = (
+            readings_hash(now.readings.filter(inside), like=provenance.readings_hash) == provenance.readings_hash
+        )
         if same_readings and same_rules:
             continue
         if same_readings:
@@ -94,7 +105,7 @@ def corrections(
             continue  # what stands against it parks nobody: the invoice stays as it was billed until it can be billed again
         already = total(
             part.exact
-            for later in issued
+            for later in issued.values()
             for line in later.bill.lines
             if line.code is LineCode.CORRECTION
             for part in line.parts

@@ -8,19 +8,31 @@ writes it as ever, and its own client executes it; only the kernel is :mod:`eise
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable
-from contextlib import nullcontext
+import copy
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
+from nbclient.client import timestamp
+from nbclient.exceptions import CellExecutionComplete, CellExecutionError
+from nbformat.notebooknode import from_dict
 from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import Engine, papermill_engines
+from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
+from papermill.execute import prepare_notebook_metadata, raise_for_execution_errors, remove_error_markers
+from papermill.iorw import load_notebook_node
 from papermill.log import logger
+from papermill.parameterize import parameterize_notebook
 
 from eisenergy.run import isolation, shell
 
 NAME: Final = "eisenergy"
+KERNEL: Final = "python3"
 INJECTED: Final = "injected-parameters"
 
+_node: Any = from_dict
 Watch = Callable[[int, str], None]
 """Called before a cell runs, with its number in the prepared notebook, from 0, and its source."""
 
@@ -31,6 +43,19 @@ class InProcessEngine(Engine):  # type: ignore[misc]
     A time limit for cells has no effect here: a cell cannot be interrupted from within. Who needs one kills the
     process, as :mod:`eisenergy.run.nursery` does.
     """
+
+    @classmethod
+    def execute_notebook(cls, nb: Any, kernel_name: str, output_path: str | None = None, **options: Any) -> Any:
+        """Execute a notebook, as ``Engine.execute_notebook`` does; Papermill calls this."""
+        shown = {name: options.pop(name) for name in ("progress_bar", "autosave_cell_every") if name in options}
+        manager = _Manager(nb, output_path=output_path, log_output=options.get("log_output", False), **shown)
+        manager.notebook_start()
+        try:
+            cls.execute_managed_notebook(manager, kernel_name, **options)
+        finally:
+            manager.cleanup_pbar()
+            manager.notebook_complete()
+        return manager.nb
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, log_output: bool = False, **options: Any) -> None:
@@ -56,18 +81,117 @@ class InProcessEngine(Engine):  # type: ignore[misc]
     def _execute(cls, nb_man: Any, kernel_name: str, watch: Watch | None, options: dict[str, Any]) -> None:
         from jupyter_core.utils import ensure_event_loop
 
-        def started(cell: Any, cell_index: int) -> None:
-            if watch is not None:
-                watch(cell_index, cell.source)
-
         with shell.started() as kernel:
             loop = ensure_event_loop()
             try:
-                PapermillNotebookClient(
-                    nb_man, km=kernel, kernel_name=kernel_name, log=logger, on_cell_start=started, **options
-                ).execute()
+                client = _Client(nb_man, kernel_name=kernel_name, log=logger, **options)
+                loop.run_until_complete(client.execute_in(kernel, watch))
             finally:
                 loop.close()
+
+
+class _Manager(NotebookExecutionManager):  # type: ignore[misc]
+    """Papermill's manager, which reads no time back that it has just written."""
+
+    def cell_complete(self, cell: Any, cell_index: int | None = None, **options: Any) -> None:
+        """Note when a cell ended, and how long it took."""
+        noted = cell.metadata.papermill
+        started = noted.pop("start_time", None)
+        super().cell_complete(cell, cell_index, **options)
+        noted["start_time"] = started
+        if started:
+            span = datetime.fromisoformat(noted["end_time"]) - datetime.fromisoformat(started)
+            noted["duration"] = span.total_seconds()
+
+
+class _Client(PapermillNotebookClient):  # type: ignore[misc]
+    """Papermill's client without the waiting: a cell's messages are all there when it has run.
+
+    What becomes of a message is nbclient's own code.
+    """
+
+    async def execute_in(self, kernel: shell.Kernel, watch: Watch | None) -> None:
+        """Execute all cells, as ``papermill_execute_cells`` does."""
+        self.reset_execution_trackers()
+        self.kc = kernel
+        for index, cell in enumerate(self.nb.cells):
+            try:
+                self.nb_man.cell_start(cell, index)
+                if watch is not None:
+                    watch(index, cell.source)
+                await self._execute(kernel, cell, index)
+            except CellExecutionError as problem:
+                self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=problem)
+                break
+            finally:
+                self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
+        self.nb.metadata["language_info"] = kernel.language
+        self.set_widgets_metadata()
+
+    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+        """Take an output, as nbclient does; a plain one without checking it against the schema, which takes a millisecond."""
+        kind, content = msg["msg_type"], msg["content"]
+        hooked = self.output_hook_stack[msg["parent_header"].get("msg_id")]
+        if kind not in ("execute_result", "display_data") or display_id or hooked or self.clear_before_next_output:
+            return super().output(outs, msg, display_id, cell_index)
+        found = {"output_type": kind, "metadata": content["metadata"], "data": content["data"]}
+        if kind == "execute_result":
+            found["execution_count"] = content["execution_count"]
+        if not all(isinstance(value, str) for value in content["data"].values()):
+            return super().output(outs, msg, display_id, cell_index)
+        made = _node(found)
+        outs.append(made)
+        return made
+
+    async def _execute(self, kernel: shell.Kernel, cell: Any, index: int) -> None:
+        """Execute a cell, as ``async_execute_cell`` does."""
+        if cell.cell_type != "code" or not cell.source.strip():
+            return
+        if self.skip_cells_with_tag in cell.metadata.get("tags", []):
+            return
+        cell["metadata"]["execution"] = {}
+        messages, reply = await kernel.execute(cell.source)
+        self.code_cells_executed += 1
+        cell.outputs = []
+        self.clear_before_next_output = False
+        cell["metadata"]["execution"]["shell.execute_reply"] = timestamp(reply)
+        with suppress(CellExecutionComplete):
+            for message in messages:
+                self.process_message(message, cell, index)
+        await self._check_raise_for_error(cell, index, reply)
+
+
+def execute(notebook: Path, parameters: Mapping[str, str], watch: Watch) -> Any:
+    """Execute a notebook in this process and return it executed; the process is left as the notebook left it.
+
+    ``papermill.execute_notebook``, by Papermill's own functions: but the notebook is read once per process and copied, and
+    nothing is written on the way.
+
+    :raises papermill.exceptions.PapermillExecutionError: when a cell fails
+    """
+    book = copy.deepcopy(_loaded(notebook, notebook.stat().st_mtime_ns))
+    book = parameterize_notebook(book, dict(parameters), kernel_name=KERNEL, engine_name=register())
+    book = remove_error_markers(prepare_notebook_metadata(book, str(notebook), None, report_mode=False))
+    book = papermill_engines.execute_notebook_with_engine(
+        NAME, book, kernel_name=KERNEL, progress_bar=False, watch=watch, restore=False
+    )
+    raise_for_execution_errors(book, None)
+    return book
+
+
+def warm(notebook: Path) -> None:
+    """Read a notebook that will be executed here, or in processes that are forked from this one."""
+    _loaded(notebook, notebook.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _loaded(notebook: Path, _stamp: int) -> Any:
+    """A notebook as Papermill reads it, without outputs."""
+    book = load_notebook_node(str(notebook))
+    for cell in book.cells:
+        if cell.cell_type == "code":
+            cell["outputs"] = []
+    return book
 
 
 def fix_injected_id(book: Any) -> None:

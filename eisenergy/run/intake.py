@@ -1,82 +1,47 @@
 """Take files in: archive the original, read it, write its readings, register what became of it.
 
-In this order a kill at any moment leaves the old state or the new one, and the same command completes it. The readings of a batch
-of files are one write to the lake; a file that is refused leaves nothing behind but its original and the reason.
+In this order a kill at any moment leaves the old state or the new one, and the same command completes it. A file that is refused leaves
+nothing behind but its original and the reason.
+
+A folder is one load. Its files are hashed and looked up in one query; those that are new go in batches to processes, which
+keep the originals, read, and write the readings beside the table (:mod:`eisenergy.run.taking`); then one commit names all of these. Files that
+meet readings which are there already, or each other, are compared with them row by row, in order of their names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import polars as pl
-
-from eisenergy.accounts import Client, Scope
+from eisenergy.accounts import Scope
 from eisenergy.desk.workspace import Workspace
-from eisenergy.findings import Finding, blocked, blocking
-from eisenergy.frames import SLOT_MINUTES
-from eisenergy.masters import calendars, codec, customers
-from eisenergy.readings import (
-    BadMapping,
-    DistributorReport,
-    Format,
-    Mapping,
-    ReadResult,
-    identify,
-    load_mappings,
-    read,
-    read_report,
-)
-from eisenergy.sheets import UnreadableFile
-from eisenergy.store import files, masters
-from eisenergy.store.files import ReportRow, SourceFile
-from eisenergy.tariffs import load as tariffs
-from eisenergy.timeofuse import CalendarError
+from eisenergy.run import pool, taking
+from eisenergy.run.load import IngestReport, Load
+from eisenergy.run.taking import Batch, Taken
 
-BATCH_ROWS: Final = 2_000_000
-"""Readings written at once; 500 MB of memory at the most."""
+BATCH_FILES: Final = 256
+"""Files that one worker takes at a time."""
+
+LOAD_ROWS: Final = 60_000_000
+"""Readings of one commit; what a longer load has so far is committed and registered."""
+
+ALONE: Final = 64
+"""Files that this process reads itself: to start others takes longer."""
 
 SUFFIXES: Final = {".csv", ".tsv", ".txt", ".xls", ".xlsx", ".xlsm"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileOutcome:
-    """What became of one file.
-
-    :param status: ``loaded``, ``known`` (loaded before, nothing done), ``refused`` or ``reported`` (a distributor's report)
-    :param rows: intervals read
-    """
-
-    path: Path
-    status: str
-    kind: str
-    meters: tuple[str, ...] = ()
-    rows: int = 0
-    findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestReport:
-    """What taking files in came to.
-
-    :param added: intervals that were not there before
-    :param superseded: intervals that replace earlier readings
-    :param unchanged: intervals that were there already
-    :param version: version of the readings table afterwards
-    """
-
-    files: tuple[FileOutcome, ...]
-    added: int
-    superseded: int
-    unchanged: int
-    version: int
-
-
 class NothingToIngest(LookupError):
     """No file at the paths given."""
+
+
+class WorkerDied(RuntimeError):
+    """A process that read files died, and the load ended early."""
 
 
 def gather(paths: Iterable[Path]) -> tuple[Path, ...]:
@@ -112,214 +77,52 @@ def ingest(
     paths: Sequence[Path],
     *,
     step: Callable[[str], None] = lambda _: None,
+    executor: Executor | None = None,
 ) -> IngestReport:
     """Take files in. One that is refused does not stop the others.
 
     :param paths: files, see :func:`gather`
     :param step: called with each file's name when it was read
+    :param executor: who reads the batches; by default this process for a few files, and as many as the settings say for more
     :raises BadMapping: when the mappings under ``params/mappings`` cannot be read
+    :raises WorkerDied: when a process that reads died
     """
-    client = masters.client(workspace.database, scope)
-    known_meters = masters.meters(workspace.database, scope)
-    mappings = load_mappings(workspace.settings.params / "mappings")
-    outcomes: dict[Path, FileOutcome] = {}
-    batch: list[tuple[Path, ReadResult]] = []
-    added = superseded = unchanged = 0
-
-    def flush() -> None:
-        nonlocal added, superseded, unchanged
-        if not batch:
-            return
-        commit = workspace.lake.append(scope, pl.concat([result.frame for _, result in batch]))
-        added, superseded, unchanged = (
-            added + commit.added,
-            superseded + commit.superseded,
-            unchanged + commit.unchanged,
-        )
-        for path, result in batch:
-            files.register(workspace.database, scope, _entry(path, result, commit.version))
-            outcomes[path] = FileOutcome(
-                path=path,
-                status="loaded",
-                kind=result.meta.format.value,
-                meters=result.meta.meters,
-                rows=len(result.frame),
-                findings=result.findings,
-            )
-        batch.clear()
-
-    for path in paths:
-        outcome = _read_one(workspace, scope, client, known_meters, mappings, path)
-        if isinstance(outcome, ReadResult):
-            batch.append((path, outcome))
-            if sum(len(result.frame) for _, result in batch) >= BATCH_ROWS:
-                flush()
-        else:
-            outcomes[path] = outcome
-        step(path.name)
-    flush()
-    return IngestReport(
-        files=tuple(outcomes[path] for path in paths),
-        added=added,
-        superseded=superseded,
-        unchanged=unchanged,
-        version=workspace.lake.version(),
-    )
+    with tempfile.TemporaryDirectory(prefix=".intake-", dir=workspace.settings.home) as folder:
+        load = Load(workspace, scope, Path(folder))
+        batches = load.batches(load.known(paths, step), BATCH_FILES, ALONE)
+        with _workers(workspace, batches, executor) as workers:
+            for taken in workers:
+                load.add(taken)
+                for arrival in taken.arrivals:
+                    step(arrival.path.name)
+                if load.rows >= LOAD_ROWS:
+                    load.finish()
+            load.finish()
+        return load.report(paths)
 
 
-def _read_one(
-    workspace: Workspace,
-    scope: Scope,
-    client: Client,
-    known_meters: frozenset[str],
-    mappings: Sequence[Mapping],
-    path: Path,
-) -> ReadResult | FileOutcome:
-    """Archive and read one file; a result that may be written, or an outcome that is final."""
-    sha256 = files.archive(workspace.settings, scope, path)
-    before = files.registered(workspace.database, scope, sha256)
-    if before is not None and before.status == "loaded":
-        return FileOutcome(
-            path=path,
-            status="known",
-            kind=before.kind,
-            meters=before.meters,
-            rows=before.rows,
-            findings=before.findings,
-        )
-    kind = "unknown"
+@contextmanager
+def _workers(workspace: Workspace, batches: Sequence[Batch], executor: Executor | None) -> Iterator[Iterator[Taken]]:
+    """Whoever reads the batches, and what comes of them."""
+    if executor is None and (sum(len(batch.paths) for batch in batches) <= ALONE or len(batches) == 1):
+        yield map(taking.take, batches)
+        return
+    own = executor is None
+    workers = executor or pool.local(min(workspace.settings.workers, len(batches)), workspace.environment())
     try:
-        form = identify(path)
-        kind = form.value
-        if form is Format.DISTRIBUTOR:
-            return _report(workspace, scope, path, sha256, read_report(path))
-        result = read(path, client=client.code, timezone=client.timezone, mapping=mappings)
-    except (UnreadableFile, BadMapping) as problem:
-        text = _master(path) or str(problem)
-        return _refused(workspace, scope, path, sha256, kind, (blocking("unreadable-file", path.name, text),))
-    findings = [
-        *result.findings,
-        *(
-            blocking(
-                "unknown-meter",
-                meter,
-                f"{path.name}: meter {meter} belongs to no customer of {client.code}. Import the customer list that "
-                "names it with `eisenergy customers import FILE`, then ingest this file again.",
-            )
-            for meter in result.meta.meters
-            if meter not in known_meters
-        ),
-    ]
-    if blocked(findings):
-        return _refused(workspace, scope, path, sha256, kind, tuple(findings), result.meta.meters)
-    return result
+        yield _results(workers, batches)
+    finally:
+        if own:
+            workers.shutdown(cancel_futures=True)
 
 
-def _master(path: Path) -> str | None:
-    """Say what a file is that holds no readings but master data, and which command imports it."""
-    if path.suffix.lower() in (".csv", ".tsv", ".txt"):
-        return None
-    readers: tuple[tuple[str, str, Callable[[], object]], ...] = (
-        ("a customer list", "customers import", lambda: customers.read(path)),
-        ("a price sheet", "tariffs import", lambda: tariffs.read_spreadsheet(path)),
-        ("a calendar of blocks", "calendar import", lambda: calendars.read_spreadsheet(path, "calendar")),
-    )
-    for what, command, attempt in readers:
+def _results(workers: Executor, batches: Sequence[Batch]) -> Iterator[Taken]:
+    """What comes of the batches, in their order: a correction counts after what it corrects, also in a load of several commits."""
+    for future in [workers.submit(taking.take, batch) for batch in batches]:
         try:
-            attempt()
-        except (UnreadableFile, CalendarError):
-            continue
-        return f"{path.name} is {what}, not a meter's readings. Import it with `eisenergy {command} FILE`."
-    return None
-
-
-def _report(workspace: Workspace, scope: Scope, path: Path, sha256: str, report: DistributorReport) -> FileOutcome:
-    """Keep a distributor's report, to be compared with our own readings."""
-    if blocked(report.findings):
-        return _refused(workspace, scope, path, sha256, Format.DISTRIBUTOR.value, report.findings)
-    start, end = report.period.start, report.period.end
-    entry = SourceFile(
-        sha256=sha256,
-        name=path.name,
-        bytes=path.stat().st_size,
-        kind=Format.DISTRIBUTOR.value,
-        status="refused",
-        received_at=datetime.now(UTC),
-        meters=tuple(row.meter for row in report.rows),
-        rows=len(report.rows),
-        findings=report.findings,
-    )
-    files.register(workspace.database, scope, entry)
-    files.save_report(
-        workspace.database,
-        scope,
-        [
-            ReportRow(
-                sha256=sha256,
-                row=number,
-                meter=row.meter,
-                start=start,
-                end=end,
-                kwh=row.total_kwh,
-                document=codec.dump(row),
-            )
-            for number, row in enumerate(report.rows, 1)
-        ],
-    )
-    files.register(workspace.database, scope, replace(entry, status="loaded"))
-    return FileOutcome(
-        path=path,
-        status="reported",
-        kind=entry.kind,
-        meters=entry.meters,
-        rows=entry.rows,
-        findings=report.findings,
-    )
-
-
-def _refused(
-    workspace: Workspace,
-    scope: Scope,
-    path: Path,
-    sha256: str,
-    kind: str,
-    findings: tuple[Finding, ...],
-    meters: tuple[str, ...] = (),
-) -> FileOutcome:
-    files.register(
-        workspace.database,
-        scope,
-        SourceFile(
-            sha256=sha256,
-            name=path.name,
-            bytes=path.stat().st_size,
-            kind=kind,
-            status="refused",
-            received_at=datetime.now(UTC),
-            meters=meters,
-            findings=findings,
-        ),
-    )
-    return FileOutcome(path=path, status="refused", kind=kind, meters=meters, findings=findings)
-
-
-def _entry(path: Path, result: ReadResult, version: int) -> SourceFile:
-    stamps = result.frame["start"]
-    return SourceFile(
-        sha256=result.meta.sha256,
-        name=path.name,
-        bytes=path.stat().st_size,
-        kind=result.meta.format.value,
-        status="loaded",
-        received_at=datetime.now(UTC),
-        lake_version=version,
-        meters=result.meta.meters,
-        start=_instant(stamps.min()),
-        end=_instant(stamps.max(), SLOT_MINUTES),
-        rows=len(result.frame),
-        findings=result.findings,
-    )
-
-
-def _instant(value: object, minutes: int = 0) -> datetime | None:
-    return value + timedelta(minutes=minutes) if isinstance(value, datetime) else None
+            yield future.result()
+        except BrokenProcessPool as death:
+            raise WorkerDied(
+                "A process that reads files died, as it does when memory runs out. What was committed is kept: run the same "
+                "command again to do what is left, with fewer EISENERGY_WORKERS if it happens again."
+            ) from death

@@ -1,13 +1,14 @@
 """What a notebook may change in its process, put back before the next one runs; and what cannot be put back, found.
 
-Notebooks of one batch share a process. A kernel process forgets by dying; here environment, working directory, decimal
-defaults, random generators, import path, warning filters and the like are restored, and then everything that a bill
+Notebooks of one batch share a process. A kernel process forgets by dying; here environment, built-in names, working directory,
+decimal defaults, random generators, import path, warning filters and the like are restored, and then everything that a bill
 could depend on is compared with what it was. Whatever differs still (a patched function, a thread that goes on, another
 signal handler) is named, and :mod:`eisenergy.run.nursery` lets a fresh process do the rest of the batch.
 """
 
 from __future__ import annotations
 
+import builtins
 import decimal
 import locale
 import os
@@ -33,14 +34,45 @@ _COME_AND_GO: Final = {"__warningregistry__", "__annotations__"}
 Attributes = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """What a module or a class held, to be compared fast: tens of thousands of attributes, after every notebook.
+
+    :param space: the live namespace
+    :param values: the objects themselves, so that no other can take the place of one of them in memory
+    """
+
+    name: str
+    module: ModuleType
+    space: Attributes
+    names: list[str]
+    values: list[Any]
+    places: list[int]
+
+    @classmethod
+    def of(cls, name: str, module: ModuleType, space: Attributes) -> Guarded:
+        """Note what a namespace holds."""
+        values = list(space.values())
+        return cls(name, module, space, list(space), values, list(map(id, values)))
+
+    def same(self) -> bool:
+        """Whether it holds the same objects under the same names; by identity, since equality of arrays is no answer."""
+        return list(map(id, self.space.values())) == self.places and list(self.space) == self.names
+
+    def attributes(self) -> Attributes:
+        """Return what was noted."""
+        return _own(dict(zip(self.names, self.values, strict=True)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
     """A process's state before the first notebook.
 
-    :param guarded: attributes of modules and of their classes, by name
+    :param guarded: what modules and their classes held
     """
 
     environment: Mapping[str, str]
+    builtins: Attributes
     folder: str
     umask: int
     arguments: tuple[str, ...]
@@ -51,13 +83,14 @@ class Baseline:
     recursion: int
     handlers: tuple[Any, ...]
     threads: frozenset[int | None]
-    guarded: Mapping[str, Attributes]
+    guarded: tuple[Guarded, ...]
 
     @classmethod
     def take(cls) -> Baseline:
         """Note the state of this process, as it is now."""
         return cls(
             environment=dict(os.environ),
+            builtins=dict(vars(builtins)),
             folder=os.getcwd(),
             umask=_umask(),
             arguments=tuple(sys.argv),
@@ -68,7 +101,7 @@ class Baseline:
             recursion=sys.getrecursionlimit(),
             handlers=tuple(signal.getsignal(number) for number in _SIGNALS),
             threads=frozenset(thread.ident for thread in threading.enumerate()),
-            guarded={name: dict(found) for name, found in _attributes()},
+            guarded=tuple(_guarded()),
         )
 
     def restore(self) -> tuple[str, ...]:
@@ -76,11 +109,20 @@ class Baseline:
 
         :returns: what is still not as it was, as a person would say it; empty when nothing is
         """
+        self.put_back()
+        return tuple(self._left())
+
+    def put_back(self) -> None:
+        """Put back what can be put back, as between two notebooks of one customer."""
         for name in set(os.environ) - set(self.environment):
             del os.environ[name]
         for name, value in self.environment.items():
             if os.environ.get(name) != value:
                 os.environ[name] = value
+        names = vars(builtins)
+        for name in set(names) - set(self.builtins):
+            del names[name]
+        names.update(self.builtins)
         os.chdir(self.folder)
         os.umask(self.umask)
         sys.argv[:] = self.arguments
@@ -94,10 +136,7 @@ class Baseline:
         if locale.setlocale(locale.LC_ALL) != self.locale:
             locale.setlocale(locale.LC_ALL, self.locale)
         sys.setrecursionlimit(self.recursion)
-        random.seed()
-        if "numpy.random" in sys.modules:
-            sys.modules["numpy.random"].seed()
-        return tuple(self._left())
+        reseed()
 
     def _left(self) -> Iterator[str]:
         for number, before in zip(_SIGNALS, self.handlers, strict=True):
@@ -106,13 +145,18 @@ class Baseline:
         for thread in threading.enumerate():
             if thread.ident not in self.threads:
                 yield f"the thread {thread.name}, which goes on"
-        now = dict(_attributes(self.guarded))
-        for name, before in self.guarded.items():
-            found = now.get(name)
-            if found is None:
-                yield f"{name}, which is gone"
-            else:
-                yield from (f"{name}.{changed}" for changed in _changed(before, found))
+        for before in self.guarded:
+            if sys.modules.get(before.module.__name__) is not before.module:
+                yield f"{before.module.__name__}, which is gone"
+            elif not before.same():
+                yield from (f"{before.name}.{changed}" for changed in _changed(before.attributes(), _own(before.space)))
+
+
+def reseed() -> None:
+    """Give random generators a state nobody knows; a forked child has its parent's, and so have all its siblings."""
+    random.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
 
 
 @contextmanager
@@ -144,18 +188,24 @@ def _set_decimal(context: decimal.Context, before: decimal.Context) -> None:
             flags[signal_] = value
 
 
-def _attributes(known: Mapping[str, object] | None = None) -> Iterator[tuple[str, Attributes]]:
-    """Module and class attributes by name; of what was imported since the baseline, nothing."""
+def _guarded() -> Iterator[Guarded]:
+    """What modules and their classes hold."""
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] not in GUARDED or not isinstance(module, ModuleType):
+        if name.partition(".")[0] not in GUARDED or not isinstance(module, ModuleType) or module.__name__ != name:
             continue
-        if known is not None and name not in known:
-            continue
-        attributes = {key: value for key, value in vars(module).items() if not isinstance(value, ModuleType)}
-        yield name, attributes
-        for key, value in attributes.items():
+        yield Guarded.of(name, module, vars(module))
+        for key, value in list(vars(module).items()):
             if isinstance(value, type) and value.__module__ == name:
-                yield f"{name}.{key}", {own: held for own, held in vars(value).items() if not own.startswith("_abc_")}
+                yield Guarded.of(f"{name}.{key}", module, vars(value))
+
+
+def _own(namespace: Attributes) -> Attributes:
+    """Without modules, which are imported when they are needed, and what Python notes in abstract classes."""
+    return {
+        key: value
+        for key, value in namespace.items()
+        if not isinstance(value, ModuleType) and not key.startswith("_abc_")
+    }
 
 
 def _changed(before: Attributes, found: Attributes) -> Iterator[str]:

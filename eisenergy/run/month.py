@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import TypeVar, overload
 
-from eisenergy.accounts import Contract, Scope
-from eisenergy.billing.corrections import Correction
+from eisenergy.accounts import Scope
+from eisenergy.billing.batch import Entry, entry
 from eisenergy.desk.batch import draft_all
-from eisenergy.desk.drafting import file_names
-from eisenergy.desk.masters import Masters
-from eisenergy.desk.remembering import remember
+from eisenergy.desk.whole import whole_months
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Finding, blocking
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth
-from eisenergy.run.corrections import Standing, corrections
+from eisenergy.run.past import Past
+from eisenergy.run.pricers import Answer, Pricers
 from eisenergy.store import books, masters
+from eisenergy.store.drafts import bases
+from eisenergy.store.roster import Listed, roster
+
+T = TypeVar("T")
 
 
 class UnknownCustomer(LookupError):
@@ -28,14 +32,16 @@ class UnknownCustomer(LookupError):
 class BillReport:
     """What billing a month came to.
 
-    :param drafted: drafts made by this run, in order of contract numbers
+    :param entries: drafts made by this run, in order of contract numbers, without their documents
+    :param drafted: the same with their bills; read from the books when they are looked at
     :param parked: contracts that wait, with the findings that say why
     :param issued: contracts whose invoice of the month is issued already; nothing of them was touched
     :param not_in_force: contracts that take no energy in the month
     """
 
     month: BillingMonth
-    drafted: tuple[books.Draft, ...]
+    entries: tuple[Entry, ...]
+    drafted: Sequence[books.Draft]
     parked: tuple[books.Parked, ...]
     issued: tuple[str, ...]
     not_in_force: tuple[str, ...]
@@ -45,37 +51,69 @@ class BillReport:
 class IssueReport:
     """What issuing a month came to.
 
+    :param heads: what a list shows of the invoices made, in order of their numbers
+    :param heads_before: the same of invoices of the month that were there before
+    :param issued: the invoices made; read from the books when they are looked at, like ``already``
+    :param already: those that were there before
     :param stale: contracts whose draft no longer is what the readings and masters give; they were not issued
     """
 
     month: BillingMonth
-    issued: tuple[Invoice, ...]
-    already: tuple[Invoice, ...]
+    heads: tuple[books.Head, ...]
+    heads_before: tuple[books.Head, ...]
+    issued: Sequence[Invoice]
+    already: Sequence[Invoice]
     stale: tuple[Finding, ...]
 
 
-def chosen_contracts(workspace: Workspace, scope: Scope, customers: Collection[str] | None) -> tuple[Contract, ...]:
+class Unread(Sequence[T]):
+    """Records that are read, all of them, when the first is looked at.
+
+    :param count: how many there are
+    """
+
+    def __init__(self, count: int, read: Callable[[], Sequence[T]]) -> None:
+        self._count, self._read = count, read
+        self._found: Sequence[T] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        if self._found is None:
+            self._found = self._read() if self._count else ()
+        return self._found[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and len(self) == len(other) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # like any sequence that may be long
+
+
+def chosen_contracts(workspace: Workspace, scope: Scope, customers: Collection[str] | None) -> tuple[Listed, ...]:
     """Return the contracts of some customers, or of all.
 
     :raises UnknownCustomer: naming those there are not
     :raises NotStored: when the client was never imported
     """
     masters.client(workspace.database, scope)  # an unknown client is another mistake than one without contracts
-    contracts = masters.contracts(workspace.database, scope)
+    contracts = roster(workspace.database, scope)
     if not contracts:
         raise UnknownCustomer(
             f"client {scope.client} has no contracts: import its customer list with `eisenergy customers import FILE`"
         )
     if customers is None:
         return contracts
-    known = {name for contract in contracts for name in (contract.number, contract.customer.code)}
+    known = {name for contract in contracts for name in (contract.number, contract.customer)}
     if unknown := sorted(set(customers) - known):
         raise UnknownCustomer(
             f"client {scope.client} has no customer {', '.join(unknown)}; `eisenergy customers list` shows those it has"
         )
-    return tuple(
-        contract for contract in contracts if contract.number in customers or contract.customer.code in customers
-    )
+    return tuple(contract for contract in contracts if contract.number in customers or contract.customer in customers)
 
 
 def bill_month(
@@ -84,63 +122,82 @@ def bill_month(
     month: BillingMonth,
     *,
     customers: Collection[str] | None = None,
+    contracts: Sequence[Listed] | None = None,
     step: Callable[[str], None] = lambda _: None,
 ) -> BillReport:
     """Draft the bill of every contract for a month; whoever cannot be billed is parked, and the others go on.
 
     :param customers: codes or contract numbers; ``None``: all
+    :param contracts: :func:`chosen_contracts`, where they are at hand
     :param step: called with each contract's number when it is done
     :raises UnknownCustomer: for a customer the client does not have
     """
-    contracts = chosen_contracts(workspace, scope, customers)
-    issued = books.invoices(workspace.database, scope)
-    done = {invoice.bill.contract.number for invoice in issued if invoice.month == month}
-    names = file_names(workspace, scope)
-    earlier = _by_contract(issued)
-    common = Masters.read(workspace, scope, names)
-    drafts: list[books.Draft] = []
-    waiting: list[books.Parked] = []
-    idle: list[str] = []
-    billed: list[Contract] = []
+    scope.check_writes()
+    if contracts is None:
+        contracts = chosen_contracts(workspace, scope, customers)
+    with Pricers.fitting(scope.client, str(month), len(contracts)) as pricers:
+        past = Past.read(workspace, scope, month)
+        done = past.issued
+        for contract in contracts:
+            if contract.number in done:
+                step(contract.number)
+        open_ = [contract for contract in contracts if contract.number not in done]
+        entries: list[Entry] = []
+        waiting: dict[str, tuple[Finding, ...]] = {}
+        idle: list[str] = []
+        seen: set[str] = set()
+        with books.drafting(workspace.database, scope, month) as desk:
 
-    standing = Standing(common, issued)
+            def keep(answer: Answer) -> None:
+                desk.put(answer.drafts, answer.lines)
+                entries.extend(answer.drafts)
+                waiting.update((refused.contract, (refused.finding,)) for refused in answer.refused)
+                for number in (*(e.contract for e in answer.drafts), *(r.contract for r in answer.refused)):
+                    step(number)
 
-    def carried(contract: Contract) -> tuple[Correction, ...]:
-        return corrections(common, month, earlier.get(contract.number, ()), standing)
-
-    by_number = {contract.number: contract for contract in contracts}
-    for number in done:
-        if number in by_number:
-            step(number)
-    for contract, result in draft_all(common, [c for c in contracts if c.number not in done], month, carried):
-        number = contract.number
-        if result.bill is not None:
-            drafts.append(books.Draft(bill=result.bill, input_hash=result.input_hash))
-            billed.append(contract)
-        elif any(finding.code == "not-in-force" for finding in result.findings):
-            idle.append(number)
-        else:
-            waiting.append(
-                books.Parked(contract=number, customer=contract.customer.code, month=month, findings=result.findings)
-            )
-        step(number)
-    books.park_all(workspace.database, scope, month, [(by_number[entry.contract], entry.findings) for entry in waiting])
-    books.save_drafts(workspace.database, scope, month, drafts)
-    remember(common, billed, month)
+            for batch in whole_months(past.common, open_, month, past.corrections, past.basis):
+                seen.update(member.number for member in batch.members)
+                for answer in pricers.put(batch):
+                    keep(answer)
+            left = {entry.number: entry for entry in open_ if entry.number not in seen}
+            others = [listed.contract() for listed in left.values()]
+            for who, result in draft_all(past.common, others, month, lambda c: past.corrections(c.number)):
+                number = who.number
+                if result.bill is not None:
+                    made = entry(result.bill, result.input_hash, past.basis(left[number]))
+                    desk.put([made])
+                    entries.append(replace(made, document=""))
+                elif any(finding.code == "not-in-force" for finding in result.findings):
+                    idle.append(number)
+                else:
+                    waiting[number] = result.findings
+                step(number)
+            for answer in pricers.rest():
+                keep(answer)
+    parked = tuple(
+        books.Parked(contract=one.number, customer=one.customer, month=month, findings=waiting[one.number])
+        for one in open_
+        if one.number in waiting
+    )
+    books.park_all(workspace.database, scope, month, parked)
+    order = {contract.number: place for place, contract in enumerate(contracts)}
+    entries.sort(key=lambda one: order[one.contract])
     return BillReport(
         month=month,
-        drafted=tuple(drafts),
-        parked=tuple(waiting),
+        entries=tuple(entries),
+        drafted=Unread(len(entries), lambda: _drafts_of(workspace, scope, month, entries)),
+        parked=parked,
         issued=tuple(contract.number for contract in contracts if contract.number in done),
         not_in_force=tuple(idle),
     )
 
 
-def _by_contract(issued: Sequence[Invoice]) -> dict[str, list[Invoice]]:
-    result: dict[str, list[Invoice]] = {}
-    for invoice in issued:
-        result.setdefault(invoice.bill.contract.number, []).append(invoice)
-    return result
+def _drafts_of(
+    workspace: Workspace, scope: Scope, month: BillingMonth, entries: Sequence[Entry]
+) -> tuple[books.Draft, ...]:
+    """The drafts that a run made and that stand in the books."""
+    found = {draft.bill.contract.number: draft for draft in books.drafts(workspace.database, scope, month)}
+    return tuple(found[one.contract] for one in entries if one.contract in found)
 
 
 def issue_month(
@@ -157,25 +214,18 @@ def issue_month(
 
     :param issued_on: local date of issue
     :param at: UTC instant of posting
-    :param verify: draft again and hold back whatever is no longer what was drafted; a run that has just drafted need not
+    :param verify: hold back whatever is no longer what was drafted; a run that has just drafted need not. A draft none of whose inputs
+        changed is known to stand; every other is drafted again and compared
     """
     contracts = {contract.number: contract for contract in chosen_contracts(workspace, scope, customers)}
     stale: list[Finding] = []
     fit = set(contracts)
     if verify:
-        issued = books.invoices(workspace.database, scope)
-        names = file_names(workspace, scope)
-        earlier = _by_contract(issued)
-        common = Masters.read(workspace, scope, names)
-        before = {entry.bill.contract.number: entry for entry in books.drafts(workspace.database, scope, month)}
-
-        standing = Standing(common, issued)
-
-        def carried(contract: Contract) -> tuple[Correction, ...]:
-            return corrections(common, month, earlier.get(contract.number, ()), standing)
-
-        again = [contract for number, contract in contracts.items() if number in before]
-        for contract, result in draft_all(common, again, month, carried):
+        past = Past.read(workspace, scope, month)
+        before = bases(workspace.database, scope, month)
+        doubtful = past.doubtful([(contracts[number], made) for number, made in before.items() if number in contracts])
+        again = [listed.contract() for listed in doubtful]
+        for contract, result in draft_all(past.common, again, month, lambda c: past.corrections(c.number)):
             number = contract.number
             if result.input_hash != before[number].input_hash:
                 fit.discard(number)
@@ -187,13 +237,23 @@ def issue_month(
                         f"Run `eisenergy bill {month}` again, look at the draft, then issue.",
                     )
                 )
-    posted = books.issue(
-        workspace.database,
-        scope,
-        month,
-        client=masters.client(workspace.database, scope),
-        issued_on=issued_on,
-        at=at,
-        contracts=fit,
+    client = masters.client(workspace.database, scope)
+    posted, already = books.post(
+        workspace.database, scope, month, client=client, issued_on=issued_on, at=at, contracts=fit
     )
-    return IssueReport(month=month, issued=posted.issued, already=posted.already, stale=tuple(stale))
+
+    def invoices(heads: Sequence[books.Head]) -> Sequence[Invoice]:
+        def read() -> tuple[Invoice, ...]:
+            found = {one.number: one for one in books.invoices(workspace.database, scope, month=month)}
+            return tuple(found[head.number] for head in heads)
+
+        return Unread(len(heads), read)
+
+    return IssueReport(
+        month=month,
+        heads=posted,
+        heads_before=already,
+        issued=invoices(posted),
+        already=invoices(already),
+        stale=tuple(stale),
+    )

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import gc
 import importlib
+import json
+import mmap
 import os
 import resource
 import signal
@@ -24,21 +26,55 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, BinaryIO, Final, NoReturn
 
-from eisenergy.run import engine, isolation, rehearsal, shell
+from eisenergy.run import engine, isolation, rehearsal, shell, shells
 from eisenergy.run.notebook import Job, RunRecord, execute
 from eisenergy.run.orders import Death, MayNotFork, Numbered, Order
 
 WORDS: Final = 2000
 """Bytes of a dead child's last words that are kept."""
 
+MOST_SHELLS: Final = 100
+"""Shells that are made before forking; half a megabyte each, shared by all children until they are used."""
+
+GARBAGE: Final = 50_000
+"""Objects after which a child looks for garbage; Python's own 700 would be every other cell."""
+
 LONGEST: Final = 60.0
 """Seconds to listen before the clock is looked at again."""
 
 Execute = Callable[[Job], RunRecord]
+
+
+class Note:
+    """A page of memory that a child shares with its parent: which cell it is at. A message for each would wake the parent."""
+
+    SIZE: Final = 1 << 16
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, self.SIZE)
+
+    def clear(self) -> None:
+        """Say that it is at no cell."""
+        self._memory[:4] = bytes(4)
+
+    def write(self, cell: int, source: str) -> None:
+        """Say which cell is about to run."""
+        self.clear()
+        text = json.dumps([cell, source[: self.SIZE // 16]]).encode("ascii")
+        self._memory[4 : 4 + len(text)] = text
+        self._memory[:4] = len(text).to_bytes(4, "big")  # last: what is half written counts as nothing
+
+    def read(self) -> tuple[int | None, str]:
+        """Return the cell and its source, as its child left them."""
+        size = int.from_bytes(self._memory[:4], "big")
+        if not size:
+            return None, ""
+        cell, source = json.loads(self._memory[4 : 4 + size])
+        return int(cell), str(source)
 
 
 @dataclass(slots=True)
@@ -48,6 +84,7 @@ class _Child:
     errors: BinaryIO
     left: deque[Numbered]
     deadline: float
+    note: Note
     at: Death = field(default_factory=lambda: Death(why=""))
     at_work: bool = True
     overdue: bool = False
@@ -65,9 +102,13 @@ class Nursery:
         self.waiting = deque(deque(batch) for batch in order.batches)
         self.then = deque(deque(batch) for batch in order.then)
         self.children: dict[Connection, _Child] = {}
-        module, _, name = order.work.partition(":")
-        self.work: Callable[[Any, Execute], Any] = getattr(importlib.import_module(module), name)
+        self.work: Callable[[Any, Execute], Any] = _named(order.work)
+        self.begin: Callable[[Sequence[Any]], None] | None = _named(order.begin) if order.begin else None
         rehearsal.rehearse(order.notebooks)
+        if order.warm:
+            _named(order.warm)(order.notebooks)
+        longest = max((len(batch) for batch in (*order.batches, *order.then)), default=0)
+        shells.stock(min(MOST_SHELLS, longest * len(order.notebooks)))
         self.baseline = isolation.Baseline.take()
         gc.collect()
         gc.freeze()
@@ -108,9 +149,8 @@ class Nursery:
     def _heard(self, child: _Child, kind: str, number: int, content: Any) -> None:
         if kind in ("notebook", "between"):
             child.deadline = time.monotonic() + self.order.seconds
-        if kind in ("notebook", "cell"):
-            notebook, cell, source = content
-            child.at = Death(why="", notebook=notebook, cell=cell, source=source)
+        if kind == "notebook":
+            child.at = Death(why="", notebook=content)
         if kind == "between":
             child.at = Death(why="")
             child.at_work = True
@@ -133,6 +173,9 @@ class Nursery:
         if status != 0 and child.left and child.at_work:
             number, _ = child.left.popleft()
             at = child.at
+            if at.notebook is not None:
+                cell, source = child.note.read()
+                at = replace(at, cell=cell, source=source)
             why = self._why(status, overdue=child.overdue)
             death = Death(why=why, notebook=at.notebook, cell=at.cell, source=at.source, said=said.strip())
             self.boss.send(("died", number, death))
@@ -152,15 +195,17 @@ class Nursery:
     def _fork(self, batch: deque[Numbered]) -> None:
         reader, writer = Pipe(duplex=False)
         errors = tempfile.TemporaryFile("a+b", buffering=0)  # noqa: SIM115  closed when the child is buried
-        parent = os.getpid()
+        parent, note = os.getpid(), Note()
         pid = os.fork()
         if pid == 0:
-            self._be_child(batch, writer, errors, parent)
+            self._be_child(batch, writer, errors, parent, note)
         writer.close()
         deadline = time.monotonic() + self.order.seconds
-        self.children[reader] = _Child(pid, reader, errors, deque(batch), deadline)
+        self.children[reader] = _Child(pid, reader, errors, deque(batch), deadline, note)
 
-    def _be_child(self, batch: deque[Numbered], messages: Connection, errors: BinaryIO, parent: int) -> NoReturn:
+    def _be_child(
+        self, batch: deque[Numbered], messages: Connection, errors: BinaryIO, parent: int, note: Note
+    ) -> NoReturn:
         status = 1
         try:
             _settle(self.order.memory, errors, parent)
@@ -168,35 +213,44 @@ class Nursery:
             for other in self.children:
                 other.close()
             gc.enable()
-            self._work_through(batch, messages)
+            gc.set_threshold(GARBAGE)
+            isolation.reseed()
+            self._work_through(batch, messages, note)
             status = 0
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
             os._exit(status)  # nothing that the parent registered for its end is to run here
 
-    def _work_through(self, batch: deque[Numbered], messages: Connection) -> None:
+    def _work_through(self, batch: deque[Numbered], messages: Connection, note: Note) -> None:
+        if self.begin is not None:
+            self.begin([task for _, task in batch])
         for number, task in batch:
             messages.send(("between", number, None))
-            spoiled: list[str] = []
             try:
-                result = self.work(task, _executor(messages, number, self.baseline, spoiled))
+                result = self.work(task, _executor(messages, note, number, self.baseline))
             except Exception as problem:
                 messages.send(("raised", number, f"{type(problem).__name__}: {problem}"))
             else:
                 messages.send(("done", number, result))
-            if spoiled or self.baseline.restore():
+            if self.baseline.restore():
                 return  # what the next customer would find is not what it should: a fresh child goes on
 
 
-def _executor(messages: Connection, number: int, baseline: isolation.Baseline, spoiled: list[str]) -> Execute:
+def _named(function: str) -> Any:
+    """The function that ``module:function`` names."""
+    module, _, name = function.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _executor(messages: Connection, note: Note, number: int, baseline: isolation.Baseline) -> Execute:
     """What executes a notebook in a child: says what it is at, and puts the process back afterwards."""
 
     def execute_here(job: Job) -> RunRecord:
-        name = job.notebook.name
-        messages.send(("notebook", number, (name, None, "")))
-        record = execute(job, watch=lambda cell, source: messages.send(("cell", number, (name, cell, source))))
-        spoiled.extend(baseline.restore())
+        note.clear()
+        messages.send(("notebook", number, job.notebook.name))
+        record = execute(job, watch=note.write)
+        baseline.put_back()
         messages.send(("between", number, None))
         return record
 
@@ -227,18 +281,18 @@ def _kill(pid: int) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Take one order and do it."""
+    """Take orders and do them, one after the other, until nobody gives any."""
     boss = Connection(int(arguments[0]))
     try:
-        order: Order = boss.recv()
-        engine.register()
-        Nursery(boss, order).run()
-    except EOFError:
-        return 1
+        while True:
+            order: Order = boss.recv()
+            engine.register()
+            Nursery(boss, order).run()
+    except (EOFError, ConnectionError):
+        return 0
     except MayNotFork as problem:
         boss.send(("unfit", 0, str(problem)))
         return 1
-    return 0
 
 
 if __name__ == "__main__":

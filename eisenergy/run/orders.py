@@ -30,6 +30,9 @@ class Order:
     :param batches: numbered tasks; one child each
     :param then: more of them, begun when all of ``batches`` have ended
     :param workers: children at a time
+    :param begin: ``module:function``; called in a new child with the tasks it is about to do, one after the other
+    :param warm: ``module:function``; called before any child with ``notebooks``, to read what all children need. It may neither
+        query nor draw nor start a thread
     :param seconds: for one notebook, and for what follows it until the next; then the child is killed
     :param memory: bytes a child may take beyond what it starts with
     """
@@ -41,6 +44,8 @@ class Order:
     workers: int
     seconds: float
     memory: int
+    begin: str = ""
+    warm: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,14 +5,25 @@ Processes are spawned, never forked: a process that ran a Polars query or compil
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import multiprocessing.connection
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
+from typing import Any, Final, TypeVar
+
+AHEAD: Final = 256
+LOOK_SECONDS: Final = 5.0
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -48,12 +59,61 @@ def _end_with_parent() -> None:
 
 
 def each(
-    executor: Executor, work: Callable[[Task], Result], tasks: Iterable[Task]
+    executor: Executor,
+    work: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    *,
+    ahead: int = AHEAD,
+    lost: Callable[[], str | None] = lambda: None,
+    look: float = LOOK_SECONDS,
 ) -> Iterator[tuple[Task, Result | BaseException]]:
-    """Run every task and yield ``(task, result)`` as each ends; an exception takes the place of its task's result."""
-    futures = {executor.submit(work, task): task for task in tasks}
-    for future in as_completed(futures):
+    """Run every task and yield ``(task, result)`` as each ends; an exception takes the place of its task's result.
+
+    :param executor: any: processes here, a cluster's
+    :param ahead: tasks handed over at a time; the others are not made into anything yet
+    :param lost: asked while nothing ends: why nothing will end any more, a sentence, or ``None``; what is left then fails
+        with it
+    :param look: seconds between two such questions
+    """
+    coming = iter(tasks)
+    running: dict[Future[Result], Task] = {}
+    try:
+        while True:
+            for task in itertools.islice(coming, ahead - len(running)):
+                running[_submitted(executor, work, task)] = task
+            if not running:
+                return
+            ended, _ = wait(running, timeout=look, return_when=FIRST_COMPLETED)
+            for future in ended:
+                task = running.pop(future)
+                yield task, _outcome(future)
+            if not ended and (why := lost()) is not None:
+                for task in itertools.chain(list(running.values()), coming):
+                    yield task, RuntimeError(why)
+                return
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def _submitted(executor: Executor, work: Callable[[Task], Result], task: Task) -> Future[Result]:
+    try:
+        return executor.submit(work, task)
+    except BrokenExecutor as problem:  # what an earlier task broke takes no more
+        failed: Future[Result] = Future()
+        failed.set_exception(problem)
+        return failed
+
+
+def _outcome(future: Future[Any]) -> Any:
+    try:
         failure = future.exception()
-        if isinstance(failure, BrokenProcessPool):
-            failure = RuntimeError("the worker process died; run the same command again to do what is left")
-        yield futures[future], future.result() if failure is None else failure
+    except CancelledError:
+        return RuntimeError("it was given up before it ended; run the same command again to do what is left")
+    return future.result() if failure is None else _told(failure)
+
+
+def _told(failure: BaseException) -> BaseException:
+    if isinstance(failure, BrokenExecutor):
+        return RuntimeError("the worker process died; run the same command again to do what is left")
+    return failure

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from eisenergy.config import Settings
-from eisenergy.run.notebook import KERNEL, kernel_config, manager_class
+from eisenergy.run.engine import KERNEL
+from eisenergy.run.notebook import kernel_config, manager_class
 
 
 def refresh(notebook: Path, *, timeout: int) -> None:

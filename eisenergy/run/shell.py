@@ -1,9 +1,9 @@
-"""A Python kernel inside this process: ipykernel's own shell and displays behind the interface that nbclient drives.
+"""A Python kernel inside this process: ipykernel's own shell and displays for :mod:`eisenergy.run.engine` to drive.
 
 A kernel of its own costs a notebook a second and a half; a shell in a process that has imported everything costs
 milliseconds. What a cell shows goes through the very classes of a real kernel (``ZMQInteractiveShell``, its display
-hook and publisher) up to the point where they would send a message; here the message is queued instead, and nbclient
-reads it from the queue. So cells, outputs and metadata come out as from a kernel, by the same code.
+hook and publisher) up to the point where they would send a message; here the message is kept instead, and nbclient's
+own code makes outputs of it. So cells, outputs and metadata come out as from a kernel, by the same code.
 
 What a separate process gives for nothing is not here: a cell that hangs cannot be interrupted, and what a notebook
 changes in the process (see :mod:`eisenergy.run.isolation`) is there for whoever comes next.
@@ -12,58 +12,36 @@ changes in the process (see :mod:`eisenergy.run.isolation`) is there for whoever
 from __future__ import annotations
 
 import asyncio
-import atexit
 import builtins
 import codecs
 import contextvars
 import getpass
 import io
 import os
-import queue
 import sys
 import tempfile
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from types import SimpleNamespace
 from typing import Any, Final, Literal, NoReturn
 
-from ipykernel.compiler import XCachingCompiler
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.jsonutil import json_clean
-from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core.async_helpers import _pseudo_sync_runner
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import InteractiveShell
-from jupyter_client.session import Session
 from nbclient.exceptions import DeadKernelError
-from traitlets.config import Config
 
-Message = dict[str, Any]
+from eisenergy.run import shells
+from eisenergy.run.shells import Message
 
 _clean: Any = json_clean
+_run_to_end: Any = _pseudo_sync_runner
 _CHANNELS: Final = (("stdout", 1), ("stderr", 2))
 
 
 class AlreadyInASession(RuntimeError):
     """A notebook was to run in a process that is an IPython session itself: its variables would be overwritten."""
-
-
-class _Outbox(Session):
-    """A session whose messages stay here, in the order in which a kernel would have sent them."""
-
-    def __init__(self, **traits: Any) -> None:
-        super().__init__(**traits)
-        self.sent: deque[Message] = deque()
-
-    def send(  # type: ignore[override]
-        self, _stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, **_: Any
-    ) -> Message:
-        message: Message = (
-            msg_or_type if isinstance(msg_or_type, dict) else self.msg(msg_or_type, content, parent=parent)
-        )
-        self.sent.append(message)
-        return message
 
 
 class _Stream(io.TextIOBase):
@@ -120,7 +98,7 @@ class _Stream(io.TextIOBase):
 
 
 class Kernel:
-    """Kernel manager and kernel client in one, as far as nbclient uses them.
+    """What executes cells and says what they show.
 
     Open one with :func:`started`.
     """
@@ -130,53 +108,33 @@ class Kernel:
     allow_stdin = False
 
     def __init__(self) -> None:
-        self._outbox = _Outbox()
-        self._replies: deque[Message] = deque()
+        self._made = shells.take()
+        self._outbox = self._made.outbox
         self._context = contextvars.Context()
-        os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # as a kernel does
         self._parent: Message = {}
         self._streams = tuple(_Stream(name, descriptor, self._publish) for name, descriptor in _CHANNELS)
-        self.shell_channel = SimpleNamespace(get_msg=self._reply)
-        self.iopub_channel = SimpleNamespace(get_msg=self._published)
-        self.shell = _new_shell(self._outbox)
-        self.shell.displayhook.session = self._outbox
-        self.shell.displayhook.topic = b"execute_result"
-        self.shell.display_pub.session = self._outbox
-        with suppress(ModuleNotFoundError):
-            self.shell.extension_manager.load_extension("storemagic")  # a kernel's one default extension
+        self.shell = self._made.shell
+        self._made.enter()
 
-    def client(self) -> Kernel:
-        """Return the client's side."""
-        return self
-
-    def start_channels(self) -> None:
-        """Nothing to open."""
-
-    def wait_for_ready(self, timeout: float | None = None) -> None:
-        """It is ready.
-
-        :param timeout: not needed
-        """
+    def end(self) -> None:
+        """Let go of its shell."""
+        self._made.leave()
 
     def is_alive(self) -> bool:
         """Whether cells can be executed: until one of them called ``exit``."""
         return not self.shell.exit_now
 
-    def kernel_info(self) -> str:
-        """Ask for what Papermill writes into the notebook about the language."""
-        request = self._outbox.msg("kernel_info_request")
-        content = {"status": "ok", "language_info": dict(IPythonKernel.language_info)}
-        self._replies.append(self._outbox.msg("kernel_info_reply", content, parent=request["header"]))
-        return str(request["msg_id"])
+    @property
+    def language(self) -> dict[str, Any]:
+        """What Papermill writes into the notebook about the language."""
+        return dict(IPythonKernel.language_info)
 
-    async def execute(self, code: str, *, store_history: bool = True, stop_on_error: bool = True) -> str:
-        """Execute a cell, here and now; what it shows and its reply wait in the channels.
+    async def execute(self, code: str, *, store_history: bool = True) -> tuple[list[Message], Message]:
+        """Execute a cell, here and now.
 
-        :param stop_on_error: not needed: nothing waits behind this cell
-        :returns: the request's id, which its messages name
+        :returns: what it shows, as messages that end with its state, and its reply
         :raises nbclient.exceptions.DeadKernelError: when an earlier cell ended the session
         """
-        del stop_on_error
         if not self.is_alive():
             raise DeadKernelError("Kernel died")
         request = self._outbox.msg("execute_request", {"code": code})
@@ -184,15 +142,17 @@ class Kernel:
         self._outbox.sent.clear()
         self.shell.set_parent(request)
         self._state("busy")
-        shown = {"code": code, "execution_count": self.shell.execution_count}
-        self._outbox.send(None, "execute_input", shown, self._parent)
+        sent = {"code": code, "execution_count": self.shell.execution_count}
+        self._outbox.send(None, "execute_input", sent, self._parent)
         with self._as_standard_output():
             content = await self._run(code, store_history)
             for stream in self._streams:
                 stream.flush()
-        self._replies.append(self._outbox.msg("execute_reply", _clean(content), parent=self._parent))
+        reply = self._outbox.msg("execute_reply", _clean(content), parent=self._parent)
         self._state("idle")
-        return str(request["msg_id"])
+        shown = list(self._outbox.sent)
+        self._outbox.sent.clear()
+        return shown, reply
 
     async def _run(self, code: str, store_history: bool) -> Message:
         """As ``IPythonKernel.do_execute`` does it."""
@@ -219,7 +179,7 @@ class Kernel:
                 shell.events.trigger("post_run_cell", result)
         else:
             # One context for all cells: a decimal context that one of them sets is there in the next.
-            result = self._context.run(shell.run_cell, code, store_history=store_history)
+            result = self._context.run(self._run_plain, code, transformed, problem, store_history)
         content: Message = {"execution_count": shell.execution_count - 1, "user_expressions": {}}
         content["payload"] = shell.payload_manager.read_payload()
         shell.payload_manager.clear_payload()
@@ -233,6 +193,22 @@ class Kernel:
             "ename": type(error).__name__,
             "evalue": str(error),
         }
+
+    def _run_plain(self, code: str, transformed: str, problem: Any, store_history: bool) -> Any:
+        """As ``InteractiveShell.run_cell`` does it, which would transform the cell once more."""
+        shell = self.shell
+        shell._last_traceback = None
+        shell._last_traceback_during_displayhook = False
+        cell = shell.run_cell_async(
+            code, store_history=store_history, transformed_cell=transformed, preprocessing_exc_tuple=problem
+        )
+        result = None
+        try:
+            result = _run_to_end(cell)
+        finally:
+            shell.events.trigger("post_execute")
+            shell.events.trigger("post_run_cell", result)
+        return result
 
     @contextmanager
     def _as_standard_output(self) -> Iterator[None]:
@@ -249,23 +225,6 @@ class Kernel:
 
     def _publish(self, name: str, text: str) -> None:
         self._outbox.send(None, "stream", {"name": name, "text": text}, self._parent)
-
-    async def _reply(self, timeout: float | None = None) -> Message:
-        del timeout
-        return _next(self._replies)
-
-    async def _published(self, timeout: float | None = None) -> Message:
-        del timeout
-        return _next(self._outbox.sent)
-
-
-def _new_shell(session: Session) -> Any:
-    return ZMQInteractiveShell.instance(
-        config=Config({"HistoryManager": {"hist_file": ":memory:"}}),  # as nbclient starts kernels
-        user_ns={},
-        kernel=SimpleNamespace(eventloop=None, session=session),
-        compiler_class=XCachingCompiler,
-    )
 
 
 @contextmanager
@@ -292,13 +251,8 @@ def started() -> Iterator[Kernel]:
             kernel = Kernel()
             yield kernel
         finally:
-            ZMQInteractiveShell.clear_instance()
             if kernel is not None:
-                kernel.shell.restore_sys_module_state()
-                atexit.unregister(kernel.shell.atexit_operations)
-                with suppress(Exception):  # a notebook may have broken its shell; nobody uses it any more
-                    kernel.shell.atexit_operations()
-                    kernel.shell.history_manager.db.close()
+                kernel.end()
             sys.modules["__main__"] = main
             sys.excepthook, sys.displayhook, sys.path[:] = kept[0], kept[1], kept[2]
 
@@ -334,12 +288,6 @@ def _to_a_file(descriptor: int) -> Iterator[None]:
                 os.dup2(before, descriptor)
     finally:
         os.close(before)
-
-
-def _next(messages: deque[Message]) -> Message:
-    if not messages:
-        raise queue.Empty
-    return messages.popleft()
 
 
 def _no_input(*_: object, **__: object) -> NoReturn:

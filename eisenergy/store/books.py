@@ -6,22 +6,36 @@ updated, deleted or truncated: the database refuses, to its owner too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from eisenergy.accounts import Client, Contract, OutOfScope, Scope
-from eisenergy.billing import codec as bills
-from eisenergy.billing.model import Bill
-from eisenergy.findings import Finding
+from eisenergy.accounts import Client, OutOfScope, Scope
 from eisenergy.ledger import codec as ledger
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth
-from eisenergy.store import bulk, tables
+from eisenergy.store import tables
 from eisenergy.store.database import Database
+from eisenergy.store.drafts import Draft as Draft
+from eisenergy.store.drafts import Parked as Parked
+from eisenergy.store.drafts import draft as draft
+from eisenergy.store.drafts import drafting as drafting
+from eisenergy.store.drafts import drafts as drafts
+from eisenergy.store.drafts import forget
+from eisenergy.store.drafts import park as park
+from eisenergy.store.drafts import park_all as park_all
+from eisenergy.store.drafts import parked as parked
+from eisenergy.store.drafts import save_drafts as save_drafts
+
+
+class BadDraft(ValueError):
+    """A draft whose document does not hold what it should. Nothing was issued."""
 
 
 class NoInvoice(LookupError):
@@ -29,24 +43,25 @@ class NoInvoice(LookupError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """A bill that may be issued.
+class Head:
+    """What a list shows of an invoice, and what is asked of every earlier one; its document is not read.
 
-    :param input_hash: sha256 over what determines its amounts, see ``billing.codec.input_hash``
+    :param name: the customer's
+    :param made: name, meter, tariff and provenance, see ``billing.batch``
     """
 
-    bill: Bill
-    input_hash: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parked:
-    """A contract that was not billed for a month, and why."""
-
+    number: str
+    sequence: int
     contract: str
     customer: str
+    name: str
     month: BillingMonth
-    findings: tuple[Finding, ...]
+    kwh: Decimal
+    total: Decimal
+    issued_on: date
+    due_on: date
+    input_hash: str
+    made: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,55 +74,6 @@ class IssueResult:
 
     issued: tuple[Invoice, ...]
     already: tuple[Invoice, ...]
-
-
-def save_drafts(database: Database, scope: Scope, month: BillingMonth, drafts: Iterable[Draft]) -> tuple[str, ...]:
-    """Keep drafts of a month, all or none; each replaces the contract's earlier draft and takes it off the parked.
-
-    :returns: numbers of the contracts that were left out because their invoice is issued
-    :raises OutOfScope: for a customer outside the scope, or a role that only reads
-    """
-    scope.check_writes()
-    entries = []
-    for draft in drafts:
-        contract = draft.bill.contract
-        scope.check(contract.customer.code)
-        entries.append(
-            {
-                "client": scope.client,
-                "contract": contract.number,
-                "month": str(month),
-                "customer": contract.customer.code,
-                "kwh": draft.bill.kwh,
-                "total": draft.bill.total,
-                "input_hash": draft.input_hash,
-                "document": bills.dump(draft.bill),
-            }
-        )
-    with database.session(scope) as connection:
-        issued = _issued(connection, scope, month)
-        fresh = [entry for entry in entries if entry["contract"] not in issued]
-        if fresh:
-            bulk.put(connection, tables.drafts, fresh, key=("client", "contract", "month"))
-            _forget(connection, scope, "parked", month, [str(entry["contract"]) for entry in fresh])
-    return tuple(sorted(str(entry["contract"]) for entry in entries if entry["contract"] in issued))
-
-
-def drafts(database: Database, scope: Scope, month: BillingMonth) -> tuple[Draft, ...]:
-    """Return the drafts of a month that the scope may see, in order of contract numbers."""
-    with database.session(scope) as connection:
-        return tuple(draft for _, draft in _drafts(connection, scope, month))
-
-
-def draft(database: Database, scope: Scope, contract: str, month: BillingMonth) -> Draft | None:
-    """Return a contract's draft, ``None`` where there is none in the scope."""
-    columns = tables.drafts.c
-    query = select(columns.document, columns.input_hash).where(
-        columns.client == scope.client, columns.contract == contract, columns.month == str(month)
-    )
-    with database.session(scope) as connection:
-        row = connection.execute(query).first()
-    return None if row is None else Draft(bill=bills.load(row.document), input_hash=row.input_hash)
 
 
 def issue(
@@ -133,41 +99,150 @@ def issue(
     scope.check_writes()
     if client.code != scope.client or scope.customers is not None:
         raise OutOfScope(f"invoices of client {client.code} are issued by its operators for all its customers")
+    posted, already = post(database, scope, month, client=client, issued_on=issued_on, at=at, contracts=contracts)
     with database.session(scope) as connection:
-        sequence = _locked_series(connection, scope, client.series)
-        before = _issued(connection, scope, month)
-        made = []
-        for number, found in _drafts(connection, scope, month):
-            if number in before or (contracts is not None and number not in contracts):
-                continue
-            sequence += 1
-            made.append(
-                Invoice(
-                    number=ledger.number(client.series, sequence),
-                    series=client.series,
-                    sequence=sequence,
-                    month=month,
-                    issuer=client,
-                    bill=found.bill,
-                    issued_at=at,
-                    issued_on=issued_on,
-                    due_on=ledger.due_on(client, issued_on),
-                    input_hash=found.input_hash,
+        found = {invoice.number: invoice for invoice in _invoices(connection, scope, month=month, customer=None)}
+    return IssueResult(
+        issued=tuple(found[head.number] for head in posted), already=tuple(found[head.number] for head in already)
+    )
+
+
+def post(
+    database: Database,
+    scope: Scope,
+    month: BillingMonth,
+    *,
+    client: Client,
+    issued_on: date,
+    at: datetime,
+    contracts: Collection[str] | None = None,
+) -> tuple[tuple[Head, ...], tuple[Head, ...]]:
+    """Do what :func:`issue` does, without reading the documents: a draft's value becomes the invoice's where it lies.
+
+    :raises BadDraft: where a draft's document is not a bill that comes to the draft's total
+    :returns: heads of the invoices made by this call, and of those of the month that were there before; in order of their numbers
+    """
+    scope.check_writes()
+    if client.code != scope.client or scope.customers is not None:
+        raise OutOfScope(f"invoices of client {client.code} are issued by its operators for all its customers")
+    key = {"client": scope.client, "month": str(month)}
+    with database.session(scope) as connection:
+        connection.execute(text("SET LOCAL jit = off"))  # compiling takes longer than these statements
+        last = _locked_series(connection, scope, client.series)
+        already = _heads(connection, scope, month)
+        issued = {head.contract for head in already}
+        ready = [
+            contract
+            for contract in connection.execute(_READY, key).scalars()
+            if contract not in issued and (contracts is None or contract in contracts)
+        ]
+        if ready:
+            sequences = range(last + 1, last + 1 + len(ready))
+            due_on = ledger.due_on(client, issued_on)
+            made = {
+                **key,
+                "contracts": ready,
+                "numbers": [ledger.number(client.series, sequence) for sequence in sequences],
+                "sequences": list(sequences),
+                "series": client.series,
+                "issued_on": issued_on,
+                "issued_at": at,
+                "due_on": due_on,
+                "common": json.dumps(ledger.head(client, month, at, issued_on, due_on)),
+            }
+            connection.execute(_POST, made)
+            connection.execute(_POST_LINES, made)
+            if unsound := connection.execute(_UNSOUND, made).scalar():
+                raise BadDraft(
+                    f"contract {unsound}: what stands as its draft of {month} is not a Bill whose total line is the draft's total; nothing "
+                    f"was issued. Run `eisenergy bill {month}` again, then issue."
                 )
-            )
-        if made:
-            _post(connection, scope, made)
             table = tables.series
             connection.execute(
                 update(table)
                 .where(table.c.client == scope.client, table.c.series == client.series)
-                .values(last=sequence)
+                .values(last=sequences[-1])
             )
             for kind in ("drafts", "parked"):
-                _forget(connection, scope, kind, month, [invoice.bill.contract.number for invoice in made])
-        already = _invoices(connection, scope, month=month, customer=None)
-    fresh = {invoice.number for invoice in made}
-    return IssueResult(issued=tuple(made), already=tuple(invoice for invoice in already if invoice.number not in fresh))
+                forget(connection, scope, kind, month, ready)
+        everything = _heads(connection, scope, month)
+    before = {head.number for head in already}
+    return tuple(head for head in everything if head.number not in before), already
+
+
+_READY: Final = text(
+    "SELECT contract FROM eisenergy.drafts WHERE client = :client AND month = :month ORDER BY contract"
+)
+_NUMBERED: Final = """
+    FROM unnest(CAST(:contracts AS text[]), CAST(:numbers AS text[]), CAST(:sequences AS integer[])) AS n(contract, number, sequence)
+    JOIN eisenergy.drafts d ON d.client = :client AND d.month = :month AND d.contract = n.contract
+"""
+_POST: Final = text(f"""
+    INSERT INTO eisenergy.invoices (client, number, series, sequence, contract, customer, month, issued_on, issued_at, due_on,
+        currency, kwh, total, input_hash, document, bill, made)
+    SELECT d.client, n.number, :series, n.sequence, d.contract, d.customer, d.month, :issued_on, :issued_at, :due_on,
+        coalesce(d.made, d.document) ->> 'currency', d.kwh, d.total, d.input_hash,
+        CAST(:common AS jsonb)
+            || jsonb_build_object('number', n.number, 'sequence', n.sequence, 'input_hash', d.input_hash),
+        d.document, d.made
+    {_NUMBERED} ORDER BY n.sequence
+""")
+_POST_LINES: Final = text(f"""
+    INSERT INTO eisenergy.invoice_lines (client, number, position, customer, code, quantity, unit, rate, exact, amount)
+    SELECT d.client, n.number, l.position, d.customer, l.line ->> 'code', CAST(l.line ->> 'quantity' AS numeric),
+        l.line ->> 'unit', CAST(l.line ->> 'rate' AS numeric), CAST(l.line ->> 'exact' AS numeric),
+        CAST(l.line ->> 'amount' AS numeric)
+    {_NUMBERED}
+    CROSS JOIN LATERAL jsonb_array_elements(d.document -> 'lines') WITH ORDINALITY AS l(line, position)
+    ORDER BY n.sequence, l.position
+""")
+_UNSOUND: Final = text("""
+    SELECT i.contract FROM eisenergy.invoices i
+    LEFT JOIN eisenergy.invoice_lines l ON l.client = i.client AND l.number = i.number AND l.code = 'total'
+    WHERE i.client = :client AND i.number = ANY (CAST(:numbers AS text[])) AND l.amount IS DISTINCT FROM i.total
+    LIMIT 1
+""")
+
+
+def heads(database: Database, scope: Scope, month: BillingMonth | None = None) -> tuple[Head, ...]:
+    """Return what a list shows of issued invoices that the scope may see, in order of series and sequence."""
+    with database.session(scope) as connection:
+        return _heads(connection, scope, month)
+
+
+def _heads(connection: Connection, scope: Scope, month: BillingMonth | None) -> tuple[Head, ...]:
+    columns = tables.invoices.c
+    full = func.coalesce(columns.bill, columns.document["bill"])
+    made = func.coalesce(  # an invoice from before these were kept beside it is looked into
+        columns.made,
+        func.jsonb_build_object(
+            "name", full["contract"]["customer"]["name"], "meter", full["contract"]["meter"]["serial"],
+            "tariff", full["tariff"], "provenance", full["provenance"],
+        ),
+    )  # fmt: skip
+    query = select(
+        columns.number, columns.sequence, columns.contract, columns.customer, columns.month, columns.kwh,
+        columns.total, columns.issued_on, columns.due_on, columns.input_hash, made,
+    ).where(columns.client == scope.client).order_by(columns.series, columns.sequence)  # fmt: skip
+    if month is not None:
+        query = query.where(columns.month == str(month))
+    return tuple(
+        Head(
+            number=row[0],
+            sequence=row[1],
+            contract=row[2],
+            customer=row[3],
+            name=row[10]["name"],
+            month=BillingMonth.parse(row[4]),
+            kwh=row[5],
+            total=row[6],
+            issued_on=row[7],
+            due_on=row[8],
+            input_hash=row[9],
+            made=row[10],
+        )
+        for row in connection.execute(query)
+    )
 
 
 def invoices(
@@ -186,74 +261,23 @@ def invoices(
 def invoice(database: Database, scope: Scope, number: str) -> Invoice:
     """Return an issued invoice. :raises NoInvoice: when there is none of that number in the scope."""
     columns = tables.invoices.c
-    query = select(columns.document).where(columns.client == scope.client, columns.number == number)
+    query = select(columns.document, columns.bill).where(columns.client == scope.client, columns.number == number)
     with database.session(scope) as connection:
-        document = connection.execute(query).scalar()
-    if document is None:
+        row = connection.execute(query).first()
+    if row is None:
         raise NoInvoice(f"no invoice {number} of client {scope.client} in the scope of this call; list the invoices")
-    return ledger.load(document)
+    return ledger.load(row.document, row.bill)
 
 
 def billed(database: Database, scope: Scope, contract: str, month: BillingMonth) -> Invoice | None:
     """Return the issued invoice of a contract for a month, ``None`` where there is none in the scope."""
     columns = tables.invoices.c
-    query = select(columns.document).where(
+    query = select(columns.document, columns.bill).where(
         columns.client == scope.client, columns.contract == contract, columns.month == str(month)
     )
     with database.session(scope) as connection:
-        document = connection.execute(query).scalar()
-    return None if document is None else ledger.load(document)
-
-
-def park(
-    database: Database, scope: Scope, month: BillingMonth, contract: Contract, findings: Iterable[Finding]
-) -> None:
-    """Note why a contract is not billed for a month; see :func:`park_all`."""
-    park_all(database, scope, month, [(contract, findings)])
-
-
-def park_all(
-    database: Database, scope: Scope, month: BillingMonth, waiting: Iterable[tuple[Contract, Iterable[Finding]]]
-) -> None:
-    """Note why contracts are not billed for a month, and drop their drafts; nothing of one whose invoice is issued.
-
-    :raises OutOfScope: for a customer outside the scope, or a role that only reads
-    """
-    scope.check_writes()
-    rows = []
-    for contract, findings in waiting:
-        scope.check(contract.customer.code)
-        rows.append(
-            {
-                "client": scope.client,
-                "contract": contract.number,
-                "month": str(month),
-                "customer": contract.customer.code,
-                "findings": [finding.to_dict() for finding in findings],
-            }
-        )
-    with database.session(scope) as connection:
-        issued = _issued(connection, scope, month)
-        fresh = [row for row in rows if row["contract"] not in issued]
-        bulk.put(connection, tables.parked, fresh, key=("client", "contract", "month"))
-        _forget(connection, scope, "drafts", month, [str(row["contract"]) for row in fresh])
-
-
-def parked(database: Database, scope: Scope, month: BillingMonth) -> tuple[Parked, ...]:
-    """Return the contracts that wait in a month, in order of their numbers."""
-    table = tables.parked
-    query = select(table).where(table.c.client == scope.client, table.c.month == str(month)).order_by(table.c.contract)
-    with database.session(scope) as connection:
-        rows = connection.execute(query).all()
-    return tuple(
-        Parked(
-            contract=row.contract,
-            customer=row.customer,
-            month=month,
-            findings=tuple(Finding.from_dict(finding) for finding in row.findings),
-        )
-        for row in rows
-    )
+        row = connection.execute(query).first()
+    return None if row is None else ledger.load(row.document, row.bill)
 
 
 def _locked_series(connection: Connection, scope: Scope, series: str) -> int:
@@ -267,84 +291,17 @@ def _locked_series(connection: Connection, scope: Scope, series: str) -> int:
     return last
 
 
-def _issued(connection: Connection, scope: Scope, month: BillingMonth) -> frozenset[str]:
-    """Numbers of the contracts that have an invoice for a month."""
-    columns = tables.invoices.c
-    query = select(columns.contract).where(columns.client == scope.client, columns.month == str(month))
-    return frozenset(connection.execute(query).scalars())
-
-
-def _drafts(connection: Connection, scope: Scope, month: BillingMonth) -> list[tuple[str, Draft]]:
-    columns = tables.drafts.c
-    query = (
-        select(columns.contract, columns.document, columns.input_hash)
-        .where(columns.client == scope.client, columns.month == str(month))
-        .order_by(columns.contract)
-    )
-    return [
-        (row.contract, Draft(bill=bills.load(row.document), input_hash=row.input_hash))
-        for row in connection.execute(query)
-    ]
-
-
-def _post(connection: Connection, scope: Scope, made: Iterable[Invoice]) -> None:
-    heads, lines = [], []
-    for item in made:
-        contract = item.bill.contract
-        heads.append(
-            {
-                "client": scope.client,
-                "number": item.number,
-                "series": item.series,
-                "sequence": item.sequence,
-                "contract": contract.number,
-                "customer": contract.customer.code,
-                "month": str(item.month),
-                "issued_on": item.issued_on,
-                "issued_at": item.issued_at,
-                "due_on": item.due_on,
-                "currency": item.bill.currency,
-                "kwh": item.bill.kwh,
-                "total": item.bill.total,
-                "input_hash": item.input_hash,
-                "document": ledger.dump(item),
-            }
-        )
-        lines += [
-            {
-                "client": scope.client,
-                "number": item.number,
-                "position": position,
-                "customer": contract.customer.code,
-                "code": line.code.value,
-                "quantity": line.quantity,
-                "unit": line.unit,
-                "rate": line.rate,
-                "exact": line.exact,
-                "amount": line.amount,
-            }
-            for position, line in enumerate(item.bill.lines, start=1)
-        ]
-    bulk.put(connection, tables.invoices, heads)
-    bulk.put(connection, tables.invoice_lines, lines)
-
-
-def _forget(connection: Connection, scope: Scope, kind: str, month: BillingMonth, contracts: list[str]) -> None:
-    table = tables.metadata.tables[f"{tables.SCHEMA}.{kind}"]
-    connection.execute(
-        delete(table).where(
-            table.c.client == scope.client, table.c.month == str(month), table.c.contract.in_(contracts)
-        )
-    )
-
-
 def _invoices(
     connection: Connection, scope: Scope, *, month: BillingMonth | None, customer: str | None
 ) -> tuple[Invoice, ...]:
     columns = tables.invoices.c
-    query = select(columns.document).where(columns.client == scope.client).order_by(columns.series, columns.sequence)
+    query = (
+        select(columns.document, columns.bill)
+        .where(columns.client == scope.client)
+        .order_by(columns.series, columns.sequence)
+    )
     if month is not None:
         query = query.where(columns.month == str(month))
     if customer is not None:
         query = query.where(columns.customer == customer)
-    return tuple(ledger.load(document) for document in connection.execute(query).scalars())
+    return tuple(ledger.load(document, bill) for document, bill in connection.execute(query))

@@ -7,29 +7,53 @@ the lake, and a registered file is skipped for good, even where a later file cor
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-import shutil
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from sqlalchemy import Row, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Row, Text, any_, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from eisenergy.accounts import OutOfScope, Scope
-from eisenergy.config import Settings
+from eisenergy.accounts import Scope
 from eisenergy.findings import Finding
 from eisenergy.store import tables
 from eisenergy.store.database import Database
+from eisenergy.store.originals import (
+    Originals,
+    archive,
+    archived,
+    check_operator,
+    copy_original,
+    original,
+    sha256_of,
+)
+
+__all__ = [
+    "Originals",
+    "ReportRow",
+    "SourceFile",
+    "Status",
+    "archive",
+    "archived",
+    "copy_original",
+    "original",
+    "register",
+    "register_all",
+    "registered",
+    "registered_among",
+    "report_rows",
+    "save_report",
+    "sha256_of",
+    "sources",
+]
 
 Status = Literal["loaded", "refused"]
+
+_STATEMENT: Final = 1000
+"""Rows of one statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,104 +105,75 @@ class ReportRow:
     document: Mapping[str, Any]
 
 
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file's bytes, as 64 hexadecimal digits."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def archive(settings: Settings, scope: Scope, path: Path) -> str:
-    """Keep the original below ``inbox/CLIENT``, whole or not at all; nothing when it is there already.
-
-    :returns: sha256 of its bytes, under which :func:`original` finds it
-    :raises OutOfScope: for a scope that may not write for the whole client
-    :raises OSError: when the file cannot be read or the inbox not be written
-    """
-    _check_operator(scope)
-    inbox = _inbox(settings, scope)
-    inbox.mkdir(parents=True, exist_ok=True)
-    # Hashed while it is copied: a file that is written to meanwhile is kept as it was read.
-    with path.open("rb") as source, tempfile.NamedTemporaryFile(dir=inbox, prefix=".part-", delete=False) as copy:
-        part = Path(copy.name)
-        try:
-            digest = hashlib.sha256()
-            while chunk := source.read(1 << 20):
-                digest.update(chunk)
-                copy.write(chunk)
-            copy.flush()
-            os.fsync(copy.fileno())
-            sha256 = digest.hexdigest()
-            target = _place(inbox, sha256)
-            if target.exists() and target.stat().st_size == copy.tell():
-                return sha256
-            target.parent.mkdir(exist_ok=True)
-            part.chmod(0o444)
-            part.replace(target)
-            _sync_folder(target.parent)
-        finally:
-            part.unlink(missing_ok=True)
-    return sha256
-
-
-def original(settings: Settings, scope: Scope, sha256: str) -> Path:
-    """Return where the original of a file is kept.
-
-    :raises OutOfScope: for a scope that is limited to customers: a file may hold the readings of several
-    :raises FileNotFoundError: when it was never archived
-    """
-    if scope.customers is not None:
-        raise OutOfScope("a file may hold several customers' readings, and the scope is limited to customers")
-    path = _place(_inbox(settings, scope), sha256)
-    if not path.is_file():
-        raise FileNotFoundError(f"no original {sha256} in {path.parent.parent}: it was never taken in here")
-    return path
-
-
-def copy_original(settings: Settings, scope: Scope, sha256: str, to: Path) -> None:
-    """Copy an original to a path of the caller's, for a reader that goes by the file's name."""
-    shutil.copyfile(original(settings, scope, sha256), to)
-
-
 def register(database: Database, scope: Scope, file: SourceFile) -> SourceFile:
     """Write down what became of a file; a file that is registered as loaded stays as it is.
 
     :returns: the entry that now stands
     :raises OutOfScope: for a scope that may not write for the whole client
     """
-    _check_operator(scope)
+    register_all(database, scope, [file])
+    entry = registered(database, scope, file.sha256)
+    assert entry is not None
+    return entry
+
+
+def register_all(database: Database, scope: Scope, entries: Sequence[SourceFile]) -> None:
+    """Write down what became of files, all in one transaction; one that is registered as loaded stays as it is.
+
+    :raises OutOfScope: for a scope that may not write for the whole client
+    """
+    check_operator(scope)
     table = tables.source_files
-    values = {
-        "client": scope.client,
-        "sha256": file.sha256,
-        "name": file.name,
-        "bytes": file.bytes,
-        "kind": file.kind,
-        "status": file.status,
-        "received_at": file.received_at,
-        "lake_version": file.lake_version,
-        "meters": list(file.meters),
-        "starts": file.start,
-        "ends": file.end,
-        "rows": file.rows,
-        "findings": [finding.to_dict() for finding in file.findings],
-    }
-    changes = {name: value for name, value in values.items() if name not in ("client", "sha256")}
-    statement = upsert(table).values(values)
+    # One statement cannot change a row twice: of entries of one file the last counts, unless one says loaded.
+    unique: dict[str, SourceFile] = {}
+    for file in entries:
+        before = unique.get(file.sha256)
+        if before is None or before.status != "loaded":
+            unique[file.sha256] = file
+    rows = [
+        {
+            "client": scope.client,
+            "sha256": file.sha256,
+            "name": file.name,
+            "bytes": file.bytes,
+            "kind": file.kind,
+            "status": file.status,
+            "received_at": file.received_at,
+            "lake_version": file.lake_version,
+            "meters": list(file.meters),
+            "starts": file.start,
+            "ends": file.end,
+            "rows": file.rows,
+            "findings": [finding.to_dict() for finding in file.findings],
+        }
+        for file in unique.values()
+    ]
+    if not rows:
+        return
+    statement = upsert(table)
     statement = statement.on_conflict_do_update(
-        index_elements=["client", "sha256"], set_=changes, where=table.c.status == "refused"
+        index_elements=["client", "sha256"],
+        set_={name: statement.excluded[name] for name in rows[0] if name not in ("client", "sha256")},
+        where=table.c.status == "refused",
     )
     with database.session(scope) as connection:
-        connection.execute(statement)
-        row = connection.execute(select(table).where(table.c.sha256 == file.sha256)).one()
-    return _file(row)
+        for at in range(0, len(rows), _STATEMENT):
+            connection.execute(statement, rows[at : at + _STATEMENT])
 
 
 def registered(database: Database, scope: Scope, sha256: str) -> SourceFile | None:
     """Return the register's entry of a file, ``None`` when there is none."""
+    return registered_among(database, scope, [sha256]).get(sha256)
+
+
+def registered_among(database: Database, scope: Scope, hashes: Sequence[str]) -> dict[str, SourceFile]:
+    """Return the register's entries of files, by their sha256, looked up in one query."""
     table = tables.source_files
+    if not hashes:
+        return {}
     with database.session(scope) as connection:
-        row = connection.execute(select(table).where(table.c.sha256 == sha256)).first()
-    return None if row is None else _file(row)
+        rows = connection.execute(select(table).where(table.c.sha256 == any_(literal(list(hashes), ARRAY(Text))))).all()
+    return {row.sha256: _file(row) for row in rows}
 
 
 def sources(database: Database, scope: Scope) -> tuple[SourceFile, ...]:
@@ -195,7 +190,7 @@ def save_report(database: Database, scope: Scope, rows: Iterable[ReportRow]) -> 
     :returns: how many rows were new
     :raises OutOfScope: for a scope that may not write for the whole client
     """
-    _check_operator(scope)
+    check_operator(scope)
     at = datetime.now(UTC)
     entries = [
         {
@@ -248,32 +243,6 @@ def report_rows(database: Database, scope: Scope, start: date, end: date) -> tup
         )
         for row in rows
     )
-
-
-def _check_operator(scope: Scope) -> None:
-    scope.check_writes()
-    if scope.customers is not None:
-        raise OutOfScope("files concern the whole client, and the scope is limited to customers")
-
-
-def _inbox(settings: Settings, scope: Scope) -> Path:
-    if not re.fullmatch(r"\w[\w.-]*", scope.client):
-        raise OutOfScope(f"client code {scope.client!r} cannot name a folder")
-    return settings.inbox / scope.client
-
-
-def _place(inbox: Path, sha256: str) -> Path:
-    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise FileNotFoundError(f"{sha256!r} is not a sha256: expected 64 hexadecimal digits")
-    return inbox / sha256[:2] / sha256
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _file(row: Row[Any]) -> SourceFile:

@@ -5,7 +5,7 @@ Derived data: whoever reads it compares the key, and derives anew where it diffe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,13 +65,17 @@ def keys(database: Database, scope: Scope) -> dict[tuple[str, str], str]:
 
 def load(database: Database, scope: Scope, contract: str) -> dict[str, Entry]:
     """Return month -> entry of a contract that the scope may see."""
+    return load_all(database, scope, [contract]).get(contract, {})
+
+
+def load_all(database: Database, scope: Scope, contracts: Collection[str]) -> dict[str, dict[str, Entry]]:
+    """Return contract -> month -> entry of contracts that the scope may see."""
     columns = tables.history.c
-    query = select(tables.history).where(columns.client == scope.client, columns.contract == contract)
+    query = select(tables.history).where(columns.client == scope.client, columns.contract.in_(sorted(contracts)))
+    result: dict[str, dict[str, Entry]] = {}
     with database.session(scope) as connection:
-        rows = connection.execute(query).all()
-    return {
-        row.month: Entry(
-            contract=row.contract, customer=row.customer, month=row.month, key=row.key, document=row.document
-        )
-        for row in rows
-    }
+        for row in connection.execute(query):
+            result.setdefault(row.contract, {})[row.month] = Entry(
+                contract=row.contract, customer=row.customer, month=row.month, key=row.key, document=row.document
+            )
+    return result

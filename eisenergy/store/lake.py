@@ -97,6 +97,10 @@ class Lake:
         """Return the workspace's lake; the contracts in the database say whose meter is whose."""
         return cls(settings.lake, partial(masters.supplies, database))
 
+    def table(self) -> DeltaTable | None:
+        """Return the table as it stands, ``None`` while there is none."""
+        return self._table()
+
     def version(self) -> int:
         """Return the table's newest version, :data:`NOTHING` while there is none."""
         table = self._table()
@@ -143,7 +147,7 @@ class Lake:
         :raises LakeBusy: when other writers won every time
         """
         scope.check_writes()
-        rows = _checked(frame)
+        rows = checked(frame)
         if rows.filter(pl.col("client") != scope.client).height:
             raise OutOfScope(f"the readings are not all of client {scope.client}")
         if rows.is_empty():
@@ -153,7 +157,7 @@ class Lake:
         self._allowed(scope, meters)
         application = f"eisenergy.load.{scope.client}"
         for attempt in range(ATTEMPTS):
-            table = self._made()
+            table = self.made()
             ordinal = table.transaction_version(application) or 0
             state = _newest(self._rows(table, scope, meters, first, last, closed=True))
             known = self._known(table, scope, rows["source"].unique().to_list(), first, last)
@@ -209,14 +213,9 @@ class Lake:
         :returns: how many files were replaced
         :raises OutOfScope: for a scope that may not write for the whole client
         """
-        scope.check_writes()
-        if scope.customers is not None:
-            raise OutOfScope("this call concerns the whole client, and the scope is limited to customers")
-        table = self._table()
-        if table is None:
-            return 0
-        metrics = table.optimize.compact(partition_filters=[("client", "=", scope.client)])
-        return int(metrics["numFilesRemoved"])
+        from eisenergy.store import compaction  # it needs this class
+
+        return sum(month.before for month in compaction.compact(self, scope))
 
     def _allowed(self, scope: Scope, meters: Collection[str]) -> Collection[Supply] | None:
         """Return the supplies of a limited scope, ``None`` for an unlimited one; refuse a meter of somebody else's."""
@@ -241,7 +240,8 @@ class Lake:
                 raise
             raise LookupError(f"{self.address} has no version {version} that can be read: {error}") from error
 
-    def _made(self) -> DeltaTable:
+    def made(self) -> DeltaTable:
+        """Return the table, made where there is none."""
         table = self._table()
         if table is not None:
             return table
@@ -304,7 +304,7 @@ class Lake:
         )
 
 
-def _checked(frame: pl.DataFrame) -> pl.DataFrame:
+def checked(frame: pl.DataFrame) -> pl.DataFrame:
     """The canonical columns in their order, with nothing missing that names a reading."""
     rows = frame.select([pl.col(name).cast(dtype) for name, dtype in READINGS.items()])
     for name in (*KEY, "quality", "source"):

@@ -70,7 +70,9 @@ class Server:
             except BlockingIOError:
                 return  # somebody else still works with it
             else:
-                _control(self.data, "stop", "-m", "fast")
+                pid = _pid(self.data / "postmaster.pid")
+                if pid is not None and _serves(pid, self.data):  # otherwise it was killed: there is nothing to stop
+                    _control(self.data, "stop", "-m", "fast")
                 if self.socket != self.data:
                     with suppress(OSError):
                         self.socket.rmdir()

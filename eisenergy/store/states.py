@@ -11,7 +11,7 @@ from datetime import datetime
 
 import polars as pl
 
-from eisenergy.accounts import Scope
+from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.store.lake import Lake
 
 States = Mapping[str, tuple[int, int]]
@@ -45,6 +45,36 @@ def states(
         year, index = divmod(number, 12)
         result[meter][f"{year:04d}-{index + 1:02d}"] = (count, last)
     return result
+
+
+def loaded_since(
+    lake: Lake, scope: Scope, then: int, now: int, span: tuple[datetime, datetime] | None = None
+) -> frozenset[str]:
+    """Return the meters that readings were loaded for between two versions of the table.
+
+    Each load has an ordinal, and the table keeps the last one: what was loaded since has a higher one, wherever compaction put it.
+    Files without such a row are not opened.
+
+    :param span: UTC instants of the first interval and after the last that is asked about; ``None``: of any time
+    :raises OutOfScope: for a scope that is limited to customers
+    :raises LookupError: for a version the table does not have
+    """
+    if scope.customers is not None:
+        raise OutOfScope("the readings of a whole client are asked about, and the scope is limited to customers")
+    if then == now:
+        return frozenset()
+    before, table = lake._table(then), lake._table(now)
+    if table is None:
+        return frozenset()
+    application = f"eisenergy.load.{scope.client}"
+    last = 0 if before is None else before.transaction_version(application) or 0
+    if last == (table.transaction_version(application) or 0):
+        return frozenset()
+    months = ("", "9") if span is None else (f"{span[0]:%Y-%m}", f"{span[1]:%Y-%m}")
+    rows = lake._scan(table, scope, *months).filter(pl.col("loaded") > last)
+    if span is not None:
+        rows = rows.filter(pl.col("start") >= span[0], pl.col("start") < span[1])
+    return frozenset(rows.select("meter").unique().collect()["meter"])
 
 
 def touched(known: States, start: datetime, end: datetime) -> list[tuple[str, int, int]]:

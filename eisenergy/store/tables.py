@@ -153,6 +153,9 @@ drafts: Final = Table(
     Column("total", Numeric, nullable=False),
     Column("input_hash", Text, nullable=False),
     _document(),
+    Column("basis", Text),  # hash of everything but the readings that it depends on
+    Column("lake_version", BigInteger),
+    Column("made", JSONB),  # as an invoice has it
 )
 
 invoices: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE
@@ -173,6 +176,8 @@ invoices: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE
     Column("total", Numeric, nullable=False),
     Column("input_hash", Text, nullable=False),
     _document(),
+    Column("bill", JSONB),  # the document's field of this name; null in rows from before it was a column
+    Column("made", JSONB),  # what is asked of every earlier invoice, see billing.batch; null likewise
     UniqueConstraint("client", "series", "sequence"),
     UniqueConstraint("client", "contract", "month"),
 )

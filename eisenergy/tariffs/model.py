@@ -99,6 +99,7 @@ class Tariff:
     scalars: Mapping[ScalarKind, Dated[Sourced]]
     rules: BillingRules = field(default_factory=BillingRules)
     version: str = ""
+    _cuts: dict[Period, tuple[Period, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -129,6 +130,9 @@ class Tariff:
 
     def segments(self, period: Period) -> tuple[Period, ...]:
         """Cut a period at every date on which any rate or value changes."""
+        if period in self._cuts:
+            return self._cuts[period]
         starts = [start for by_block in self.rates.values() for dated in by_block.values() for start in dated.starts]
         starts += [start for dated in self.scalars.values() for start in dated.starts]
-        return period.split(tuple(starts))
+        self._cuts[period] = found = period.split(tuple(starts))
+        return found

@@ -17,6 +17,7 @@ from oracle import Case
 from eisenergy.billing.model import LineCode
 from eisenergy.billing.slots import price_slots
 from eisenergy.period import NotInForce, Period
+from eisenergy.timeofuse import compile_runs
 
 AMOUNTS = {
     "energy_cost": LineCode.ENERGY,
@@ -48,6 +49,22 @@ def test_intervals_add_up_to_the_bill(size: str, count: int) -> None:
         for block in made.blocks:
             kwh = slots.filter(pl.col("block") == block.block)["kwh"].sum()
             assert math.isclose(kwh, block.kwh, rel_tol=1e-9, abs_tol=1e-12), (seed, block.block)
+
+
+def test_a_calendar_compiled_already_gives_the_same() -> None:
+    case = make_case(5, "days")
+    period = Period(case.start, case.end)
+    runs = compile_runs(calendar_of(case), tariff_of(case).segments(period), case.zone)
+    again = price_slots(
+        reading_frame(case),
+        contract_of(case),
+        tariff_of(case),
+        calendar_of(case),
+        period=period,
+        timezone=case.zone,
+        runs=runs,
+    )
+    assert again.equals(priced(case))
 
 
 def test_order_and_rows_that_are_not_the_periods() -> None:

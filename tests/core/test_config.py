@@ -41,6 +41,7 @@ FULL = {
     "EISENERGY_NOTEBOOK_ENGINE": "kernel",
     "EISENERGY_BATCH": "7",
     "EISENERGY_CHILD_MEMORY": "512",
+    "EISENERGY_SCHEDULER": "tcp://10.0.0.5:8786",
 }
 
 
@@ -61,6 +62,7 @@ def test_every_setting_is_read_and_passed_on(tmp_path, monkeypatch):
         notebook_engine="kernel",
         batch=7,
         child_memory=512,
+        scheduler="tcp://10.0.0.5:8786",
     )
     assert settings.environment() == FULL
     assert Settings.load(settings.environment()) == settings
@@ -101,6 +103,14 @@ def test_a_misspelt_setting_is_refused():
 def test_a_number_that_is_none_is_refused(name, value):
     with pytest.raises(BadSetting, match=f"EISENERGY_{name}='{value}': expected a whole number from 1"):
         Settings.load({f"EISENERGY_{name}": value})
+
+
+@pytest.mark.parametrize("value", ["10.0.0.5:8786", "tcp://10.0.0.5", "http://host:80", "tcp://user:secret@host:1"])
+def test_a_scheduler_that_has_no_address_is_refused(value):
+    with pytest.raises(BadSetting, match="expected the address of a dask scheduler, such as tcp://"):
+        Settings.load({"EISENERGY_SCHEDULER": value})
+    assert Settings.load({"EISENERGY_SCHEDULER": "tls://[fd00::1]:8786"}).scheduler == "tls://[fd00::1]:8786"
+    assert Settings.load({"EISENERGY_SCHEDULER": ""}).scheduler is None
 
 
 def test_an_unknown_renderer_is_refused():

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import socket
 import subprocess
+import sys
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +28,8 @@ LINES = [
     for line in block.splitlines()
     if line.strip()
 ]
-COMMANDS = [line for line in LINES if line.startswith("eisenergy ")]
+MACHINES = [line for line in LINES if line.startswith("dask ") or "--scheduler" in line]
+COMMANDS = [line for line in LINES if line.startswith("eisenergy ") and line not in MACHINES]
 TARGETS = [line for line in LINES if line.startswith("make ")]
 
 
@@ -114,8 +118,28 @@ def test_piped_output_has_no_colours(demo: Demo) -> None:
 
 
 def test_the_readme_has_nothing_but_commands_that_are_run_here() -> None:
-    assert sorted([*COMMANDS, *TARGETS]) == sorted(LINES)
+    assert sorted([*COMMANDS, *TARGETS, *MACHINES]) == sorted(LINES)
     assert len(COMMANDS) >= 15
+
+
+def test_more_machines(demo: Demo) -> None:
+    """The three lines as they stand, but for the address: scheduler, worker and command are on this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    lines = [line.replace("10.0.0.5", "127.0.0.1").replace("8786", port).replace("16", "2") for line in MACHINES]
+    assert [line.split()[:2] for line in lines] == [["dask", "scheduler"], ["dask", "worker"], ["eisenergy", "publish"]]
+    with ExitStack() as stack:
+        for line in lines[:2]:
+            words = [str(Path(sys.executable).parent / "dask"), *shlex.split(line)[1:], "--host", "127.0.0.1"]
+            machine = stack.enter_context(
+                subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            )
+            stack.callback(machine.terminate)
+        ended = demo.run(*shlex.split(lines[2])[1:], "--customer", "EIS-0001", "--force", "--json")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert f"tcp://127.0.0.1:{port}: 2 threads of workers" in ended.stderr
+    assert [site["made"] for site in json.loads(ended.stdout)["sites"]] == [True, True]
 
 
 @pytest.mark.parametrize("line", COMMANDS)

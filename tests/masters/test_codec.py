@@ -228,3 +228,25 @@ def test_a_record_of_another_shape_is_refused_with_its_field(kind, record, messa
 def test_a_whole_float_survives_as_a_float():
     back = codec.load(Client, {**CLIENT, "max_missing_share": 1})
     assert (back.max_missing_share, type(back.max_missing_share)) == (1.0, float)
+
+
+def test_the_short_way_reads_what_the_long_way_reads():
+    document = json.loads(json.dumps(codec.dump(contract())))
+    assert codec._reader(Contract)(document) == codec._read(Contract, document, "") == contract()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda document: document.pop("tariff"),
+        lambda document: document.update(more=1),
+        lambda document: document.update(tariff=1),
+        lambda document: document.update(start="soon"),
+        lambda document: document["customer"].update(name=None),
+    ],
+)
+def test_what_the_short_way_refuses_the_long_way_explains(spoil):
+    document = json.loads(json.dumps(codec.dump(contract())))
+    spoil(document)
+    with pytest.raises(codec.BadRecord, match="Contract"):
+        codec.load(Contract, document)

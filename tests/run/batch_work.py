@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from eisenergy.desk import together
 from eisenergy.run.notebook import Job, RunRecord
 
 
@@ -50,3 +51,24 @@ def wait(task: str, run: Callable[[Job], RunRecord]) -> None:
     """Leave a note of who works here, and work for long."""
     Path(task, f"{os.getpid()}").touch()
     time.sleep(60)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weight:
+    """The memory of a child and of the parent that forked it, when a task has ended [pages]."""
+
+    error: str | None
+    pid: int
+    child: int
+    parent: int
+
+
+def weigh(task: Task, run: Callable[[Job], RunRecord]) -> Weight:
+    done = execute(task, run)
+    pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in (os.getpid(), os.getppid())]
+    return Weight(error=done.error, pid=done.pid, child=pages[0], parent=pages[1])
+
+
+def announce(tasks: Sequence[Task]) -> None:
+    """Read the desks of a batch together, as a month's publication does."""
+    together.announce("EIS", {task.given["customer"] for task in tasks}, "2021-09")

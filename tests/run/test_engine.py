@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import tomllib
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +156,29 @@ def test_the_same_run_gives_the_same_identifiers(tmp_path: Path) -> None:
     assert found[0][1] == engine.INJECTED
 
 
-def test_papermill_finds_it_by_its_entry_point() -> None:
+@pytest.mark.parametrize("first", ["papermill", "eisenergy.run.engine", "eisenergy.run.nursery"])
+def test_papermill_finds_it_by_its_entry_point(tmp_path: Path, first: str) -> None:
+    """Papermill loads entry points while it is imported: whichever of the two is imported first, both are whole."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    module, _, name = project["entry-points"]["papermill.engine"][engine.NAME].partition(":")
-    assert getattr(import_module(module), name) is engine.InProcessEngine
+    group = project["entry-points"]["papermill.engine"]
+    installed = tmp_path / "installed" / "eisenergy-0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: eisenergy\nVersion: 0\n", encoding="utf-8")
+    lines = "".join(f"{name} = {target}\n" for name, target in group.items())
+    (installed / "entry_points.txt").write_text(f"[papermill.engine]\n{lines}", encoding="utf-8")
+    notebook = pairs.write(tmp_path / "a.ipynb", "import os\nos.getpid()")
+    script = (
+        f"import os, {first}, papermill\n"
+        f"book = papermill.execute_notebook({str(notebook)!r}, None, parameters={{'client': 'a', 'customer': 'b'}},\n"
+        f"    engine_name={engine.NAME!r}, progress_bar=False)\n"
+        "assert book.cells[-1].outputs[0].data['text/plain'] == str(os.getpid()), book.cells[-1]\n"
+    )
+    path = os.pathsep.join([str(installed.parent), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

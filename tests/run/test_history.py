@@ -1,4 +1,4 @@
-"""What earlier months came to is kept when a month is billed, used while it is true, and derived anew when it is not."""
+"""What earlier months came to is kept before pages are made, used while it is true, and derived anew when it is not."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from eisenergy.desk.model import CustomerMonth, MonthTotals
 from eisenergy.desk.workspace import Workspace
 from eisenergy.period import BillingMonth
 from eisenergy.run import intake, month
+from eisenergy.run.remembered import keep_history
 from eisenergy.store import history as kept
 
 SEPTEMBER, OCTOBER = BillingMonth(2021, 9), BillingMonth(2021, 10)
@@ -58,12 +59,14 @@ def test_before_billing_every_month_is_derived(
     assert float(sum(shown[-2].kwh.values())) == pytest.approx(20958.991, abs=1e-9)
 
 
-def test_billing_keeps_them_and_the_page_shows_the_same(
+def test_they_are_kept_and_the_page_shows_the_same(
     workspace: Workspace, scope: Scope, readings: pl.DataFrame, derived: list[BillingMonth]
 ) -> None:
     before = opened(workspace).history
     derived.clear()
     month.bill_month(workspace, scope, OCTOBER, customers=[RESTAURANT])
+    assert derived == []  # bills are made without them
+    keep_history(workspace, scope, OCTOBER, customers=[RESTAURANT])
     assert derived == [OCTOBER.plus(n) for n in range(-12, 0)]
     derived.clear()
     assert opened(workspace).history == before

@@ -101,6 +101,22 @@ def test_a_failing_cell_has_a_page_and_the_others_are_published(billed: Workspac
     assert not page.exists()
 
 
+def test_the_overview_links_a_site_that_was_missing_when_it_was_made(
+    billed: Workspace, scope: Scope, project: Path
+) -> None:
+    mended = project / "mended"
+    add_cell(
+        project, "home", f"import os\nif customer == 'EIS-0001' and not os.path.exists({str(mended)!r}):\n    1 / 0"
+    )
+    overview = next(path for path in publish(billed, scope, project)["operator"].paths if path.name == "index.html")
+    assert 'href="../EIS-0001/index.html"' not in overview.read_text(encoding="utf-8")
+    mended.touch()
+    again = publish(billed, scope, project)
+    assert {name for name, one in again.items() if one.fresh} == {"EIS-0001", "operator"}
+    assert 'href="../EIS-0001/index.html"' in overview.read_text(encoding="utf-8")
+    assert not any(one.fresh for one in publish(billed, scope, project).values())
+
+
 def test_a_killed_child_has_a_page_that_says_where_it_was(billed: Workspace, scope: Scope, project: Path) -> None:
     add_cell(project, "home", "import os\nif customer == 'EIS-0001':\n    os.kill(os.getpid(), 9)")
     made = publish(billed, scope, project, batch=1)

@@ -114,6 +114,15 @@ def test_a_server_that_was_killed_itself_comes_back(home: Path) -> None:
     assert not answers(home)
 
 
+def test_a_server_that_was_killed_is_given_up_without_a_word(home: Path) -> None:
+    running = server.acquire(home / "pg")
+    os.kill(int((running.data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0]), signal.SIGKILL)
+    assert not answers(home)
+    running.release()
+    with Database.open(workspace(home)) as database:
+        assert masters.client(database, EIS) == make_client()
+
+
 def test_a_stale_lock_file_that_names_another_program_is_no_obstacle(home: Path) -> None:
     data = next((home / "pg").glob("cluster-*"))
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])

@@ -1,0 +1,234 @@
+"""From the sums of many meters to bills: what a process that prices needs to know, and what it says.
+
+Nothing here reads; a batch carries all of it, so that it can be priced wherever it is sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from eisenergy.accounts import Contract
+from eisenergy.billing import codec
+from eisenergy.billing.corrections import Correction
+from eisenergy.billing.engine import NotBillable, bill
+from eisenergy.billing.model import Bill, Provenance
+from eisenergy.findings import Finding, blocking
+from eisenergy.masters import codec as records
+from eisenergy.money import ZERO
+from eisenergy.period import NotInForce, Period
+from eisenergy.tariffs.model import Tariff
+from eisenergy.usage import CellSums, EstimatedRange, SlotPrices, Usage, usage_of
+
+if TYPE_CHECKING:  # it comes with a batch; it brings numpy
+    from eisenergy.timeofuse import Runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the bills of one tariff and period have in common.
+
+    :param runs: the calendar compiled over the period
+    :param lake_version: version of the readings table
+    """
+
+    period: Period
+    timezone: str
+    tariff: Tariff
+    calendar: str
+    calendar_version: str
+    code_version: str
+    lake_version: int
+    runs: Runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One contract of a batch.
+
+    :param document: the contract as JSON text
+    :param readings_hash: hash of its readings, all of them measured
+    :param sources: sha256 of the files its readings are from -> their names
+    :param prices: sets of prices that came with its readings
+    :param basis: hash of everything besides the readings that its draft depends on
+    """
+
+    number: str
+    document: str
+    readings_hash: str
+    sources: Mapping[str, str]
+    has_forecast: bool
+    prices: tuple[SlotPrices, ...]
+    corrections: tuple[Correction, ...]
+    basis: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Contracts of one tariff with what their meters did.
+
+    :param cells: sums with a leading axis, the member; ``groups`` cells per (segment, block)
+    """
+
+    terms: Terms
+    members: tuple[Member, ...]
+    cells: CellSums
+    groups: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A draft as it is stored, with what a list shows of it.
+
+    :param name: the customer's
+    :param document: the bill as JSON text, as ``billing.codec.dump`` has it
+    :param basis: hash of everything besides the readings that the draft depends on; empty: not known
+    :param lake_version: version of the readings table that it was made from
+    :param made: what is asked of a bill without reading it, as JSON text
+    """
+
+    contract: str
+    customer: str
+    name: str
+    kwh: Decimal
+    total: Decimal
+    max_kw: Decimal
+    estimated: int
+    input_hash: str
+    document: str
+    basis: str = ""
+    lake_version: int | None = None
+    made: str = "{}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A contract of a batch that cannot be billed, and why."""
+
+    contract: str
+    customer: str
+    finding: Finding
+
+
+def entry(made: Bill, input_hash: str, basis: str = "") -> Entry:
+    """Return a bill as it is stored."""
+    contract = made.contract
+    document = codec.dump(made)
+    return Entry(
+        contract=contract.number,
+        customer=contract.customer.code,
+        name=contract.customer.name,
+        kwh=made.kwh,
+        total=made.total,
+        max_kw=max((block.max_kw for block in made.blocks), default=ZERO),
+        estimated=sum(block.estimated for block in made.blocks),
+        input_hash=input_hash,
+        document=json.dumps(document),
+        basis=basis,
+        lake_version=None if made.provenance is None else made.provenance.lake_version,
+        made=json.dumps(_made(document)),
+    )
+
+
+def _made(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked of a bill without reading it."""
+    contract, provenance = document["contract"], document["provenance"]
+    return {
+        "name": contract["customer"]["name"],
+        "meter": contract["meter"]["serial"],
+        "currency": document["currency"],
+        "tariff": document["tariff"],
+        "calendar": document["calendar"],
+        "provenance": provenance and {name: value for name, value in provenance.items() if name != "sources"},
+    }
+
+
+def price(batch: Batch) -> Iterator[Entry | Refused]:
+    """Yield what becomes of each member, in their order."""
+    terms = batch.terms
+    prices: codec.Prices | None = None
+    for number, member in enumerate(batch.members):
+        contract: Contract = records.load(Contract, json.loads(member.document))
+        mine = CellSums(*(column[number] for column in batch.cells))
+        usage = usage_of(
+            contract.meter.serial,
+            terms.runs,
+            mine,
+            member.prices,
+            period=terms.period,
+            groups=batch.groups,
+            has_forecast=member.has_forecast,
+        )
+        try:
+            prices = prices or codec.prices_in_force(terms.tariff, terms.period)
+            made, digest = billed(
+                terms,
+                contract,
+                usage,
+                sources=member.sources,
+                readings_hash=member.readings_hash,
+                corrections=member.corrections,
+                prices=prices,
+            )
+        except (NotInForce, NotBillable) as problem:
+            finding = blocking("cannot-bill", contract.number, str(problem))
+            yield Refused(contract=contract.number, customer=contract.customer.code, finding=finding)
+            continue
+        yield entry(made, digest, member.basis)
+
+
+def billed(
+    terms: Terms,
+    contract: Contract,
+    usage: Usage,
+    *,
+    sources: Mapping[str, str],
+    readings_hash: str,
+    filled_hash: str = "",
+    estimated: Sequence[EstimatedRange] = (),
+    findings: Sequence[Finding] = (),
+    corrections: Sequence[Correction] = (),
+    prices: codec.Prices | None = None,
+) -> tuple[Bill, str]:
+    """Return a contract's bill and the hash of what determines its amounts.
+
+    :param readings_hash: hash of the measured readings
+    :param filled_hash: hash of the readings with estimates; empty: there are none
+    :param prices: ``codec.prices_in_force``, where it is at hand
+    :raises NotInForce: when a price is missing on a day
+    :raises NotBillable: see :func:`eisenergy.billing.engine.bill`
+    """
+    made = bill(
+        contract,
+        terms.period,
+        usage,
+        terms.tariff,
+        timezone=terms.timezone,
+        calendar_name=terms.calendar,
+        estimated=estimated,
+        findings=findings,
+        corrections=corrections,
+        provenance=Provenance(
+            lake_version=terms.lake_version,
+            sources=sources,
+            tariff_version=terms.tariff.version,
+            calendar_version=terms.calendar_version,
+            code_version=terms.code_version,
+            readings_hash=readings_hash,
+        ),
+    )
+    digest = codec.input_hash(
+        contract,
+        terms.period,
+        filled_hash or readings_hash,
+        terms.tariff,
+        timezone=terms.timezone,
+        calendar_version=terms.calendar_version,
+        code_version=terms.code_version,
+        corrections=corrections,
+        prices=prices,
+    )
+    return made, digest

@@ -1,0 +1,91 @@
+"""The hash of the readings that a bill was made from.
+
+It is over the figures themselves in canonical order, not over a text of them: writing the text took longer than billing. Invoices made
+before have the hash of the text; both forms can be told apart, and :func:`readings_hash` makes either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from eisenergy.frames import ESTIMATED
+
+Floats = npt.NDArray[np.float64]
+
+BILLED: Final = (
+    "kwh_import", "kwh_export", "kw", "kvar", "kvarh", "forecast_kwh", "loss_factor", "ftpms", "cost_pos", "cost_neg",
+)  # fmt: skip
+"""Figures that a bill can depend on, in the order of the hash."""
+
+PREFIX: Final = "2:"
+"""What a hash of figures begins with; a hash of the text is 64 digits and nothing else."""
+
+
+def readings_hash(rows: pl.DataFrame, *, like: str = PREFIX) -> str:
+    """Return the sha256 of the figures a bill can depend on, in order of time: not of the files they came from.
+
+    :param rows: columns of ``frames.READINGS``
+    :param like: a hash to compare with; the result has its form
+    """
+    ordered = rows.sort("start")
+    if not like.startswith(PREFIX):
+        return _of_text(ordered)
+    columns = {name: _canonical(ordered[name]) for name in BILLED}
+    estimated = (ordered["quality"] == ESTIMATED).to_numpy()
+    return of_figures(ordered["start"].to_physical().to_numpy(), columns, estimated if estimated.any() else None)
+
+
+def of_figures(
+    start: npt.NDArray[np.int64], columns: Mapping[str, Floats | None], estimated: npt.NDArray[np.bool_] | None = None
+) -> str:
+    """Return the hash of figures in order of time.
+
+    :param start: UTC microseconds [one per row]
+    :param columns: name of :data:`BILLED` -> figures, ``numpy.nan`` and no other NaN for none; ``None`` where there are none at all
+    :param estimated: which rows are estimates; ``None``: none is
+    """
+    steps = np.diff(start)
+    even = len(start) > 1 and bool((steps == steps[0]).all())
+    return of_regular(
+        struct.pack("<qqq", len(start), start[0], steps[0]) if even else b"\0" + start.astype("<i8").tobytes(),
+        columns,
+        estimated,
+    )
+
+
+def of_regular(
+    times: bytes, columns: Mapping[str, Floats | None], estimated: npt.NDArray[np.bool_] | None = None
+) -> str:
+    """Return the hash of figures at times that are packed already: number, first and step, or each; see :func:`of_figures`."""
+    digest = hashlib.sha256(times)
+    for name in BILLED:
+        values = columns.get(name)
+        if values is None:
+            continue
+        digest.update(f"\0{name}\0".encode())
+        digest.update(np.ascontiguousarray(values, dtype="<f8").data)
+    if estimated is not None:
+        digest.update(b"\0estimated\0" + np.packbits(estimated).tobytes())
+    return PREFIX + digest.hexdigest()
+
+
+def _canonical(column: pl.Series) -> Floats | None:
+    """A column's figures; null and NaN are one, and a column without any is none."""
+    values = column.fill_null(float("nan")).to_numpy()
+    none = np.isnan(values)
+    return None if none.all() else np.where(none, np.nan, values)
+
+
+_TEXT: Final = ("start", *BILLED, "quality")
+
+
+def _of_text(ordered: pl.DataFrame) -> str:
+    text = ordered.select(_TEXT).with_columns(pl.col("start").to_physical()).write_csv()
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,0 +1,346 @@
+"""Whole, clean months of many contracts: read, looked at, summed and hashed together, up to the batch that is priced.
+
+Whatever is not whole (:mod:`eisenergy.store.grid`) or not clean (:mod:`eisenergy.quality.clean`) is left to
+:mod:`eisenergy.desk.batch`; what it says of the others is what that would say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+import eisenergy
+from eisenergy import kernels
+from eisenergy.billing.batch import Batch, Member, Terms
+from eisenergy.billing.corrections import Correction
+from eisenergy.billing.engine import NotBillable
+from eisenergy.desk.drafting import NEIGHBOURS
+from eisenergy.desk.fingerprint import BILLED, of_regular
+from eisenergy.desk.masters import Masters
+from eisenergy.period import BillingMonth, NotInForce, Period
+from eisenergy.places import SLOT_US
+from eisenergy.pricesets import sum_priced
+from eisenergy.quality import clean
+from eisenergy.quality.checks import DEFAULTS
+from eisenergy.quality.estimate import SOURCE
+from eisenergy.store.grid import Files, Grid, grid
+from eisenergy.store.masters import NotStored
+from eisenergy.store.roster import Listed
+from eisenergy.timeofuse import OffGrid, Runs, microseconds
+from eisenergy.usage import CellSums, SlotPrices
+from eisenergy.usages import Months, sum_all
+
+Floats = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
+Corrections = Callable[[str], tuple[Correction, ...]]
+
+AT_A_TIME: Final = 250
+"""Meters that are read together: small enough that memory is used again instead of being asked for anew."""
+
+READERS: Final = 2
+"""Threads that read ahead of what is looked at and summed."""
+
+BATCH: Final = 125
+"""Contracts that are priced together."""
+
+_PRICES: Final = ("loss_factor", "ftpms", "cost_pos", "cost_neg")
+_NO_PRICES: Final = (SlotPrices(),)
+
+
+def whole_months(
+    common: Masters,
+    listed: Sequence[Listed],
+    month: BillingMonth,
+    corrections: Corrections,
+    basis: Callable[[Listed], str],
+) -> Iterator[Batch]:
+    """Yield the contracts whose month is whole and clean, in batches that can be priced.
+
+    :param corrections: number of a contract -> differences of earlier periods that its bill carries
+    :param basis: see :class:`eisenergy.billing.batch.Member`
+    """
+    period = month.period
+    candidates = []
+    for entry in listed:
+        try:
+            common.runs(entry.tariff, period)
+        except (NotStored, NotInForce, NotBillable, OffGrid):
+            continue  # said where it is drafted
+        if entry.contracted_kw is not None and _all_period(entry, period):
+            candidates.append(entry)
+    candidates.sort(key=lambda entry: entry.meter)
+    if not candidates:
+        return
+    start, end = period.utc(common.client.timezone)
+    files = Files(common.workspace.lake, common.scope, common.lake_version)
+    groups = [candidates[begin : begin + AT_A_TIME] for begin in range(0, len(candidates), AT_A_TIME)]
+    around = (start - NEIGHBOURS, end + NEIGHBOURS)
+    threads = numba.get_num_threads()
+    # Processes price meanwhile: threads of a kernel that wait for each other would take their time.
+    numba.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(READERS) as readers:
+            ahead = deque(groups)
+            reading: deque[tuple[list[Listed], Future[Grid]]] = deque()
+            while ahead or reading:
+                while ahead and len(reading) <= READERS:
+                    group = ahead.popleft()
+                    meters = {entry.meter for entry in group}
+                    reading.append((group, readers.submit(grid, files, meters, start, end, around=around)))
+                group, found = reading.popleft()
+                yield from _measured(common, group, found.result(), period, corrections, basis)
+    finally:
+        numba.set_num_threads(threads)
+
+
+def _all_period(entry: Listed, period: Period) -> bool:
+    return entry.start <= period.start and (entry.end is None or entry.end >= period.end)
+
+
+def _measured(
+    common: Masters,
+    group: Sequence[Listed],
+    found: Grid,
+    period: Period,
+    corrections: Corrections,
+    basis: Callable[[Listed], str],
+) -> Iterator[Batch]:
+    start = microseconds(period.utc(common.client.timezone)[0])
+    place = {meter: number for number, meter in enumerate(found.meters)}
+    contracted = np.full(len(found.meters), np.nan)
+    for entry in group:
+        assert entry.contracted_kw is not None
+        contracted[place[entry.meter]] = entry.contracted_kw
+    good = _clean(found, start, contracted)
+    by_tariff: dict[str, list[Listed]] = defaultdict(list)
+    for entry in group:
+        if good[place[entry.meter]]:
+            by_tariff[entry.tariff].append(entry)
+    priced = _any_row(found, *_PRICES)
+    for tariff, entries in by_tariff.items():
+        runs = common.runs(tariff, period)
+        named = _as_named(found, runs)
+        for own in (False, True):
+            mine = [e for e in entries if priced[place[e.meter]] == own and named[place[e.meter]]]
+            numbers = np.array([place[entry.meter] for entry in mine], dtype=np.int64)
+            if not mine:
+                continue
+            cells, groups, prices = _summed(found, numbers, runs, start, priced=own)
+            forecast = _any_row(found, "forecast_kwh")
+            hashes = _hashes(found, numbers, start)
+            terms = _terms(common, tariff, period, runs)
+            members = [
+                Member(
+                    number=entry.number,
+                    document=entry.document,
+                    readings_hash=hashes[n],
+                    sources=_sources(found, int(numbers[n]), common.names),
+                    has_forecast=bool(forecast[numbers[n]]),
+                    prices=prices[n] if own else _NO_PRICES,
+                    corrections=corrections(entry.number),
+                    basis=basis(entry),
+                )
+                for n, entry in enumerate(mine)
+            ]
+            kept = [n for n, member in enumerate(members) if member.prices]
+            for a in range(0, len(kept), BATCH):
+                these = kept[a : a + BATCH]
+                part = CellSums(*(column[these] for column in cells))
+                yield Batch(terms=terms, members=tuple(members[n] for n in these), cells=part, groups=groups)
+
+
+def _terms(common: Masters, tariff: str, period: Period, runs: Runs) -> Terms:
+    rates, calendar = common.tariff(tariff)
+    return Terms(
+        period=period,
+        timezone=common.client.timezone,
+        tariff=rates,
+        calendar=calendar.name,
+        calendar_version=calendar.version,
+        code_version=eisenergy.__version__,
+        lake_version=common.lake_version,
+        runs=runs,
+    )
+
+
+def _clean(found: Grid, start: int, contracted: Floats) -> Booleans:
+    """The meters whose month is whole and clean."""
+    meters, rows, size = len(found.meters), found.rows, len(found.measured)
+    nothing = np.full(size, np.nan)
+    columns = {name: nothing if values is None else values for name, values in found.figures.items()}
+    grids = found.source.reshape(meters, rows)
+    turns = np.ones((meters, rows), dtype=np.bool_)
+    turns[:, 1:] = grids[:, 1:] != grids[:, :-1]
+    follows = np.zeros((meters, rows), dtype=np.bool_)
+    numbers = found.source_row.reshape(meters, rows)
+    follows[:, 1:] = numbers[:, 1:] > numbers[:, :-1]
+    ordered = found.measured & (turns | follows).ravel()
+    if SOURCE in found.sources:
+        ordered &= found.source != found.sources.index(SOURCE)
+    good = clean.clean(
+        np.arange(meters, dtype=np.int64) * rows,
+        np.full(meters, start, dtype=np.int64),
+        rows,
+        clean.Columns(
+            start=np.tile(start + SLOT_US * np.arange(rows, dtype=np.int64), meters),
+            kwh=columns["kwh_import"],
+            kwh_export=columns["kwh_export"],
+            kw=columns["kw"],
+            kvar=columns["kvar"],
+            kvarh=columns["kvarh"],
+            forecast=columns["forecast_kwh"],
+            register=columns["register_kwh"],
+            ordered=ordered,
+        ),
+        contracted_kw=contracted,
+        before=found.beside,
+        limits=DEFAULTS,
+    )
+    several = np.flatnonzero(good & (turns.sum(axis=1) > 1))
+    for meter in several:  # files that alternate: whether one goes back in time is for the check to say
+        good[meter] = len(np.unique(grids[meter])) == int(turns[meter].sum())
+    return good & found.whole
+
+
+def _as_named(found: Grid, runs: Runs) -> Booleans:
+    """The meters whose files name no block, or each interval's block as the calendar has it."""
+    meters = len(found.meters)
+    if found.named is None:
+        return np.ones(meters, dtype=np.bool_)
+    spelled = pl.Series(found.names, dtype=pl.String).str.strip_chars().str.to_lowercase().to_list()
+    folded = [block.casefold() for block in runs.blocks]
+    same = np.array([folded.index(name) if name in folded else -2 for name in spelled], dtype=np.int16)
+    slot = runs.minutes * 60_000_000
+    calendar = np.repeat(runs.block, (runs.end_us - runs.start_us) // slot)
+    in_file = found.named.reshape(meters, found.rows)
+    apart: Booleans = ((in_file >= 0) & (same[in_file] != calendar)).any(axis=1)
+    return ~apart
+
+
+def _any_row(found: Grid, *names: str) -> Booleans:
+    """The meters that have a figure in any of some columns."""
+    result = np.zeros(len(found.meters), dtype=np.bool_)
+    for name in names:
+        values = found.figures[name]
+        if values is not None:
+            result |= ~np.isnan(values).reshape(len(found.meters), found.rows).all(axis=1)
+    return result
+
+
+def _summed(
+    found: Grid, numbers: npt.NDArray[np.int64], runs: Runs, start: int, *, priced: bool
+) -> tuple[CellSums, int, Sequence[tuple[SlotPrices, ...]]]:
+    """Sums of some meters, how many cells there are per (segment, block), and the meters' sets of prices."""
+    rows, figures = found.rows, found.figures
+    if not priced:
+        kwh, hours = _energy(found), runs.minutes / 60
+        months = Months(
+            first=numbers * rows,
+            kwh=kwh,
+            kw=_power(figures["kw"], kwh, hours),
+            kwh_export=figures["kwh_export"],
+            kvarh=_reactive(figures["kvarh"], figures["kvar"], hours),
+            forecast=figures["forecast_kwh"],
+        )
+        return sum_all(months, runs), 1, ()
+
+    def rows_of(values: Floats | None) -> Floats | None:
+        return None if values is None else values.reshape(-1, rows)[numbers].ravel()
+
+    size = len(numbers) * rows
+    nothing = np.full(size, np.nan)
+    taken = {name: rows_of(values) for name, values in figures.items()}
+    filled = {name: nothing if values is None else values for name, values in taken.items()}
+    columns = kernels.Columns(
+        start=np.tile(start + SLOT_US * np.arange(rows, dtype=np.int64), len(numbers)),
+        kwh=filled["kwh_import"],
+        kwh_export=filled["kwh_export"],
+        kvarh=filled["kvarh"],
+        kvar=filled["kvar"],
+        kw=filled["kw"],
+        forecast=filled["forecast_kwh"],
+        estimated=np.zeros(size, dtype=np.bool_),
+        group=np.zeros(size, dtype=np.int32),
+    )
+    result = sum_priced(columns, [taken[name] for name in _PRICES], rows, runs)
+    return result.cells, result.groups, result.prices
+
+
+def _energy(found: Grid) -> Floats:
+    kwh = found.figures["kwh_import"]
+    assert kwh is not None, "a clean month has energy"
+    return kwh
+
+
+def _power(kw: Floats | None, kwh: Floats, hours: float) -> Floats:
+    if kw is None:
+        return kwh * (1.0 / hours)
+    none = np.isnan(kw)
+    return np.where(none, kwh * (1.0 / hours), kw) if none.any() else kw
+
+
+def _reactive(kvarh: Floats | None, kvar: Floats | None, hours: float) -> Floats | None:
+    if kvar is None:
+        return kvarh
+    if kvarh is None:
+        return kvar * hours
+    return np.where(np.isnan(kvarh), kvar * hours, kvarh)
+
+
+def _hashes(found: Grid, numbers: npt.NDArray[np.int64], start: int) -> list[str]:
+    rows = found.rows
+    times = struct.pack("<qqq", rows, start, SLOT_US)
+    columns: dict[str, tuple[Floats, list[bool]]] = {}
+    for name in BILLED:
+        values = found.figures[name]
+        if values is not None:
+            none = np.isnan(values)
+            if none.any():
+                values[none] = np.nan  # one NaN is like another
+            has = ~none.reshape(-1, rows).all(axis=1)
+            columns[name] = (values.reshape(-1, rows), has.astype(bool).tolist())
+
+    def of(meter: int) -> str:
+        return of_regular(times, {name: values[meter] for name, (values, has) in columns.items() if has[meter]})
+
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:  # hashing does not hold Python's lock
+        return list(threads.map(of, numbers.tolist(), chunksize=16))
+
+
+def _sources(found: Grid, meter: int, names: Mapping[str, str]) -> dict[str, str]:
+    here = found.source[meter * found.rows : (meter + 1) * found.rows]
+    one = here[0] == here[-1] and bool((here == here[0]).all())
+    files = [int(here[0])] if one else np.unique(here).tolist()
+    return {sha: names.get(sha, "") for sha in sorted(found.sources[number] for number in files)}
+
+
+def basis_of(common: Masters, entry: Listed, earlier: Sequence[str]) -> str:
+    """Return the hash of everything but the readings that a contract's draft depends on; empty without a tariff.
+
+    :param earlier: numbers of its invoices
+    """
+    try:
+        tariff, calendar = common.tariff(entry.tariff)
+    except NotStored:
+        return ""
+    facts = [
+        eisenergy.__version__,
+        tariff.version,
+        calendar.version,
+        common.client.timezone,
+        str(common.client.max_missing_share),
+        sorted(earlier),
+        entry.document,
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

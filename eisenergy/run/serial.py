@@ -1,0 +1,53 @@
+"""A process that does tasks one after the other, with a kernel per notebook: what :mod:`eisenergy.run.nursery` is where nothing forks.
+
+``python -m eisenergy.run.serial DESCRIPTOR`` takes the same orders and says the same. A worker of a cluster uses it, since
+a process of its own has the settings of those it works for, and such a worker may not have a pool of processes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+from eisenergy.run.orders import Order
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Take orders and do them, until nobody gives any."""
+    boss = Connection(int(arguments[0]))
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    try:
+        while True:
+            _do(boss.recv(), boss)
+    except (EOFError, ConnectionError):
+        return 0
+
+
+def _do(order: Order, boss: Connection) -> None:
+    module, _, name = order.work.partition(":")
+    work: Callable[[Any], Any] = getattr(importlib.import_module(module), name)
+    for batch in (*order.batches, *order.then):
+        for number, task in batch:
+            try:
+                said = ("done", number, work(task))
+            except Exception as problem:
+                said = ("raised", number, f"{type(problem).__name__}: {problem}")
+            boss.send(said)
+    boss.send(("end", 0, None))
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it is gone; its kernels look after themselves."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

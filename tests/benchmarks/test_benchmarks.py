@@ -1,0 +1,168 @@
+"""Benchmarks that cannot rot: every case runs with a handful of customers, and the parts that judge are tried against wrong figures."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+if any(importlib.util.find_spec(name) is None for name in ("duckdb", "pandas")):
+    pytest.skip("the peers of the benchmarks are not installed (extra bench)", allow_module_level=True)
+
+from benchmarks import __main__ as command  # noqa: E402
+from benchmarks import growth, kernel, page, portfolio, report, synthetic  # noqa: E402
+from benchmarks.report import OURS, PEER, Aim, Cost, Group, Result  # noqa: E402
+from eisenergy.accounts import Scope  # noqa: E402
+from eisenergy.config import Settings  # noqa: E402
+from eisenergy.desk.workspace import Workspace  # noqa: E402
+from eisenergy.samples import plan  # noqa: E402
+from eisenergy.store import masters  # noqa: E402
+from eisenergy.store.database import Database  # noqa: E402
+from eisenergy.store.lake import Lake  # noqa: E402
+
+SAMPLES = ROOT / "data" / "samples"
+
+
+@pytest.fixture(scope="module")
+def loads() -> synthetic.Loads:
+    grid = synthetic.Grid.of(portfolio.MONTH, plan.prices(SAMPLES))
+    return synthetic.Loads(grid, plan.supplies(SAMPLES), portfolio.SEED)
+
+
+def made(result: list[Result], name: str) -> Result:
+    return next(entry for entry in result if entry.case == name)
+
+
+def test_a_larger_portfolio_begins_with_the_smaller_one(loads: synthetic.Loads) -> None:
+    everybody = portfolio.members(portfolio.Portfolio(12))
+    together = loads.readings(everybody)
+    alone = loads.readings(everybody[4:5])
+    assert together.filter(pl.col("meter") == everybody[4].meter).equals(alone)
+    assert together.select("meter", "start").is_duplicated().sum() == 0
+    assert together.height == 12 * 2976
+
+
+def test_what_is_special_about_some_customers(loads: synthetic.Loads) -> None:
+    everybody = portfolio.members(portfolio.Portfolio(200))
+    rows = {member.number: loads.readings([member]) for member in everybody if member.number in (1, 9, 19, 39, 89, 139)}
+    assert rows[39].is_empty()
+    assert rows[89].is_empty()
+    assert rows[1].height == 2976
+    assert rows[1]["ftpms"].null_count() == 2976
+    assert rows[9]["ftpms"].null_count() == 0
+    assert set(rows[9]["block_in_file"]) == {"VALLE", "RESTO", "PUNTA"}
+    assert 5 <= 2976 - rows[19].height <= 60
+    assert 400 <= 2976 - rows[139].height <= 500
+
+
+def test_loads_have_the_scale_of_the_contract(loads: synthetic.Loads) -> None:
+    for number, supply in enumerate(plan.supplies(SAMPLES), start=1):
+        kw = loads.readings([portfolio.Member(number)])["kw"]
+        assert 0.3 * supply.contracted_kw < kw.max() < 1.2 * supply.contracted_kw, supply.name
+
+
+def test_rows_put_beside_are_what_the_library_would_have_appended(
+    settings: Settings, database: Database, lake: Lake, tmp_path: Path
+) -> None:
+    scope, some = Scope.operator(portfolio.CLIENT), portfolio.Portfolio(20)
+    other = Lake(str(tmp_path / "appended"), lambda scope: masters.supplies(database, scope))
+    beside = portfolio.fill(Workspace(settings=settings, database=database, lake=lake), some)
+    appended = portfolio.fill(Workspace(settings=settings, database=database, lake=other), some, append=True)
+    meters = sorted(masters.meters(database, scope))
+    first, end = portfolio.MONTH.period.utc(portfolio.ZONE)
+    found = lake.read(scope, meters, first, end)
+    assert beside == appended == found.height
+    assert len(meters) == 20
+    assert found.equals(other.read(scope, meters, first, end))
+    again = lake.append(scope, found)
+    assert (again.added, again.superseded) == (0, 0)
+
+
+def test_a_check_that_fails_ends_the_benchmark() -> None:
+    assert report.equal("cents", [("a", Decimal("1.00"), Decimal("1.00"))]) == "cents: all 1"
+    with pytest.raises(AssertionError, match=r"1 of 2 differ: b: ours 1\.00, theirs 1\.01"):
+        report.equal("cents", [("a", 1, 1), ("b", Decimal("1.00"), Decimal("1.01"))])
+    with pytest.raises(AssertionError, match="nothing was compared"):
+        report.equal("cents", [])
+
+
+def test_a_kernel_that_is_wrong_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = kernel.complete.energies
+
+    def wrong(*given: object) -> object:
+        found = right(*given)
+        found.kwh[1, 2] *= 1 + 1e-6
+        return found
+
+    monkeypatch.setattr(kernel.complete, "energies", wrong)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        kernel.run(3, quick=True)
+
+
+def test_ratios_aims_and_their_verdicts() -> None:
+    group = Group("sums", "ms", (Cost(OURS, "ours", 2.0), Cost(PEER, "theirs", 9.0)))
+    assert [group.ratio(cost) for cost in group.costs] == [1.0, 4.5]
+    assert Aim("x", 5, 5).met
+    assert not Aim("x", 5, 4.99).met
+    assert Aim("x", 80, 79, "<=").met
+    assert not Aim("x", 80, 81, "<=").met
+
+
+def test_growth_is_an_exponent() -> None:
+    assert growth._slope([(10, 3.0), (100, 30.0), (1000, 300.0)]) == pytest.approx(1)
+    assert growth._slope([(10, 1.0), (100, 100.0)]) == pytest.approx(2)
+
+
+def test_the_page_is_one_file_and_escapes(tmp_path: Path) -> None:
+    result = Result(case="kernel", question="how <fast>?", size={"customers": 3})
+    result.groups.append(
+        Group("sums", "ms", (Cost(OURS, "ours & co", 2.0), Cost(PEER, "theirs", 900.0, "more <work>")))
+    )
+    result.aims.append(Aim("times", 5, 450))
+    report.save(result, tmp_path)
+    text = page.write(tmp_path).read_text(encoding="utf-8")
+    assert "450×" in text
+    assert "ours &amp; co" in text
+    assert "more &lt;work&gt;" in text
+    assert ">reached<" in text
+    assert not any(mark in text for mark in ("http://", "https://", "<script", " src=", "@import"))
+
+
+def test_the_kernel_case(tmp_path: Path) -> None:
+    result = made(command.run(["kernel"], 5, quick=True, results=tmp_path), "kernel")
+    assert len(result.checks) == 2
+    assert {cost.who for group in result.groups for cost in group.costs} == {"ours", "peer", "bound"}
+    written = json.loads((tmp_path / "kernel.json").read_text(encoding="utf-8"))
+    assert written["machine"]["memory_bytes"] > 2**30
+    assert all(aim["reason"] for aim in written["aims"])
+
+
+@pytest.mark.long
+def test_every_case_with_a_handful_of_customers(tmp_path: Path) -> None:
+    results = command.run(list(command.CASES), 12, quick=True, results=tmp_path)
+    assert [result.case for result in results] == list(command.CASES)
+    for result in results:
+        assert result.groups
+        assert result.case == "growth" or result.checks
+        assert all(cost.cost >= 0 for group in result.groups for cost in group.costs)
+    bill = made(results, "bill")
+    assert bill.figures["counts"]["drafted"] == 12
+    assert "to the cent: all 132" in bill.checks[0]
+    assert [entry["customers"] for entry in made(results, "growth").series] == [6, 12]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [*(f"{name}.json" for name in command.CASES), "index.html"]
+    )
+
+
+def test_a_case_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["kernels"])
+    assert "no case kernels: expected some of kernel, month_read" in capsys.readouterr().err

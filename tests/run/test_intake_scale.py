@@ -1,0 +1,156 @@
+"""A folder of many files in one go: what comes of it is what one file after the other comes to."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from intake_folders import fill, know, put
+from polars.testing import assert_frame_equal
+
+from eisenergy.accounts import Scope
+from eisenergy.desk.workspace import Workspace
+from eisenergy.findings import blocked
+from eisenergy.readings import read_any
+from eisenergy.run import intake
+from eisenergy.sheets import UnreadableFile
+from eisenergy.store import compaction, files
+from eisenergy.store.lake import Lake
+
+START, END = datetime(2021, 8, 1, tzinfo=UTC), datetime(2021, 11, 1, tzinfo=UTC)
+METERS = 40
+
+
+@pytest.fixture
+def meters(workspace: Workspace, scope: Scope) -> list[str]:
+    return know(workspace, scope, METERS)
+
+
+@pytest.fixture
+def fresh(workspace: Workspace, tmp_path: Path) -> Workspace:
+    """The workspace's masters with a lake, an inbox and a register of the test's own."""
+    from eisenergy.store import tables
+
+    with workspace.database.session(Scope.operator("EIS")) as connection:
+        had = {row.sha256 for row in connection.execute(tables.source_files.select())}
+    assert not had, "each test has files of its own"
+    home = tmp_path / "home"
+    home.mkdir()
+    settings = replace(workspace.settings, home=home, lake=str(home / "lake"), workers=2)
+    return replace(workspace, settings=settings, lake=Lake.open(settings, workspace.database))
+
+
+def one_by_one(folder: Path, paths: tuple[Path, ...], known: list[str]) -> pl.DataFrame:
+    """The slow twin: every file read the slow way and appended by itself, in order of names."""
+    lake, scope = Lake(str(folder), lambda scope: ()), Scope.operator("EIS")
+    for path in paths:
+        try:
+            result = read_any(path, client="EIS")
+        except UnreadableFile:
+            continue
+        if not blocked(result.findings) and set(result.meta.meters) <= set(known):
+            lake.append(scope, result.frame)
+    return lake.read(scope, known, START, END)
+
+
+def test_a_folder_is_what_its_files_are_one_by_one(
+    fresh: Workspace, scope: Scope, meters: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "BATCH_FILES", 9)
+    fill(tmp_path / "in", meters)
+    paths = intake.gather([tmp_path / "in"])
+    assert len(paths) > intake.ALONE, "processes read them"
+    steps: list[str] = []
+    report = intake.ingest(fresh, scope, paths, step=steps.append)
+    assert sorted(steps) == sorted(path.name for path in paths)
+    assert [file.path for file in report.files] == list(paths)
+    refused = {file.path.parent.name: file.findings[-1].code for file in report.files if file.status == "refused"}
+    assert refused == {"damaged": "unreadable-file", "unknown": "unknown-meter", "gap": "unreadable-file"}
+    found = fresh.lake.read(scope, meters, START, END)
+    assert_frame_equal(found, one_by_one(tmp_path / "twin", paths, meters), check_exact=True)
+    assert (report.added, report.superseded) == (found.height, 2 * 96 + 96)
+    # One commit for all that meets nothing, one for what had to be compared; the rest is known.
+    assert report.version == 2
+    again = intake.ingest(fresh, scope, paths)
+    assert {file.status for file in again.files} == {"known", "refused"}
+    assert (again.added, again.superseded, again.version) == (0, 0, 2)
+    loaded = [entry for entry in files.sources(fresh.database, scope) if entry.status == "loaded"]
+    assert {files.sha256_of(files.original(fresh.settings, scope, entry.sha256)) for entry in loaded} == {
+        entry.sha256 for entry in loaded
+    }
+    # A late file is one small part, and putting the months in order changes no reading.
+    before = {path: path.stat().st_mtime_ns for path in Path(fresh.lake.address).rglob("*.parquet")}
+    late = intake.ingest(fresh, scope, [put(tmp_path / "late", meters[3], "log", date(2021, 10, 1), 2)])
+    after = {path: path.stat().st_mtime_ns for path in Path(fresh.lake.address).rglob("*.parquet")}
+    assert (late.added, len(after)) == (192, len(before) + 1)
+    assert before.items() <= after.items()
+    compaction.compact(fresh.lake, scope)
+    assert_frame_equal(fresh.lake.read(scope, meters, START, datetime(2021, 10, 1, tzinfo=UTC)), found)
+    assert not list(fresh.settings.home.glob(".intake-*"))
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from dataclasses import replace
+from eisenergy.accounts import Scope
+from eisenergy.config import Settings
+from eisenergy.desk.workspace import opened
+from eisenergy.run import intake
+if __name__ == "__main__":
+    intake.BATCH_FILES = 9
+    intake.LOAD_ROWS = 5_000
+    with opened(replace(Settings.load(), workers=2)) as workspace:
+        print("ready", flush=True)
+        intake.ingest(workspace, Scope.operator("EIS"), intake.gather([Path(sys.argv[1])]))
+        print("done", flush=True)
+"""
+
+
+@pytest.mark.long
+def test_a_load_that_is_killed_is_completed_by_the_same_command(
+    workspace: Workspace, scope: Scope, tmp_path: Path
+) -> None:
+    meters = know(workspace, scope, METERS)
+    folder = tmp_path / "in"
+    fill(folder, meters, days=3)
+    paths = intake.gather([folder])
+    script = tmp_path / "load.py"
+    script.write_text(KILLED, encoding="utf-8")
+    environment = {**os.environ, **workspace.environment()}
+    twin = one_by_one(tmp_path / "twin", paths, meters)
+    rng = random.Random(5)
+    done = False
+    for turn in range(12):
+        child = subprocess.Popen(
+            [sys.executable, str(script), str(folder)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        if turn < 11:
+            time.sleep(rng.uniform(0.05, 3.5))
+            os.killpg(child.pid, signal.SIGKILL)
+        done = child.stdout.read() == "done\n"
+        child.wait()
+        child.stdout.close()
+        # At any moment: a reading that is there is the one it will be, or the one before its correction.
+        now = workspace.lake.read(scope, meters, START, END)
+        assert now.select("meter", "start").join(twin, on=["meter", "start"], how="anti").is_empty()
+    assert done
+    assert_frame_equal(workspace.lake.read(scope, meters, START, END), twin, check_exact=True)
+    again = intake.ingest(workspace, scope, paths)
+    assert (again.added, again.superseded) == (0, 0)
+    assert {file.status for file in again.files} == {"known", "refused"}

@@ -1,0 +1,175 @@
+"""Parts that one commit makes readings, and months that are put in order."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+from polars.testing import assert_frame_equal
+from store_cases import EIS, OTHER, QUARTER, START
+from store_readings import kwh, readings
+
+from eisenergy.accounts import OutOfScope, Scope
+from eisenergy.store import compaction, loading
+from eisenergy.store.lake import NOTHING, Lake
+from eisenergy.store.loading import Span
+
+END = START + 6000 * QUARTER
+A, B, C = "a" * 64, "b" * 64, "c" * 64
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "un lago ñ"), lambda scope: ())
+
+
+def paths_of(lake: Lake, table: DeltaTable) -> list[Path]:
+    return [Path(lake.address) / path for path in pl.DataFrame(table.get_add_actions(flatten=True))["path"]]
+
+
+def span(meter: str, first: int, last: int, source: str = A) -> Span:
+    return Span(source=source, meter=meter, first=START + first * QUARTER, last=START + last * QUARTER)
+
+
+def read(lake: Lake, *meters: str, version: int | None = None) -> pl.DataFrame:
+    return lake.read(EIS, meters, START, END, version=version)
+
+
+def test_parts_are_readings_once_they_are_committed(lake: Lake) -> None:
+    first = readings("M2", dict.fromkeys(range(3000), 1.5), source=A)  # from September into October
+    second = readings("M1", {0: 2.5, 1: None}, source=B)
+    parts = loading.stage(lake, EIS, [first, second], loading.next_ordinal(lake, EIS))
+    assert sorted(part.month for part in parts) == ["2021-09", "2021-10"]
+    assert lake.version() == NOTHING
+    version, met = loading.commit(lake, EIS, parts, [span("M2", 0, 2999), span("M1", 0, 1, B)])
+    assert (version, met) == (1, set())
+    assert_frame_equal(read(lake, "M1", "M2"), pl.concat([second, first]), check_exact=True)
+    table = lake.made()
+    assert table.metadata().configuration["delta.appendOnly"] == "true"
+    assert loading.next_ordinal(lake, EIS) == 2
+    # The older way goes on from there, and knows what the parts brought.
+    assert lake.append(EIS, first).unchanged == 3000
+    assert lake.append(EIS, readings("M1", {0: 9.0})).superseded == 1
+    assert kwh(read(lake, "M1")) == [9.0, None]
+    assert kwh(read(lake, "M1", version=1)) == [2.5, None]
+
+
+def test_one_customers_month_is_found_by_statistics(lake: Lake) -> None:
+    frames = [readings(f"M{n:03d}", dict.fromkeys(range(2880), 1.0)) for n in reversed(range(90))]
+    (part, *_) = loading.stage(lake, EIS, frames, 1)
+    said = json.loads(part.statistics)
+    assert (said["minValues"]["meter"], said["maxValues"]["meter"]) == ("M000", "M089")
+    rows = pl.read_parquet(f"{lake.address}/{part.path}", glob=False)
+    assert rows["meter"].is_sorted()
+    assert rows.height > loading.ROW_GROUP
+
+
+def test_what_meets_is_found_and_what_only_touches_is_not(lake: Lake) -> None:
+    assert loading.there(lake, EIS, [span("M1", 0, 10)]) == set()
+    lake.append(EIS, readings("M1", dict.fromkeys(range(100, 200), 1.0)))
+    lake.append(EIS, readings("M3", dict.fromkeys(range(200, 300), 1.0)))
+    spans = [
+        span("M1", 0, 99, A),  # ends where the readings begin
+        span("M1", 199, 400, B),
+        span("M2", 100, 200, C),  # another meter
+        span("M3", 100, 199, "d" * 64),  # the interval before the first one
+    ]
+    assert loading.there(lake, EIS, spans) == {B}
+    assert loading.there(lake, OTHER, spans) == set()
+    lake.append(EIS, readings("M1", {-20: 1.0}))
+    assert loading.there(lake, EIS, [span("M1", -10, 99)]) == set()  # between readings, where none is
+
+
+def test_files_of_one_load_meet_where_they_bring_the_same_time() -> None:
+    spans = [span("M1", 0, 100, A), span("M1", 101, 200, B), span("M2", 0, 100, C)]
+    assert loading.meeting(spans) == set()
+    assert loading.meeting([*spans, span("M1", 200, 300, "d" * 64)]) == {B, "d" * 64}
+    inside = [span("M1", 0, 100, A), span("M1", 10, 20, B), span("M1", 30, 40, C)]
+    assert loading.meeting(inside) == {A, B, C}
+
+
+def test_a_load_that_was_overtaken_commits_nothing_that_is_there(lake: Lake) -> None:
+    mine = readings("M1", {0: 1.0, 1: 2.0}, source=A)
+    parts = loading.stage(lake, EIS, [mine], loading.next_ordinal(lake, EIS))
+    lake.append(EIS, readings("M2", {0: 5.0}))
+    lake.append(EIS, readings("M1", {1: 7.0}))
+    version, met = loading.commit(lake, EIS, parts, [span("M1", 0, 1)])
+    assert (version, met) == (2, {A})
+    assert kwh(read(lake, "M1")) == [7.0]
+    kept, rows = loading.without(lake, EIS, parts, met)
+    assert kept == ()
+    assert_frame_equal(rows, mine, check_exact=True)
+    other = readings("M4", {0: 1.0}, source=C)
+    parts = loading.stage(lake, EIS, [other], 1)  # an ordinal that is taken
+    assert loading.commit(lake, EIS, parts, [span("M4", 0, 0, C)]) == (3, set())
+    assert lake.append(EIS, readings("M4", {0: 8.0})).superseded == 1
+    assert kwh(read(lake, "M4")) == [8.0]
+
+
+def test_some_files_are_taken_out_of_parts(lake: Lake) -> None:
+    one, two = readings("M1", {0: 1.0}, source=A), readings("M2", {0: 2.0, 3000: 3.0}, source=B)
+    parts = loading.stage(lake, EIS, [one, two], 1)
+    kept, rows = loading.without(lake, EIS, parts, {A})
+    assert_frame_equal(rows, one, check_exact=True)
+    assert sum(part.rows for part in kept) == 2
+    loading.commit(lake, EIS, kept, [span("M2", 0, 3000, B)])
+    assert_frame_equal(read(lake, "M1", "M2"), two, check_exact=True)
+    loading.discard(lake, kept)
+    assert not list(Path(lake.address).rglob("*.parquet"))
+
+
+def test_parts_are_of_the_scopes_client(lake: Lake) -> None:
+    frame = readings("M1", {0: 1.0})
+    with pytest.raises(OutOfScope, match="client LUZ"):
+        loading.stage(lake, OTHER, [frame], 1)
+    for scope in (Scope.customer("EIS", "EIS-0001"),):
+        with pytest.raises(OutOfScope):
+            loading.stage(lake, scope, [frame], 1)
+        with pytest.raises(OutOfScope):
+            loading.commit(lake, scope, [], [])
+        with pytest.raises(OutOfScope):
+            compaction.compact(lake, scope)
+    assert not loading.can_stage(lake, Scope.operator("Añil"))
+    assert not loading.can_stage(Lake("s3://bucket/lake", lambda scope: ()), EIS)
+
+
+def test_a_month_is_put_in_order(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "PART_ROWS", 500)
+    lake.append(OTHER, readings("M1", {0: 1.0}, client="LUZ"))
+    for n in (3, 1, 2, 0):
+        frame = readings(f"M{n}", dict.fromkeys(range(200), float(n)))
+        parts = loading.stage(lake, EIS, [frame], loading.next_ordinal(lake, EIS))
+        loading.commit(lake, EIS, parts, [span(f"M{n}", 0, 199)])
+    lake.append(EIS, readings("M2", {5: 50.0}))
+    lake.append(EIS, readings("M2", {3000: 1.0}))
+    old, before = lake.version(), read(lake, "M0", "M1", "M2", "M3")
+    ahead = lake.made()  # somebody who opened it before
+    assert compaction.scattered(lake, EIS) == {"2021-09": 5}
+    (done,) = compaction.compact(lake, EIS)
+    assert (done.month, done.rows, done.before, done.after) == ("2021-09", 801, 5, 2)
+    assert_frame_equal(read(lake, "M0", "M1", "M2", "M3"), before, check_exact=True)
+    assert_frame_equal(read(lake, "M0", "M1", "M2", "M3", version=old), before, check_exact=True)
+    assert kwh(read(lake, "M2", version=old - 2))[5] == 2.0  # superseded since, and still on record
+    assert all(path.is_file() for path in paths_of(lake, ahead))
+    assert compaction.compact(lake, EIS) == ()
+    assert compaction.scattered(lake, EIS) == {}
+    assert lake.version() == old + 1
+    new = [pl.read_parquet(path, glob=False) for path in paths_of(lake, lake.made()) if "2021-09" in str(path)]
+    assert all(rows["meter"].is_sorted() for rows in new)
+    assert sum(rows.height for rows in new) == 801 + 1  # the superseded one too, and the other client's
+    assert lake.append(EIS, readings("M2", {6: 60.0})).superseded == 1
+    assert lake.read(OTHER, ["M1"], START, END).height == 1
+    assert lake.made().metadata().configuration["delta.appendOnly"] == "true"
+
+
+def test_a_late_file_opens_no_file_of_another_time(lake: Lake) -> None:
+    lake.append(EIS, readings("M1", dict.fromkeys(range(100), 1.0)))
+    for path in Path(lake.address).rglob("*.parquet"):
+        path.unlink()  # whoever opened it would fail
+    assert loading.there(lake, EIS, [span("M1", 200, 300)]) == set()
+    frame = readings("M1", {200: 1.0}, source=A)
+    parts = loading.stage(lake, EIS, [frame], 2)
+    assert loading.commit(lake, EIS, parts, [span("M1", 200, 200)])[1] == set()
