@@ -16,12 +16,16 @@ from decimal import Decimal
 from typing import Final
 
 from eisenergy.desk import ClientMonth, OperatorRow
+from eisenergy.findings import Severity
 from eisenergy.publish.captions import Words, money, number
 from eisenergy.publish.figure import Data
 from eisenergy.publish.pages import MISSING
-from eisenergy.publish.panel import FIRST, Panel
+from eisenergy.publish.panel import Panel
 
 CSV: Final = "text/csv"
+FIRST: Final = 100
+"""Rows of the list that stand in the page as a table."""
+
 _NUMERIC: Final = frozenset({3, 4, 5})
 _NAME, _STATE = 1, 6
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -84,6 +88,11 @@ def _kind(row: OperatorRow) -> str:
     return "noticed" if row.estimated or row.missing else "issued"
 
 
+def _looks(kind: str) -> str:
+    """How a state is drawn: estimates are the findings' business, the invoice is issued."""
+    return "issued" if kind == "noticed" else kind
+
+
 def _state(row: OperatorRow, words: Words) -> str:
     kind = _kind(row)
     return words(f"state.{kind}") if row.number is None else f"{words('state.issued')} {row.number}"
@@ -111,7 +120,7 @@ def _line(row: OperatorRow, columns: tuple[str, ...], cells: tuple[str, ...], wo
                 f'title="{html.escape(words("view_as"))}">{text}</a>'
             )
         if n == _STATE:
-            text = f'<span class="state {_kind(row)}">{text}</span>'
+            text = f'<span class="state {_looks(_kind(row))}">{text}</span>'
         drawn.append(f'<td data-label="{html.escape(column)}"{" class=n" if n in _NUMERIC else ""}>{text}</td>')
     return f"<tr>{''.join(drawn)}</tr>"
 
@@ -123,7 +132,7 @@ def _beside(columns: Sequence[str], rows: Sequence[OperatorRow], cells: Sequence
         "numeric": sorted(_NUMERIC),
         "link": _NAME,
         "state": _STATE,
-        "kinds": _KINDS,
+        "kinds": [_looks(kind) for kind in _KINDS],
         "words": {key: words(f"list.{key}") for key in ("search", "of", "back", "next", "none")}
         | {"link": words("view_as")},
         "rows": [[*mine, _KINDS.index(_kind(row))] for row, mine in zip(rows, cells, strict=True)],
@@ -135,7 +144,7 @@ def _beside(columns: Sequence[str], rows: Sequence[OperatorRow], cells: Sequence
 def _file(desk: ClientMonth, words: Words) -> str:
     """The list as comma-separated text, figures as they were computed; its order is the contracts'."""
     keys = ("contract", "customer", "meter", "energy", "max_kw", "total", "state", "number", "estimated", "missing")
-    heading = [words(key) for key in (*keys, "distributor.theirs", "reason")]
+    heading = [words(key) for key in (*keys, "distributor.theirs", "reason", "findings")]
     heading[3] += " [kWh]"
     heading[5] += f" [{desk.client.currency}]"
     out = io.StringIO()
@@ -155,6 +164,7 @@ def _file(desk: ClientMonth, words: Words) -> str:
                 row.missing,
                 _figure(row.distributor_kwh),
                 _text(row.parked or ""),
+                _text(" ".join(one.message for one in row.findings if one.severity is not Severity.BLOCKING)),
             ]
         )
     return out.getvalue()

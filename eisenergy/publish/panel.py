@@ -14,8 +14,11 @@ from eisenergy.publish.figure import Data
 WHOLE: Final = 16
 """A cell up to this long, a contract's number for example, is not broken into lines."""
 
-FIRST: Final = 100
+FIRST: Final = 25
 """Rows that a table of a page has room for."""
+
+LONG: Final = 10
+"""Letters of a figure beyond which it is set smaller, so that it stays on its tile."""
 
 _COLOURS = {
     "ink": theme.INK,
@@ -102,7 +105,7 @@ class KeyFigure:
         remark = f'<span class="remark">{html.escape(self.remark)}</span>' if self.remark else ""
         return (
             f'<div class="tile"><span class="name">{html.escape(self.name)}</span>'
-            f'<span class="value">{html.escape(self.value)}{unit}</span>{remark}</div>'
+            f'<span class="value{" long" if len(self.value) > LONG else ""}">{html.escape(self.value)}{unit}</span>{remark}</div>'
         )
 
 
