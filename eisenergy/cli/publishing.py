@@ -172,7 +172,7 @@ def show_made(made: Iterable[documents.Made]) -> None:
     results = list(made)
     fresh = sum(one.fresh and one.error is None for one in results)
     kept = sum(not one.fresh for one in results)
-    say(f"sites: {fresh} made, {kept} up to date")
+    say(f"sites: {fresh:,} made, {kept:,} up to date")
     failed = [one for one in results if one.error is not None]
     for one in failed[:TOLD]:
         out.print(f"[bold red]not published[/] {one.task.subject}: ", end="")

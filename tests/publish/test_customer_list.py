@@ -105,7 +105,17 @@ def test_charts_show_the_first_and_say_what_the_others_come_to(crowd: ClientMont
     assert len(dict(health.spec)["data"]["values"]) == 2 * operator_charts.SHOWN
     assert "78,000 faltantes" in health.summary  # 250 times 312
     assert len(health.data.rows) == operator_charts.SHOWN + 1
-    assert health.drawing is not None
+
+
+def test_no_drawing_needs_a_browser_engine(crowd: ClientMonth, overview: ClientMonth) -> None:
+    for desk in (crowd, overview):
+        for make in (
+            operator_charts.energy_by_customer,
+            operator_charts.money_by_customer,
+            operator_charts.energy_history,
+            operator_charts.health,
+        ):
+            assert make(desk).drawing is not None
 
 
 def test_customers_of_one_name_keep_their_bars_apart(overview: ClientMonth) -> None:
