@@ -159,7 +159,7 @@ def test_the_page_is_small_and_links_nobody_without_a_site(published: Path, crow
 
 
 FRAME = """<!doctype html><title>frame</title><body>
-<iframe id="page" src="{page}" style="width:{width}px;height:6000px;border:0"></iframe>
+<iframe id="page" src="{page}" style="width:{width}px;height:30000px;border:0"></iframe>
 <script>
 addEventListener("load", function () {{
   var inside = document.getElementById("page").contentDocument;
