@@ -13,8 +13,8 @@ import typer
 from eisenergy import samples as sample_files
 from eisenergy.cli import months
 from eisenergy.cli.context import Json, guarded, settings_of, workspace_of
-from eisenergy.cli.invoices import invoice_json, show_invoices
-from eisenergy.cli.output import Exit, emit, err, fail, progress, say
+from eisenergy.cli.invoices import head_json, show_heads
+from eisenergy.cli.output import TOLD, Exit, emit, err, fail, progress, say
 from eisenergy.cli.publishing import made_json, show_made
 from eisenergy.masters import calendars, clients, customers
 from eisenergy.period import BillingMonth
@@ -68,14 +68,14 @@ def demo(context: typer.Context, json: Json = False) -> None:
             taken = intake.ingest(workspace, scope, wanted, step=step)
         err.print(f"{len(wanted)} files: {taken.added:,} intervals new, {taken.unchanged:,} unchanged", highlight=False)
         billed, issued, made = months.run_month(workspace, scope, MONTH, None, ISSUED_ON)
-        everybody = books.invoices(database, scope, month=MONTH)
+        everybody = books.heads(database, scope, MONTH)
     refused = [file for file in taken.files if file.status == "refused"]
     sites = settings.sites / settings.client
     if json:
         emit(
             {
                 "month": str(MONTH),
-                "invoices": [invoice_json(invoice) for invoice in everybody],
+                "invoices": [head_json(head) for head in everybody],
                 "new": [head.number for head in issued.heads],
                 "parked": [entry.contract for entry in billed.parked],
                 "refused": [str(file.path) for file in refused],
@@ -83,7 +83,7 @@ def demo(context: typer.Context, json: Json = False) -> None:
             }
         )
     else:
-        show_invoices(f"Invoices of {MONTH}", everybody)
+        show_heads(f"Invoices of {MONTH}", everybody)
         show_made(made)
         say("")
         say("Where to look:")
@@ -109,6 +109,10 @@ def serve(
     with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         here = f"http://127.0.0.1:{server.server_address[1]}/{settings.client}"
         say(f"{here}/{OPERATOR}/index.html   (end with Ctrl+C)")
-        for site in sorted(path for path in (settings.sites / settings.client).iterdir() if path.name != OPERATOR):
-            say(f"{here}/{site.name}/index.html")
+        pages = sorted((settings.sites / settings.client).glob("*/index.html"))
+        sites = [page.parent.name for page in pages if page.parent.name != OPERATOR]
+        for name in sites[:TOLD]:
+            say(f"{here}/{name}/index.html")
+        if len(sites) > TOLD:
+            say(f"and {len(sites) - TOLD:,} more sites; the operator's page links them")
         server.serve_forever()
