@@ -36,7 +36,12 @@ def text(value: Any) -> str:
     if dataclasses.is_dataclass(value):
         try:
             return _writer(type(value))(value)
-        except (_Long, TypeError, AttributeError, KeyError):  # it writes what is right and says nothing of what is wrong
+        except (
+            _Long,
+            TypeError,
+            AttributeError,
+            KeyError,
+        ):  # it writes what is right and says nothing of what is wrong
             pass
     return json.dumps(codec.dump(value))
 
