@@ -15,15 +15,17 @@ from eisenergy.billing.slots import price_slots
 from eisenergy.config import Settings
 from eisenergy.desk import together
 from eisenergy.desk.drafting import Facts, draft, facts, file_names, prepare
-from eisenergy.desk.history import HISTORY, estimated, max_kw, months
+from eisenergy.desk.history import HISTORY, at_hand, estimated, max_kw, months, span
+from eisenergy.desk.masters import Masters
 from eisenergy.desk.model import ClientMonth, CustomerMonth, InvoiceHeadline, MonthTotals, OperatorRow
 from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.findings import Finding, Severity
-from eisenergy.frames import SLOT_MINUTES
+from eisenergy.frames import SLOT_MINUTES, empty_readings
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.money import total
 from eisenergy.period import BillingMonth, Period
-from eisenergy.store import books, files, masters
+from eisenergy.store import books, files, history, masters
+from eisenergy.store.states import states
 from eisenergy.timeofuse import Runs
 
 
@@ -108,20 +110,38 @@ def open_client(client: str, month: str, *, settings: Settings | None = None) ->
     with opened(settings or Settings.load(client=client)) as workspace:
         who = masters.client(workspace.database, scope)
         contracts = masters.contracts(workspace.database, scope)
-        issued = {
-            (invoice.bill.contract.number, invoice.month): invoice
-            for invoice in books.invoices(workspace.database, scope)
-        }
-        names = file_names(workspace, scope)
+        issued: dict[str, dict[BillingMonth, Invoice]] = {contract.number: {} for contract in contracts}
+        for invoice in books.invoices(workspace.database, scope):
+            issued.setdefault(invoice.bill.contract.number, {})[invoice.month] = invoice
+        common = Masters.read(workspace, scope, file_names(workspace, scope))
         rows = operator_rows(workspace, scope, who, chosen)
         together: dict[BillingMonth, list[MonthTotals]] = {chosen.plus(n): [] for n in range(1 - HISTORY, 1)}
+        kept = history.load_all(workspace.database, scope, [contract.number for contract in contracts])
+        standing = states(
+            workspace.lake,
+            scope,
+            {contract.meter.serial for contract in contracts},
+            *span(who, chosen),
+            version=common.lake_version,
+        )
+        nothing = empty_readings()
         for contract in contracts:
-            mine = {at: invoice for (number, at), invoice in issued.items() if number == contract.number}
+            mine, number = issued[contract.number], contract.number
             try:
-                known = facts(workspace, scope, contract, chosen.plus(1 - HISTORY), chosen, names=names)
+                bare = common.facts(contract, nothing)
             except masters.NotStored:
                 continue  # its row says so
-            for entry in months(workspace, scope, known, chosen, issued=mine, bills={}):
+            found: Iterable[MonthTotals | None] = at_hand(
+                bare, chosen, issued=mine, bills={}, kept=kept.get(number, {}), standing=standing[contract.meter.serial]
+            ).values()
+            if None in found:  # its readings have to be read
+                first = chosen.plus(1 - HISTORY)
+                known = facts(
+                    workspace, scope, contract, first, chosen, version=common.lake_version, names=common.names
+                )
+                found = months(workspace, scope, known, chosen, issued=mine, bills={})
+            for entry in found:
+                assert entry is not None
                 together[entry.month].append(entry)
         return ClientMonth(
             client=who, month=chosen, rows=rows, history=tuple(_together(at, all_) for at, all_ in together.items())

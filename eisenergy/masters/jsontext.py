@@ -101,7 +101,7 @@ def _made(hint: Any) -> Writer:
         "    if type(value) is not kind: raise Long\n"
         f"    return '{{{', '.join(places)}}}' % ({', '.join(values)},)"
     )
-    exec(source, names)  # noqa: S102 # of names of fields and nothing else
+    exec(source, names)  # of names of fields and nothing else
     result: Writer = names["write"]
     return result
 
@@ -126,7 +126,7 @@ def _any(value: Any) -> str:
     return encode_basestring_ascii(value) if type(value) is str else json.dumps(codec._write_any(value))
 
 
-def _long(value: Any) -> str:
+def _long(_: Any) -> str:
     raise _Long
 
 
