@@ -230,7 +230,8 @@ def _as_named(found: Grid, runs: Runs) -> Booleans:
 
 def _any_row(found: Grid, *names: str) -> Booleans:
     """The meters that have a figure in any of some columns."""
-    return np.logical_or.reduce([found.has[name] for name in names])
+    result: Booleans = np.logical_or.reduce([found.has[name] for name in names])
+    return result
 
 
 def _summed(

@@ -35,7 +35,7 @@ def text(value: Any) -> str:
     """
     if dataclasses.is_dataclass(value):
         try:
-            return _writer(type(value))(value)
+            return _writer(typing.cast(Any, type(value)))(value)
         except (
             _Long,
             TypeError,
