@@ -22,6 +22,8 @@ from eisenergy.run.remembered import keep_history
 from eisenergy.store import masters, portfolio
 
 WORK: Final = "eisenergy.cli.documents:make"
+HOOKS: Final = {"begin": "eisenergy.cli.documents:begin", "warm": "eisenergy.cli.documents:warm"}
+"""What a batch's child does first, and its parent: here, and on every worker of a cluster."""
 
 
 @contextmanager
@@ -125,7 +127,7 @@ def _each(
         return
     books = sorted({path for task in everything for path in documents.notebooks(settings, task)})
     if elsewhere is not None:
-        yield from elsewhere.each(WORK, tasks, notebooks=books, group=lambda task: task.client, then=overview)
+        yield from elsewhere.each(WORK, tasks, notebooks=books, group=lambda task: task.client, then=overview, **HOOKS)
         return
     workers = min(settings.workers, max(len(tasks), 1))
     if forks(settings.notebook_engine):
@@ -144,8 +146,7 @@ def _each(
                 environment=environment,
                 group=lambda task: task.client,
                 then=overview,
-                begin="eisenergy.cli.documents:begin",
-                warm="eisenergy.cli.documents:warm",
+                **HOOKS,
             )
         except MayNotFork as problem:
             err.print(f"every notebook gets a kernel of its own: {problem}", markup=False, highlight=False)

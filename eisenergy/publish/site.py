@@ -8,6 +8,7 @@ Publishing a month keeps the pages of the others.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -262,10 +263,9 @@ def _told(sites: Path, match: re.Match[str]) -> str:
 
 def _kept(page: Path, stage: Path, target: Path, match: re.Match[str]) -> str:
     # Links inside the site are looked up in the stage, those to a neighbour's site where that one lies.
-    there = (page.parent / match["href"]).resolve()
-    if not there.is_relative_to(stage.resolve()):
-        there = (target / page.relative_to(stage).parent / match["href"]).resolve()
-    return match[0] if there.is_file() else f'<span class="unpublished">{match["text"]}</span>'
+    inside = os.path.normpath(page.relative_to(stage).parent / match["href"])
+    there = os.path.normpath(os.path.join(target if inside.startswith(os.pardir) else stage, inside))
+    return match[0] if os.path.isfile(there) else f'<span class="unpublished">{match["text"]}</span>'
 
 
 def _write(path: Path, text: str) -> None:
