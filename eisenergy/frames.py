@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+import functools
+from typing import TYPE_CHECKING, Final
 
-import pandera.polars as pa
 import polars as pl
+
+if TYPE_CHECKING:
+    import pandera.polars as pa
 
 SLOT_MINUTES: Final = 15
 
@@ -43,20 +46,25 @@ ESTIMATED: Final = "estimated"
 
 _REQUIRED: Final = {"client", "meter", "start", "quality", "source", "source_row"}
 
-readings_schema: Final = pa.DataFrameSchema(
-    {
-        name: pa.Column(
-            dtype,
-            nullable=name not in _REQUIRED,
-            checks=pa.Check.isin([MEASURED, ESTIMATED]) if name == "quality" else None,
-        )
-        for name, dtype in READINGS.items()
-    },
-    strict=True,
-    ordered=True,
-    unique=list(KEY),
-)
-"""Checks a frame of readings: exactly these columns, in this order, one row per key."""
+
+@functools.cache
+def readings_schema() -> pa.DataFrameSchema:
+    """Return what checks a frame of readings: exactly these columns, in this order, one row per key."""
+    import pandera.polars as pa  # it brings pandas: most commands take nothing in, and start half a second sooner without
+
+    return pa.DataFrameSchema(
+        {
+            name: pa.Column(
+                dtype,
+                nullable=name not in _REQUIRED,
+                checks=pa.Check.isin([MEASURED, ESTIMATED]) if name == "quality" else None,
+            )
+            for name, dtype in READINGS.items()
+        },
+        strict=True,
+        ordered=True,
+        unique=list(KEY),
+    )
 
 
 def empty_readings() -> pl.DataFrame:
@@ -71,4 +79,4 @@ def conform(frame: pl.DataFrame) -> pl.DataFrame:
     """
     missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in READINGS.items() if name not in frame.columns]
     full = frame.with_columns(missing).select([pl.col(name).cast(dtype) for name, dtype in READINGS.items()])
-    return readings_schema.validate(full)
+    return readings_schema().validate(full)

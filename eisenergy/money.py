@@ -6,6 +6,7 @@ Money is :class:`decimal.Decimal`. An amount is kept exact until it is printed; 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from typing import Final
@@ -15,6 +16,8 @@ EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 _FIFTEEN: Final = Context(prec=15, rounding=ROUND_HALF_UP)
 ZERO: Final = Decimal(0)
+_ONE: Final = Decimal(1)
+_CENT: Final = Decimal("0.01")
 
 
 class NotFinite(ValueError):
@@ -28,6 +31,8 @@ def decimal_of(value: float) -> Decimal:
     :returns: the decimal, so that ``decimal_of(0.1 + 0.2) == Decimal("0.3")``
     :raises NotFinite: for NaN and infinity
     """
+    if value == 0:  # nothing fed in, no forecast: half of what a meter did
+        return ZERO
     return fifteen_digits(_exact(value))
 
 
@@ -52,7 +57,8 @@ def excel_round(value: Decimal | float, places: int = 2) -> Decimal:
     Source: requirements of EIS Power, "The bill (must equal the workbook)".
     """
     shown = fifteen_digits(_exact(value))
-    rounded = shown.quantize(Decimal((0, (1,), -places)), rounding=ROUND_HALF_UP, context=EXACT)
+    step = _CENT if places == 2 else Decimal((0, (1,), -places))
+    rounded = shown.quantize(step, rounding=ROUND_HALF_UP, context=EXACT)
     return rounded.copy_abs() if rounded.is_zero() else rounded
 
 
@@ -63,18 +69,12 @@ def _exact(value: Decimal | float) -> Decimal:
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """Return the exact sum of decimals, whatever the thread's context."""
-    result = ZERO
-    for amount in amounts:
-        result = EXACT.add(result, amount)
-    return result
+    return functools.reduce(EXACT.add, amounts, ZERO)
 
 
 def product(*factors: Decimal) -> Decimal:
     """Return the exact product of decimals, whatever the thread's context."""
-    result = Decimal(1)
-    for factor in factors:
-        result = EXACT.multiply(result, factor)
-    return result
+    return functools.reduce(EXACT.multiply, factors, _ONE)
 
 
 def quotient(dividend: Decimal, divisor: Decimal) -> Decimal:

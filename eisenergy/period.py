@@ -5,6 +5,7 @@ Every period is ``[start, end)``. Dates are local to the client; :meth:`Period.u
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator, Mapping
@@ -81,6 +82,7 @@ class Period:
         return tuple(Period(a, b) for a, b in itertools.pairwise(cuts))
 
 
+@functools.lru_cache(maxsize=1024)
 def midnight(day: date, timezone: str) -> datetime:
     """Return the UTC instant at which the local day starts (the first one, where a clock change makes two)."""
     return datetime.combine(day, time(), tzinfo=ZoneInfo(timezone)).astimezone(UTC)

@@ -45,6 +45,40 @@ def put(values: npt.NDArray[Any], place: Integers, result: npt.NDArray[Any]) -> 
 
 
 @numba.njit(
+    types.void(_column(types.float64), _INTEGERS, types.int64, types.float64[::1], types.int64[::1]),
+    cache=True, nogil=True,
+)  # fmt: skip
+def _put_figures(values: Any, place: Integers, rows: int, result: Any, count: Integers) -> None:
+    for row in range(place.shape[0]):
+        if place[row] >= 0:
+            value = values[row]
+            result[place[row]] = value if value == value else np.nan
+    for meter in range(count.shape[0]):
+        found = 0
+        for at in range(meter * rows, (meter + 1) * rows):
+            if result[at] == result[at]:
+                found += 1
+        count[meter] = found
+
+
+def put_figures(values: npt.NDArray[np.float64], found: Places, rows: int) -> tuple[npt.NDArray[np.float64], Integers]:
+    """Return the figures in their places, NaN where there is none, and how many each meter has.
+
+    :param values: doubles [one per row]
+    :param rows: intervals of the period
+    :returns: ``numpy.nan`` and no other NaN, so that figures can be hashed
+    """
+    count = np.zeros(len(found.present), dtype=np.int64)
+    size = len(count) * rows
+    if len(values) != len(found.place):
+        raise ValueError(f"{len(values)} values, {len(found.place)} places")
+    # Where every interval has a row, nothing is left to be filled.
+    result = np.empty(size) if int(found.present.sum()) == size else np.full(size, np.nan)
+    _put_figures(values, found.place, rows, result, count)
+    return result, count
+
+
+@numba.njit(
     types.void(
         *(_INTEGERS,) * 4, types.int64, types.int64, types.int64,
         types.boolean[::1], types.int64[::1], types.int64[::1], types.boolean[::1],

@@ -20,15 +20,17 @@ def daily_by_block(slots: pl.DataFrame) -> pl.DataFrame:
     :returns: ``day``, ``block``, ``kwh`` [kWh], in order of days, and of first appearance of the blocks in the month. Every day
         has a row per block, zero where it took nothing, so that areas stack without holes.
     """
-    blocks = slots.select("block").unique(maintain_order=True).with_row_index("rank")
     sums = slots.group_by("day", "block").agg(pl.col("kwh").sum().round(6))
-    return (
-        slots.select("day")
-        .unique()
-        .join(blocks, how="cross")
-        .join(sums, on=["day", "block"], how="left", validate="1:1")
-        .sort("day", "rank")
-        .select("day", "block", pl.col("kwh").fill_null(0.0))
+    taken = {(day, block): kwh for day, block, kwh in sums.iter_rows()}
+    blocks = slots["block"].unique(maintain_order=True).to_list()
+    rows = [(day, block) for day in slots["day"].unique().sort() for block in blocks]
+    return pl.DataFrame(
+        {
+            "day": [day for day, _ in rows],
+            "block": [block for _, block in rows],
+            "kwh": [taken.get(row, 0.0) for row in rows],
+        },
+        schema={"day": slots.schema["day"], "block": slots.schema["block"], "kwh": pl.Float64},
     )
 
 

@@ -18,6 +18,7 @@ from eisenergy.billing.engine import NotBillable, bill
 from eisenergy.billing.model import Bill, Provenance
 from eisenergy.findings import Finding, blocking
 from eisenergy.masters import codec as records
+from eisenergy.masters import jsontext
 from eisenergy.money import ZERO
 from eisenergy.period import NotInForce, Period
 from eisenergy.tariffs.model import Tariff
@@ -116,7 +117,6 @@ class Refused:
 def entry(made: Bill, input_hash: str, basis: str = "") -> Entry:
     """Return a bill as it is stored."""
     contract = made.contract
-    document = codec.dump(made)
     return Entry(
         contract=contract.number,
         customer=contract.customer.code,
@@ -126,23 +126,24 @@ def entry(made: Bill, input_hash: str, basis: str = "") -> Entry:
         max_kw=max((block.max_kw for block in made.blocks), default=ZERO),
         estimated=sum(block.estimated for block in made.blocks),
         input_hash=input_hash,
-        document=json.dumps(document),
+        document=jsontext.text(made),
         basis=basis,
         lake_version=None if made.provenance is None else made.provenance.lake_version,
-        made=json.dumps(_made(document)),
+        made=json.dumps(_made(made)),
     )
 
 
-def _made(document: Mapping[str, Any]) -> dict[str, Any]:
+def _made(bill: Bill) -> dict[str, Any]:
     """What is asked of a bill without reading it."""
-    contract, provenance = document["contract"], document["provenance"]
+    provenance = bill.provenance
     return {
-        "name": contract["customer"]["name"],
-        "meter": contract["meter"]["serial"],
-        "currency": document["currency"],
-        "tariff": document["tariff"],
-        "calendar": document["calendar"],
-        "provenance": provenance and {name: value for name, value in provenance.items() if name != "sources"},
+        "name": bill.contract.customer.name,
+        "meter": bill.contract.meter.serial,
+        "currency": bill.currency,
+        "tariff": bill.tariff,
+        "calendar": bill.calendar,
+        "provenance": provenance
+        and {name: getattr(provenance, name) for name in Provenance.__slots__ if name != "sources"},
     }
 
 

@@ -7,8 +7,8 @@ an exact amount and the same amount rounded once to cents; the parts of a line a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from eisenergy.accounts import Contract
 from eisenergy.billing import rates
@@ -20,8 +20,7 @@ from eisenergy.tariffs.model import DemandBasis, DeviationMode, LossBasis, RateK
 from eisenergy.usage import Usage, UsageCell, excess, shortfall
 
 
-@dataclass(frozen=True, slots=True)
-class _Product:
+class _Product(NamedTuple):
     """Some energy of one block and segment, and the price it is charged at."""
 
     label: str
@@ -276,14 +275,10 @@ def _deviating(usage: Usage, tariff: Tariff, kind: RateKind) -> list[_Product]:
         return []
     return [
         _Product(
-            label,
-            cell.block,
-            usage.segments[cell.segment],
-            quantity(cell),
-            rates.of_slot_or_block(usage, cell, tariff, kind),
+            label, cell.block, usage.segments[cell.segment], kwh, rates.of_slot_or_block(usage, cell, tariff, kind)
         )
-        for cell in usage.cells
-        if quantity(cell)
+        for cell, kwh in ((cell, quantity(cell)) for cell in usage.cells)
+        if kwh
     ]
 
 

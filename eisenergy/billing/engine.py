@@ -22,7 +22,7 @@ from eisenergy.findings import Finding
 from eisenergy.money import EXACT, fifteen_digits, product, quotient, total
 from eisenergy.period import Period
 from eisenergy.tariffs.model import BillingRules, Tariff
-from eisenergy.usage import EstimatedRange, Usage
+from eisenergy.usage import EstimatedRange, Usage, highest
 
 
 def in_force(contract: Contract, period: Period) -> Period | None:
@@ -136,12 +136,12 @@ def _blocks(usage: Usage, energy: BillLine) -> tuple[BlockSummary, ...]:
     for block in usage.blocks:
         parts = [part for part in energy.parts if part.block == block]
         cells = usage.select(block=block)
-        peak = usage.peak(block)
+        peak = highest(cell.peak for cell in cells)
         result.append(
             BlockSummary(
                 block=block,
-                kwh=usage.kwh(block),
-                kwh_export=usage.sum(lambda cell: cell.kwh_export, block=block),
+                kwh=total(cell.kwh for cell in cells),
+                kwh_export=total(cell.kwh_export for cell in cells),
                 energy_rate=parts[0].rate if len(parts) == 1 else None,
                 energy_amount=total(part.exact for part in parts),
                 max_kw=Decimal(0) if peak is None else peak.kw,

@@ -91,7 +91,7 @@ def _located(readings: pl.DataFrame, runs: Runs, period: Period) -> pl.DataFrame
         local.dt.date().alias("day"),
         local.dt.hour().cast(pl.Int64).alias("hour"),
         pl.Series("segment", runs.segment[run].astype(np.int64)),
-        pl.Series("block", [runs.blocks[index] for index in runs.block[run]], dtype=pl.String),
+        pl.Series("block", runs.blocks, dtype=pl.String).gather(runs.block[run]),
         pl.col("kwh_import").alias("kwh"),
         *("forecast_kwh", "loss_factor", "ftpms", "cost_pos", "cost_neg"),
     )

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from eisenergy.cli.context import Json, guarded, settings_of, workspace_of
-from eisenergy.cli.output import EPILOG, Exit, emit, fail, progress, say, show_findings, table
+from eisenergy.cli.output import EPILOG, LISTED, Exit, emit, fail, progress, say, show_findings, table
 from eisenergy.findings import Finding, Severity, blocked
 from eisenergy.masters import calendars, clients, customers
 from eisenergy.period import BillingMonth, Period
@@ -201,7 +201,7 @@ def customers_list(context: typer.Context, json: Json = False) -> None:
         )
         return
     table(
-        f"{len(contracts)} contracts",
+        f"{len(contracts):,} contracts" + (f", {LISTED} listed" if len(contracts) > LISTED else ""),
         ["contract", "customer", "meter", "node", "tariff", "kW", "since"],
         [
             [
@@ -213,7 +213,7 @@ def customers_list(context: typer.Context, json: Json = False) -> None:
                 "" if contract.contracted_kw is None else f"{contract.contracted_kw.value:,f}",
                 contract.start,
             ]
-            for contract in contracts
+            for contract in contracts[:LISTED]
         ],
         right=["kW"],
     )

@@ -11,7 +11,7 @@ import typer
 from eisenergy import samples as sample_files
 from eisenergy.cli import months
 from eisenergy.cli.context import Json, guarded, settings_of, workspace_of
-from eisenergy.cli.invoices import invoice_json, show_invoices
+from eisenergy.cli.invoices import head_json, show_heads
 from eisenergy.cli.output import Exit, emit, err, fail, progress, say
 from eisenergy.cli.publishing import made_json, show_made
 from eisenergy.masters import calendars, clients, customers
@@ -66,14 +66,14 @@ def demo(context: typer.Context, json: Json = False) -> None:
             taken = intake.ingest(workspace, scope, wanted, step=step)
         err.print(f"{len(wanted)} files: {taken.added:,} intervals new, {taken.unchanged:,} unchanged", highlight=False)
         billed, issued, made = months.run_month(workspace, scope, MONTH, None, ISSUED_ON)
-        everybody = books.invoices(database, scope, month=MONTH)
+        everybody = books.heads(database, scope, MONTH)
     refused = [file for file in taken.files if file.status == "refused"]
     sites = settings.sites / settings.client
     if json:
         emit(
             {
                 "month": str(MONTH),
-                "invoices": [invoice_json(invoice) for invoice in everybody],
+                "invoices": [head_json(head) for head in everybody],
                 "new": [head.number for head in issued.heads],
                 "parked": [entry.contract for entry in billed.parked],
                 "refused": [str(file.path) for file in refused],
@@ -81,7 +81,7 @@ def demo(context: typer.Context, json: Json = False) -> None:
             }
         )
     else:
-        show_invoices(f"Invoices of {MONTH}", everybody)
+        show_heads(f"Invoices of {MONTH}", everybody)
         show_made(made)
         say("")
         say("Where to look:")

@@ -9,7 +9,7 @@ import hashlib
 import json
 import shlex
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,6 +31,7 @@ NOTEBOOKS: Final = ("home", "dashboard", "invoice")
 OPERATOR: Final = "operator"
 STAMP: Final = "stamp.json"
 LOCK: Final = ".lock"
+FIRST_PAGE: Final = "index.html"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,22 +87,32 @@ class Stamp:
     """What made the files that are there.
 
     :param stamp: see :func:`stamp_of`
+    :param sizes: the files, with the bytes each had [bytes]: files are not synced to the disk, and a power cut may leave one
+        empty that was whole when the stamp was written
     :param beside: see :func:`_beside`
     """
 
     stamp: str
-    paths: tuple[Path, ...]
+    sizes: Mapping[Path, int]
     beside: str
+
+    def whole(self) -> bool:
+        """Whether the files are there as they were left; a site's first page may have become another month's since."""
+        return all(
+            found > 0 and (found == size or path.name == FIRST_PAGE)
+            for path, size in self.sizes.items()
+            for found in (_size(path),)
+        )
 
 
 def kept(settings: Settings, task: Task) -> Made | None:
     """Return a task's documents where they are there and not stale; ``None`` where they have to be made."""
     done = _read(folder_of(settings, task) / STAMP)
-    if task.force or done is None or done.stamp != stamp_of(task) or not all(path.is_file() for path in done.paths):
+    if task.force or done is None or done.stamp != stamp_of(task) or not done.whole():
         return None
     if done.beside != _beside(settings, task):
         return None
-    return Made(task=task, failure=None, fresh=False, paths=done.paths, seconds=0.0)
+    return Made(task=task, failure=None, fresh=False, paths=tuple(done.sizes), seconds=0.0)
 
 
 def warm(notebooks: Iterable[Path]) -> None:
@@ -160,7 +171,9 @@ def _made(settings: Settings, task: Task, run: Callable[[Job], RunRecord], start
         return _failed(task, _between(task, str(problem)), started)
     partial = stamp.with_suffix(".part")
     partial.write_text(
-        json.dumps({"stamp": stamp_of(task), "paths": [str(path) for path in published.paths], "beside": beside}),
+        json.dumps(
+            {"stamp": stamp_of(task), "sizes": {str(path): _size(path) for path in published.paths}, "beside": beside}
+        ),
         encoding="utf-8",
     )
     partial.replace(stamp)
@@ -264,7 +277,15 @@ def _sources(root: Path) -> Iterable[Path]:
 def _read(stamp: Path) -> Stamp | None:
     try:
         content = json.loads(stamp.read_text(encoding="utf-8"))
-        paths = tuple(Path(path) for path in content["paths"])
-        return Stamp(stamp=str(content["stamp"]), paths=paths, beside=str(content["beside"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        sizes = {Path(path): int(size) for path, size in content["sizes"].items()}
+        return Stamp(stamp=str(content["stamp"]), sizes=sizes, beside=str(content["beside"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; -1 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1

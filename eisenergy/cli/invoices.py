@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Final
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from eisenergy.cli.context import Json, guarded, month_of, workspace_of
-from eisenergy.cli.output import emit, out, say, table
+from eisenergy.cli.output import LISTED, emit, out, say, say_more, table
 from eisenergy.ledger.explain import explain as derivation
 from eisenergy.ledger.explain import render
 from eisenergy.ledger.invoices import Invoice
@@ -27,15 +27,13 @@ def invoices_list(
     customer: Annotated[str | None, typer.Option("--customer", "-c", help="Only of this customer.")] = None,
     json: Json = False,
 ) -> None:
-    """List issued invoices."""
+    """List issued invoices: as a table the first 500, with --json all of them."""
     with workspace_of(context) as (workspace, scope):
-        found = books.invoices(
-            workspace.database, scope, month=None if month is None else month_of(month), customer=customer
-        )
+        found = books.heads(workspace.database, scope, None if month is None else month_of(month), customer=customer)
     if json:
-        emit({"invoices": [invoice_json(invoice) for invoice in found]})
+        emit({"invoices": [head_json(head) for head in found]})
     else:
-        show_invoices("Invoices", found)
+        show_heads("Invoices", found)
 
 
 @invoices_app.command("show")
@@ -79,33 +77,8 @@ def invoices_explain(context: typer.Context, number: str, json: Json = False) ->
         out.print(render(explanation), markup=False, highlight=False, soft_wrap=True)
 
 
-def show_invoices(title: str, found: Iterable[Invoice]) -> None:
-    """Print a table of invoices."""
-    table(
-        title,
-        ["invoice", "contract", "customer", "month", "kWh", "due", "total"],
-        [
-            [
-                invoice.number,
-                invoice.bill.contract.number,
-                invoice.bill.contract.customer.name,
-                invoice.month,
-                f"{invoice.bill.kwh:,.2f}",
-                invoice.due_on,
-                f"{invoice.bill.total:,.2f}",
-            ]
-            for invoice in found
-        ],
-        right=["kWh", "total"],
-    )
-
-
-LISTED: Final = 500
-"""Rows that a table of a month has at most; a program asks for JSON."""
-
-
 def show_heads(title: str, found: Sequence[Head]) -> None:
-    """Print a table of invoices, as :func:`show_invoices`, from their heads."""
+    """Print a table of invoices."""
     table(
         title,
         ["invoice", "contract", "customer", "month", "kWh", "due", "total"],
@@ -115,8 +88,7 @@ def show_heads(title: str, found: Sequence[Head]) -> None:
         ],
         right=["kWh", "total"],
     )
-    if len(found) > LISTED:
-        say(f"and {len(found) - LISTED:,} more invoices; --json lists them all")
+    say_more(found, "invoices", LISTED)
 
 
 def head_json(head: Head) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -13,10 +13,10 @@ from rich.markup import escape
 from eisenergy.accounts import Scope
 from eisenergy.cli import documents
 from eisenergy.cli.context import Customers, Json, Month, guarded, month_of, workspace_of
-from eisenergy.cli.invoices import LISTED, head_json, show_heads
-from eisenergy.cli.output import Exit, emit, progress, say, show_findings, table
+from eisenergy.cli.invoices import head_json, show_heads
+from eisenergy.cli.output import LISTED, TOLD, Exit, emit, names, progress, say, say_more, show_findings, table
 from eisenergy.cli.publishing import made_json, publish_month, show_made, workers_elsewhere
-from eisenergy.desk.opening import operator_rows
+from eisenergy.desk.overview import operator_rows
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Severity
 from eisenergy.ledger.invoices import Invoice
@@ -50,7 +50,7 @@ def bill(context: typer.Context, month: Month, customer: Customers = None, json:
     """
     with workspace_of(context) as (workspace, scope):
         report = _bill(workspace, scope, month_of(month), customer)
-        names = _names(workspace, scope) if report.parked else {}
+        called = _names(workspace, scope) if report.parked else {}
         said = _billed_json(report) if json else {}  # reads the bills
     if json:
         emit(said)
@@ -71,13 +71,12 @@ def bill(context: typer.Context, month: Month, customer: Customers = None, json:
             ],
             right=["kWh", "max kW", "estimated", "total"],
         )
-        if len(report.entries) > LISTED:
-            say(f"and {len(report.entries) - LISTED:,} more drafts; --json lists them all")
-        _show_parked(report.parked, names)
+        say_more(report.entries, "drafts", LISTED)
+        _show_parked(report.parked, called)
         if report.issued:
-            say(f"issued already, left alone: {', '.join(report.issued)}")
+            say(f"issued already, left alone: {names(report.issued)}")
         if report.not_in_force:
-            say(f"not in force in {report.month}: {', '.join(report.not_in_force)}")
+            say(f"not in force in {report.month}: {names(report.not_in_force)}")
     if report.parked:
         raise typer.Exit(Exit.PARTLY)
 
@@ -105,7 +104,8 @@ def issue(
         show_heads(f"Issued for {report.month}", report.heads)
         if report.already:
             say(f"{len(report.already)} were issued before and stay as they are")
-        show_findings(report.stale)
+        show_findings(report.stale[:TOLD])
+        say_more(report.stale, "drafts held back")
     if report.stale:
         raise typer.Exit(Exit.PARTLY)
 
@@ -147,7 +147,7 @@ def run(
     with workspace_of(context, scheduler) as (workspace, scope):
         billed, issued, made = run_month(workspace, scope, month_of(month), customer, issued_on, force=force)
         everybody = books.heads(workspace.database, scope, billed.month)
-        names = _names(workspace, scope) if billed.parked else {}
+        called = _names(workspace, scope) if billed.parked else {}
         said = _billed_json(billed, issued.issued) if json else {}  # reads the bills
     if json:
         emit(
@@ -160,7 +160,7 @@ def run(
         )
     else:
         show_heads(f"Invoices of {billed.month}", everybody)
-        _show_parked(billed.parked, names)
+        _show_parked(billed.parked, called)
         show_made(made)
     if billed.parked or issued.stale or any(one.error for one in made):
         raise typer.Exit(Exit.PARTLY)
@@ -200,10 +200,11 @@ def reconcile(context: typer.Context, month: Month, json: Json = False) -> None:
                 *(None if row[key] is None else f"{row[key]:,.3f}" for key in ("kwh", "distributor_kwh", "difference")),
                 row["estimated"] or "",
             ]
-            for row in compared
+            for row in compared[:LISTED]
         ],
         right=["ours", "distributor's", "difference", "estimated slots"],
     )
+    say_more(compared, "contracts", LISTED)
 
 
 def run_month(
@@ -249,10 +250,11 @@ def _names(workspace: Workspace, scope: Scope) -> dict[str, str]:
     return {contract.number: contract.customer.name for contract in masters.contracts(workspace.database, scope)}
 
 
-def _show_parked(parked: Iterable[books.Parked], names: dict[str, str]) -> None:
-    for entry in parked:
-        say(f"[bold red]parked[/] {escape(entry.contract)} {escape(names.get(entry.contract, ''))}")
+def _show_parked(parked: Sequence[books.Parked], called: dict[str, str]) -> None:
+    for entry in parked[:TOLD]:
+        say(f"[bold red]parked[/] {escape(entry.contract)} {escape(called.get(entry.contract, ''))}")
         show_findings([finding for finding in entry.findings if finding.severity is Severity.BLOCKING])
+    say_more(parked, "parked")
 
 
 def _billed_json(report: months.BillReport, issued: Iterable[Invoice] = ()) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -130,6 +130,24 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
 def say(text: str) -> None:
     """Print a line for people. What comes from outside goes through ``rich.markup.escape`` first."""
     out.print(text, highlight=False, soft_wrap=True)
+
+
+LISTED: Final = 500
+"""Rows that a table has at most; a program asks for JSON."""
+
+TOLD: Final = 25
+"""Customers of whom a command tells one by one what happened."""
+
+
+def say_more(found: Sized, what: str, most: int = TOLD) -> None:
+    """Say how many there are beyond those that were shown; nothing when all were."""
+    if len(found) > most:
+        say(f"and {len(found) - most:,} more {what}; --json lists them all")
+
+
+def names(found: Sequence[str], most: int = TOLD) -> str:
+    """Return names in a row, those beyond the first as a number."""
+    return ", ".join(found[:most]) + (f" and {len(found) - most:,} more" if len(found) > most else "")
 
 
 def emit(report: dict[str, Any]) -> None:

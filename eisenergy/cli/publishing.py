@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from eisenergy.accounts import Scope
 from eisenergy.cli import documents
-from eisenergy.cli.output import err, out, progress, say
+from eisenergy.cli.output import TOLD, err, out, progress, say, say_more
 from eisenergy.desk.workspace import Workspace
 from eisenergy.period import BillingMonth
 from eisenergy.publish.renderer import choose
@@ -19,9 +19,11 @@ from eisenergy.run import month as months
 from eisenergy.run.cluster import Cluster
 from eisenergy.run.orders import MayNotFork, forks
 from eisenergy.run.remembered import keep_history
-from eisenergy.store import books, masters
+from eisenergy.store import masters, portfolio
 
 WORK: Final = "eisenergy.cli.documents:make"
+HOOKS: Final = {"begin": "eisenergy.cli.documents:begin", "warm": "eisenergy.cli.documents:warm"}
+"""What a batch's child does first, and its parent: here, and on every worker of a cluster."""
 
 
 @contextmanager
@@ -73,11 +75,12 @@ def publish_month(
         if code in wanted
     ]
     everything = hashlib.sha256("".join(facts[code] for code in sorted(facts)).encode()).hexdigest()
+    waiting = " ".join(portfolio.waiting(workspace.database, scope, month))
     overview = documents.Task(
         client=client.code,
         customer=None,
         month=str(month),
-        facts=f"{everything} {workspace.lake.version()} {_waiting(workspace, scope, month)}",
+        facts=f"{everything} {workspace.lake.version()} {waiting}",
         sources=sources,
         renderer=renderer,
         locale=client.locale,
@@ -124,7 +127,7 @@ def _each(
         return
     books = sorted({path for task in everything for path in documents.notebooks(settings, task)})
     if elsewhere is not None:
-        yield from elsewhere.each(WORK, tasks, notebooks=books, group=lambda task: task.client, then=overview)
+        yield from elsewhere.each(WORK, tasks, notebooks=books, group=lambda task: task.client, then=overview, **HOOKS)
         return
     workers = min(settings.workers, max(len(tasks), 1))
     if forks(settings.notebook_engine):
@@ -143,8 +146,7 @@ def _each(
                 environment=environment,
                 group=lambda task: task.client,
                 then=overview,
-                begin="eisenergy.cli.documents:begin",
-                warm="eisenergy.cli.documents:warm",
+                **HOOKS,
             )
         except MayNotFork as problem:
             err.print(f"every notebook gets a kernel of its own: {problem}", markup=False, highlight=False)
@@ -157,22 +159,13 @@ def _each(
 
 def _facts(workspace: Workspace, scope: Scope, month: BillingMonth) -> dict[str, str]:
     """Customer -> hash of the invoices and drafts its documents show, for everybody who has one in the month."""
-    shown: dict[str, list[str]] = {}
-    billed = set()
-    for invoice in books.invoices(workspace.database, scope):
-        code = invoice.bill.contract.customer.code
-        shown.setdefault(code, []).append(f"{invoice.number} {invoice.input_hash}")
-        if invoice.month == month:
-            billed.add(code)
-    for draft in books.drafts(workspace.database, scope, month):
-        code = draft.bill.contract.customer.code
-        shown.setdefault(code, []).append(f"draft {draft.input_hash} {workspace.lake.version()}")
-        billed.add(code)
-    return {code: hashlib.sha256("\n".join(shown[code]).encode()).hexdigest() for code in billed}
-
-
-def _waiting(workspace: Workspace, scope: Scope, month: BillingMonth) -> str:
-    return " ".join(sorted(entry.contract for entry in books.parked(workspace.database, scope, month)))
+    version = workspace.lake.version()
+    result = {}
+    for code, shown in portfolio.shown(workspace.database, scope, month).items():
+        if shown.this_month or shown.drafts:
+            drafts = (f"draft {input_hash} {version}" for input_hash in shown.drafts)
+            result[code] = hashlib.sha256("\n".join((*shown.invoices, *drafts)).encode()).hexdigest()
+    return result
 
 
 def show_made(made: Iterable[documents.Made]) -> None:
@@ -180,12 +173,13 @@ def show_made(made: Iterable[documents.Made]) -> None:
     results = list(made)
     fresh = sum(one.fresh and one.error is None for one in results)
     kept = sum(not one.fresh for one in results)
-    say(f"sites: {fresh} made, {kept} up to date")
-    for one in results:
-        if one.error is not None:
-            out.print(f"[bold red]not published[/] {one.task.subject}: ", end="")
-            out.print(one.error, markup=False, highlight=False, soft_wrap=True)
-            out.print(f"  in full: {one.page}", markup=False, highlight=False, soft_wrap=True)
+    say(f"sites: {fresh:,} made, {kept:,} up to date")
+    failed = [one for one in results if one.error is not None]
+    for one in failed[:TOLD]:
+        out.print(f"[bold red]not published[/] {one.task.subject}: ", end="")
+        out.print(one.error, markup=False, highlight=False, soft_wrap=True)
+        out.print(f"  in full: {one.page}", markup=False, highlight=False, soft_wrap=True)
+    say_more(failed, "sites not published")
 
 
 def made_json(made: documents.Made) -> dict[str, Any]:

@@ -6,7 +6,8 @@ Notebooks open a desk and show it. Nothing here writes.
 from __future__ import annotations
 
 from eisenergy.desk.model import ClientMonth, CustomerMonth, InvoiceHeadline, MonthTotals, OperatorRow
-from eisenergy.desk.opening import open_client, open_customer
+from eisenergy.desk.opening import open_customer
+from eisenergy.desk.overview import open_client
 from eisenergy.desk.workspace import Workspace
 
 __all__ = [

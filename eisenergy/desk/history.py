@@ -44,20 +44,38 @@ def months(
     kept = history.load(workspace.database, scope, known.contract.number)
     serial = known.contract.meter.serial
     standing = states(workspace.lake, scope, [serial], *span(known.client, last), version=known.lake_version)[serial]
+    found = at_hand(known, last, issued=issued, bills=bills, kept=kept, standing=standing)
+    return tuple(entry or compared(known, month) for month, entry in found.items())
+
+
+def at_hand(
+    known: Facts,
+    last: BillingMonth,
+    *,
+    issued: Mapping[BillingMonth, Invoice],
+    bills: Mapping[BillingMonth, Bill],
+    kept: Mapping[str, history.Entry],
+    standing: States,
+) -> dict[BillingMonth, MonthTotals | None]:
+    """Return the months of :func:`months`, oldest first; ``None`` for one that neither a bill nor what was kept tells.
+
+    :param known: facts; the readings are not looked at
+    :param kept: month -> what was kept of the contract
+    :param standing: how the meter's readings stand
+    """
     terms = terms_of(known)
-    result = []
+    result: dict[BillingMonth, MonthTotals | None] = {}
     for month in (last.plus(n) for n in range(1 - HISTORY, 1)):
         invoice = issued.get(month)
         bill = invoice.bill if invoice is not None else bills.get(month)
-        if bill is not None:
-            result.append(totals(month, bill, issued=invoice is not None))
-            continue
         entry = kept.get(str(month))
-        if entry is not None and entry.key == key(terms, known.client, standing, month):
-            result.append(codec.load(MonthTotals, entry.document))
+        if bill is not None:
+            result[month] = totals(month, bill, issued=invoice is not None)
+        elif entry is not None and entry.key == key(terms, known.client, standing, month):
+            result[month] = codec.load(MonthTotals, entry.document)
         else:
-            result.append(compared(known, month))
-    return tuple(result)
+            result[month] = None
+    return result
 
 
 def span(client: Client, last: BillingMonth) -> tuple[datetime, datetime]:

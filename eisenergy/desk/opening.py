@@ -1,29 +1,28 @@
-"""Open a desk: read one customer's month, or one client's, from the store."""
+"""Open a desk: read one customer's month from the store. A client's is opened in :mod:`eisenergy.desk.overview`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from decimal import Decimal
 
 import polars as pl
 
-from eisenergy.accounts import Client, Contract, Scope
+from eisenergy.accounts import Contract, Scope
 from eisenergy.analytics.savings import MonthCost, savings
 from eisenergy.billing.model import Bill
 from eisenergy.billing.slots import price_slots
 from eisenergy.config import Settings
 from eisenergy.desk import together
-from eisenergy.desk.drafting import Facts, draft, facts, file_names, prepare
-from eisenergy.desk.history import HISTORY, estimated, max_kw, months
-from eisenergy.desk.model import ClientMonth, CustomerMonth, InvoiceHeadline, MonthTotals, OperatorRow
+from eisenergy.desk.drafting import Facts, draft, facts, prepare
+from eisenergy.desk.history import HISTORY, months
+from eisenergy.desk.model import CustomerMonth, InvoiceHeadline, MonthTotals
 from eisenergy.desk.workspace import Workspace, opened
-from eisenergy.findings import Finding, Severity
+from eisenergy.findings import Severity
 from eisenergy.frames import SLOT_MINUTES
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.money import total
 from eisenergy.period import BillingMonth, Period
-from eisenergy.store import books, files, masters
+from eisenergy.store import books, masters
 from eisenergy.timeofuse import Runs
 
 
@@ -98,68 +97,6 @@ def desk_of(
     )
 
 
-def open_client(client: str, month: str, *, settings: Settings | None = None) -> ClientMonth:
-    """Open the month of all of a client's customers, for its operators.
-
-    :raises NotStored: when the client was never imported
-    """
-    chosen = BillingMonth.parse(month)
-    scope = Scope.operator(client)
-    with opened(settings or Settings.load(client=client)) as workspace:
-        who = masters.client(workspace.database, scope)
-        contracts = masters.contracts(workspace.database, scope)
-        issued = {
-            (invoice.bill.contract.number, invoice.month): invoice
-            for invoice in books.invoices(workspace.database, scope)
-        }
-        names = file_names(workspace, scope)
-        rows = operator_rows(workspace, scope, who, chosen)
-        together: dict[BillingMonth, list[MonthTotals]] = {chosen.plus(n): [] for n in range(1 - HISTORY, 1)}
-        for contract in contracts:
-            mine = {at: invoice for (number, at), invoice in issued.items() if number == contract.number}
-            try:
-                known = facts(workspace, scope, contract, chosen.plus(1 - HISTORY), chosen, names=names)
-            except masters.NotStored:
-                continue  # its row says so
-            for entry in months(workspace, scope, known, chosen, issued=mine, bills={}):
-                together[entry.month].append(entry)
-        return ClientMonth(
-            client=who, month=chosen, rows=rows, history=tuple(_together(at, all_) for at, all_ in together.items())
-        )
-
-
-def operator_rows(workspace: Workspace, scope: Scope, client: Client, month: BillingMonth) -> tuple[OperatorRow, ...]:
-    """Return one row per contract: what was billed or drafted, why it was not, and what the distributor says."""
-    issued = {
-        invoice.bill.contract.number: invoice for invoice in books.invoices(workspace.database, scope, month=month)
-    }
-    drafts = {entry.bill.contract.number: entry.bill for entry in books.drafts(workspace.database, scope, month)}
-    parked = {entry.contract: entry for entry in books.parked(workspace.database, scope, month)}
-    period = month.period
-    reported = {row.meter: row.kwh for row in files.report_rows(workspace.database, scope, period.start, period.end)}
-    rows = []
-    for contract in masters.contracts(workspace.database, scope):
-        number = contract.number
-        invoice = issued.get(number)
-        bill = invoice.bill if invoice is not None else drafts.get(number)
-        waits = parked.get(number) if invoice is None else None
-        rows.append(
-            OperatorRow(
-                contract=contract,
-                number=None if invoice is None else invoice.number,
-                kwh=None if bill is None else bill.kwh,
-                max_kw=None if bill is None else max_kw(bill),
-                total=None if bill is None else bill.total,
-                estimated=0 if bill is None else estimated(bill),
-                missing=month.period.slots(client.timezone) if bill is None else bill.slots_missing,
-                parked=None if waits is None else _reason(waits.findings),
-                distributor_kwh=reported.get(contract.meter.serial),
-                findings=waits.findings if waits is not None else (() if bill is None else bill.findings),
-            )
-        )
-    return tuple(rows)
-
-
 def as_billed(workspace: Workspace, scope: Scope, known: Facts, invoice: Invoice) -> Facts:
     """Return the facts an invoice was made from: its contract, and readings and calendar as they stood then."""
     provenance = invoice.bill.provenance
@@ -187,22 +124,6 @@ def _contract(workspace: Workspace, scope: Scope, customer: str) -> Contract:
             "`eisenergy customers list` shows them all."
         )
     return found[0]
-
-
-def _together(month: BillingMonth, entries: list[MonthTotals]) -> MonthTotals:
-    """The month of all contracts: energy and money add up, maxima of different meters do not."""
-    blocks = list(dict.fromkeys(block for entry in entries for block in entry.kwh))
-    billed = [entry.total for entry in entries if entry.total is not None]
-    return MonthTotals(
-        month=month,
-        kwh={block: total(entry.kwh.get(block, Decimal(0)) for entry in entries) for block in blocks},
-        max_kw=None,
-        total=total(billed) if billed else None,
-        issued=bool(billed) and all(entry.issued for entry in entries if entry.total is not None),
-        slots=sum(entry.slots for entry in entries),
-        estimated=sum(entry.estimated for entry in entries),
-        missing=sum(entry.missing for entry in entries),
-    )
 
 
 def _costs(history: Iterable[MonthTotals]) -> list[MonthCost]:
@@ -254,7 +175,3 @@ def _headline(invoice: Invoice) -> InvoiceHeadline:
         kwh=invoice.bill.kwh,
         total=invoice.bill.total,
     )
-
-
-def _reason(findings: tuple[Finding, ...]) -> str:
-    return " ".join(finding.message for finding in findings if finding.severity is Severity.BLOCKING)

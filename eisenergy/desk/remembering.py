@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from eisenergy.accounts import Contract
 from eisenergy.desk import history
@@ -11,26 +12,34 @@ from eisenergy.desk.masters import TOGETHER, Masters
 from eisenergy.frames import empty_readings
 from eisenergy.masters import codec
 from eisenergy.period import BillingMonth
+from eisenergy.store import books
 from eisenergy.store import history as kept
 from eisenergy.store.states import states, touched
 
 
 def remember(common: Masters, contracts: Sequence[Contract], last: BillingMonth) -> None:
-    """Keep what the months up to one came to; those that stand are not looked at again.
+    """Keep what the months up to one came to; those that stand are not looked at again, nor those with an invoice, which says it.
 
     :param contracts: with a tariff that is stored
     :raises OutOfScope: for a role that only reads
     """
     database, scope = common.workspace.database, common.scope
     keys = kept.keys(database, scope)
-    for begin in range(0, len(contracts), TOGETHER):
-        kept.save(database, scope, _stale(common, contracts[begin : begin + TOGETHER], last, keys))
+    issued = {(head.contract, str(head.month)) for head in books.heads(database, scope)}
+    before = {str(last.plus(n)) for n in range(1 - history.HISTORY, 0)}
+    left = [c for c in contracts if not all((c.number, month) in issued for month in before)]
+    for begin in range(0, len(left), TOGETHER):
+        kept.save(database, scope, _stale(common, left[begin : begin + TOGETHER], last, keys, issued))
 
 
 def _stale(
-    common: Masters, contracts: Sequence[Contract], last: BillingMonth, keys: dict[tuple[str, str], str]
+    common: Masters,
+    contracts: Sequence[Contract],
+    last: BillingMonth,
+    keys: dict[tuple[str, str], str],
+    issued: AbstractSet[tuple[str, str]],
 ) -> list[kept.Entry]:
-    """Derive the months that are not kept, or not as they stand now."""
+    """Derive the months without an invoice that are not kept, or not as they stand now."""
     client = common.client
     serials = sorted({contract.meter.serial for contract in contracts})
     standing = states(
@@ -45,7 +54,11 @@ def _stale(
             contract.number: history.key(terms[contract.number], client, standing[contract.meter.serial], month)
             for contract in contracts
         }
-        stale = [c for c in contracts if keys.get((c.number, str(month))) != wanted[c.number]]
+        stale = [
+            c
+            for c in contracts
+            if (c.number, str(month)) not in issued and keys.get((c.number, str(month))) != wanted[c.number]
+        ]
         span = month.period.utc(client.timezone)
         read = [contract for contract in stale if touched(standing[contract.meter.serial], *span)]
         drafted = {contract.number: result for contract, result in draft_all(common, read, month, lambda _: ())}

@@ -230,11 +230,7 @@ def _as_named(found: Grid, runs: Runs) -> Booleans:
 
 def _any_row(found: Grid, *names: str) -> Booleans:
     """The meters that have a figure in any of some columns."""
-    result = np.zeros(len(found.meters), dtype=np.bool_)
-    for name in names:
-        values = found.figures[name]
-        if values is not None:
-            result |= ~np.isnan(values).reshape(len(found.meters), found.rows).all(axis=1)
+    result: Booleans = np.logical_or.reduce([found.has[name] for name in names])
     return result
 
 
@@ -301,15 +297,11 @@ def _reactive(kvarh: Floats | None, kvar: Floats | None, hours: float) -> Floats
 def _hashes(found: Grid, numbers: npt.NDArray[np.int64], start: int) -> list[str]:
     rows = found.rows
     times = struct.pack("<qqq", rows, start, SLOT_US)
-    columns: dict[str, tuple[Floats, list[bool]]] = {}
-    for name in BILLED:
-        values = found.figures[name]
-        if values is not None:
-            none = np.isnan(values)
-            if none.any():
-                values[none] = np.nan  # one NaN is like another
-            has = ~none.reshape(-1, rows).all(axis=1)
-            columns[name] = (values.reshape(-1, rows), has.astype(bool).tolist())
+    columns = {
+        name: (values.reshape(-1, rows), found.has[name].tolist())
+        for name in BILLED
+        if (values := found.figures[name]) is not None
+    }
 
     def of(meter: int) -> str:
         return of_regular(times, {name: values[meter] for name, (values, has) in columns.items() if has[meter]})

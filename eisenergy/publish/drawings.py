@@ -151,6 +151,30 @@ def bars(
     return canvas.done()
 
 
+def stacked_bars(names: Sequence[str], layers: Sequence[Layer], height: float, x_title: str) -> Drawing:
+    """Draw a bar per name, its parts from left to right.
+
+    :param layers: one value per name
+    """
+    canvas = Canvas(width=HALF, height=height)
+    canvas.room_left(names, limit=240)
+    canvas.legend(_entries(layers))
+    longest = max((math.fsum(parts) for parts in zip(*(layer.values for layer in layers), strict=True)), default=0.0)
+    values = ticks(0.0, max(longest, 5.0))
+    x = _linear(values[0], values[-1], canvas.left, canvas.left + canvas.inner)
+    step = height / max(len(names), 1)
+    middle = [canvas.top + step * (at + 0.5) for at in range(len(names))]
+    before = [0.0] * len(names)
+    for layer in layers:
+        for at, value in enumerate(layer.values):
+            if value:
+                canvas.rectangle(x(before[at]), middle[at] - 9, x(value) - x(0.0), 18, layer.colour)
+            before[at] += value
+    canvas.y_labels(list(zip(middle, names, strict=True)))
+    canvas.x_axis([(x(value), words) for value, words in zip(values, figures(values), strict=True)], x_title)
+    return canvas.done()
+
+
 def savings(
     months: Sequence[str],
     kinds: Sequence[tuple[str, str]],

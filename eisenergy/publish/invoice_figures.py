@@ -112,7 +112,9 @@ def profile(month: CustomerMonth, locale: str) -> Figure | None:
         kw = max((kw for (which, _), kw in found.items() if which is weekend), default=0.0)
         return format_number(Decimal(repr(kw)), 1, locale)
 
-    of_hour = dict(slots.group_by(pl.col("hour").cast(pl.Int64)).agg(pl.col("block").mode().sort().first()).rows())
+    # An hour's colour is that of the block that holds most of its intervals, of several the first by name.
+    counted = sorted((-count, block, hour) for hour, block, count in slots.group_by("hour", "block").len().iter_rows())
+    of_hour = {hour: block for _, block, hour in reversed(counted)}
     colours = theme.block_colours(summary.block for summary in month.bill.blocks)
     return {
         "heading": word("profile", locale),

@@ -14,6 +14,12 @@ from eisenergy.publish.figure import Data
 WHOLE: Final = 16
 """A cell up to this long, a contract's number for example, is not broken into lines."""
 
+FIRST: Final = 25
+"""Rows that a table of a page has room for."""
+
+LONG: Final = 10
+"""Letters of a figure beyond which it is set smaller, so that it stays on its tile."""
+
 _COLOURS = {
     "ink": theme.INK,
     "muted": theme.MUTED,
@@ -36,6 +42,7 @@ class Panel:
     :param span: columns the card takes of a page's twelve
     :param numeric: columns of ``data`` that are set flush right in print
     :param printed: the card in Typst, where a table of ``data`` is not what a document should show
+    :param note: what a document says below the table
     """
 
     name: str
@@ -46,6 +53,7 @@ class Panel:
     span: int = 12
     numeric: frozenset[int] = frozenset()
     printed: str | None = None
+    note: str = ""
 
     def html(self) -> str:
         """Return the card."""
@@ -65,9 +73,10 @@ class Panel:
         columns = ", ".join("1fr" if n == widest else "auto" for n in range(len(texts)))
         align = ", ".join("right" if n in self.numeric else "left" for n in range(len(texts)))
         heading = f"#heading(level: 2, {typst_json(self.title)})\n" if self.title else ""
+        note = f"\n#text(fill: rgb({typst_json(theme.MUTED)}), {typst_json(self.note)})" if self.note else ""
         return (
             f"{heading}#table(columns: ({columns},), align: ({align},), stroke: (x, y) => (bottom: 0.5pt + "
-            f'rgb("#D5DBE2")), table.header({header}), {cells})'
+            f'rgb("#D5DBE2")), table.header({header}), {cells}){note}'
         )
 
     def _repr_mimebundle_(
@@ -96,7 +105,7 @@ class KeyFigure:
         remark = f'<span class="remark">{html.escape(self.remark)}</span>' if self.remark else ""
         return (
             f'<div class="tile"><span class="name">{html.escape(self.name)}</span>'
-            f'<span class="value">{html.escape(self.value)}{unit}</span>{remark}</div>'
+            f'<span class="value{" long" if len(self.value) > LONG else ""}">{html.escape(self.value)}{unit}</span>{remark}</div>'
         )
 
 
@@ -149,11 +158,13 @@ def table(
     rows: Sequence[tuple[str, ...]],
     *,
     nothing: str,
+    note: str = "",
     numeric_from: int = 99,
 ) -> Panel:
     """Return a table as a panel; on a narrow page each row becomes a list of its cells.
 
     :param nothing: what is said instead when there is no row
+    :param note: what is said below
     :param numeric_from: columns from this one are set flush right
     """
 
@@ -172,13 +183,15 @@ def table(
         + "</tr>"
         for row in rows
     )
+    below = f'<p class="note">{html.escape(note)}</p>' if note else ""
     return Panel(
         name=name,
         title=title,
-        body=f'<table class="stacked"><thead><tr>{heading}</tr></thead><tbody>{lines}</tbody></table>'
+        body=f'<table class="stacked"><thead><tr>{heading}</tr></thead><tbody>{lines}</tbody></table>{below}'
         if rows
         else f'<p class="note">{html.escape(nothing)}</p>',
         data=Data(columns=columns, rows=tuple(rows)) if rows else Data(columns=(title,), rows=((nothing,),)),
-        plain="; ".join(" ".join(row) for row in rows) or nothing,
+        plain="; ".join([" ".join(row) for row in rows] + ([note] if note else [])) or nothing,
         numeric=frozenset(range(numeric_from, len(columns))) if rows else frozenset(),
+        note=note,
     )

@@ -1,12 +1,14 @@
 """Sites: what a customer and the operator open in a browser, put together from executed notebooks.
 
 ``sites/CLIENT/CUSTOMER/``: ``index.html``, ``MONTH/dashboard.html`` and ``.pdf``, ``MONTH/invoice.html`` and ``.pdf``, ``assets/``.
-``sites/CLIENT/_operator/``: ``index.html`` (the newest month), ``MONTH.html`` and ``.pdf``, ``assets/``.
+``sites/CLIENT/_operator/``: ``index.html`` (the newest month), ``MONTH.html``, ``.pdf`` and ``.csv`` (all customers), ``assets/``.
 Publishing a month keeps the pages of the others.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -19,8 +21,9 @@ from eisenergy.config import Settings
 from eisenergy.period import BillingMonth
 from eisenergy.publish import embedded, quarto
 from eisenergy.publish.captions import Words
+from eisenergy.publish.customer_list import CSV
 from eisenergy.publish.folders import QUARTO
-from eisenergy.publish.navigation import Link, Site, for_month, front_matter, read_site
+from eisenergy.publish.navigation import Link, Site, for_month, front_matter, read_notebook, read_site
 from eisenergy.publish.place import staged
 from eisenergy.publish.quarto import Page
 from eisenergy.publish.renderer import Renderer
@@ -33,6 +36,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LINK: Final = re.compile(
     r'<a\b[^>]*?\bhref="(?P<href>(?:\.\./)?[A-Za-z0-9._-]+/[A-Za-z0-9._-]+)"[^>]*>(?P<text>.*?)</a>', re.DOTALL
 )
+_ROWS: Final = re.compile(r'(?P<tag><script type="application/json" class="rows">)(?P<rows>.*?)</script>', re.DOTALL)
 _MONTH: Final = re.compile(r"\d{4}-\d{2}")
 
 
@@ -174,6 +178,7 @@ def _publish(
                 files = _with_quarto(stage, site, links, pages, settings.notebook_timeout, locale)
             else:
                 files = _embedded(stage, target.parent / ".assets", site, links, pages, locale)
+            files += _lists(stage, pages)
             _unlink_unpublished(stage, target, files)
     except Exception as problem:
         raise PublishFailed(f"{client}/{customer}, {month}, renderer {renderer}: {problem}") from problem
@@ -226,20 +231,41 @@ def _wants_pdf(executed: Path) -> bool:
     return isinstance(formats, dict) and "typst" in formats
 
 
+def _lists(stage: Path, pages: list[Page]) -> list[str]:
+    """Write the lists that notebooks show beside their pages. A spreadsheet program knows by the mark at the beginning that it is UTF-8."""
+    files = []
+    for page in pages:
+        for cell in read_notebook(page.executed).cells:
+            for output in cell.get("outputs", ()):
+                if page.where != "index" and CSV in output.get("data", {}):
+                    files.append(f"{page.where}.csv")
+                    _write(stage / files[-1], "\ufeff" + output.data[CSV])
+    return files
+
+
 def _unlink_unpublished(stage: Path, target: Path, files: list[str]) -> None:
     """Turn links to pages that are not published into plain text: no page promises what is not there."""
     for file in files:
         page = stage / file
         if page.suffix == ".html":
-            _write(page, _LINK.sub(partial(_kept, page, stage, target), page.read_text(encoding="utf-8")))
+            text = _LINK.sub(partial(_kept, page, stage, target), page.read_text(encoding="utf-8"))
+            _write(page, _ROWS.sub(partial(_told, target.parent), text))
+
+
+def _told(sites: Path, match: re.Match[str]) -> str:
+    """Tell the script of a long list whose customers have no site: it makes the links."""
+    content = json.loads(match["rows"])
+    there = {page.parent.name for page in sites.glob("*/index.html")}
+    content["without"] = [row[0] for row in content["rows"] if row[0] not in there]
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f"{match['tag']}{text}</script>"
 
 
 def _kept(page: Path, stage: Path, target: Path, match: re.Match[str]) -> str:
     # Links inside the site are looked up in the stage, those to a neighbour's site where that one lies.
-    there = (page.parent / match["href"]).resolve()
-    if not there.is_relative_to(stage.resolve()):
-        there = (target / page.relative_to(stage).parent / match["href"]).resolve()
-    return match[0] if there.is_file() else f'<span class="unpublished">{match["text"]}</span>'
+    inside = os.path.normpath(page.relative_to(stage).parent / match["href"])
+    there = os.path.normpath(os.path.join(target if inside.startswith(os.pardir) else stage, inside))
+    return match[0] if os.path.isfile(there) else f'<span class="unpublished">{match["text"]}</span>'
 
 
 def _write(path: Path, text: str) -> None:

@@ -100,6 +100,8 @@ class Cluster:
         notebooks: Iterable[Path],
         group: Callable[[Task], Hashable],
         then: Sequence[Task] = (),
+        begin: str = "",
+        warm: str = "",
     ) -> Iterator[tuple[Task, Any]]:
         """Run every task on some worker and yield ``(task, result)`` as each batch ends; as :func:`eisenergy.run.batches.each`."""
         settings = Settings.load(self.environment)
@@ -113,7 +115,15 @@ class Cluster:
         named = tuple(sorted(path.relative_to(self.root).as_posix() for path in notebooks))
         for wave in (tasks, then):
             shares = (
-                share.Share(work=work, tasks=batch, notebooks=named, environment=self.environment, code=self.code)
+                share.Share(
+                    work=work,
+                    tasks=batch,
+                    notebooks=named,
+                    environment=self.environment,
+                    code=self.code,
+                    begin=begin,
+                    warm=warm,
+                )
                 for batch in cut(wave, group, limits)
             )
             ahead = AHEAD * max(1, self.threads)

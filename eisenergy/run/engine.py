@@ -26,7 +26,7 @@ from papermill.iorw import load_notebook_node
 from papermill.log import logger
 from papermill.parameterize import parameterize_notebook
 
-from eisenergy.run import isolation, shell
+from eisenergy.run import isolation, shell, shells
 
 NAME: Final = "eisenergy"
 KERNEL: Final = "python3"
@@ -181,7 +181,9 @@ def execute(notebook: Path, parameters: Mapping[str, str], watch: Watch) -> Any:
 
 def warm(notebook: Path) -> None:
     """Read a notebook that will be executed here, or in processes that are forked from this one."""
-    _loaded(notebook, notebook.stat().st_mtime_ns)
+    for cell in _loaded(notebook, notebook.stat().st_mtime_ns).cells:
+        if cell.cell_type == "code":
+            shells.warm(cell.source)
 
 
 @lru_cache(maxsize=16)

@@ -19,9 +19,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
+import eisenergy
 from eisenergy.billing.batch import Batch, Entry, Refused, price
 from eisenergy.store.copying import line
 
@@ -77,12 +79,21 @@ class Pricers:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._threads = ThreadPoolExecutor(max(1, count))  # each sends a batch and waits for its answer
         self._most = AHEAD * count
+        # The same eisenergy as here, wherever this was started: a folder may hold another.
+        roots = [str(Path(eisenergy.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, roots))}
         for _ in range(count):
             ours, theirs = socket.socketpair()
             with theirs:
-                command = [sys.executable, "-c", _MAIN, str(theirs.fileno())]
+                command = [sys.executable, "-P", "-c", _MAIN, str(theirs.fileno())]
                 self._processes.append(
-                    subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, process_group=0)
+                    subprocess.Popen(
+                        command,
+                        env=environment,
+                        pass_fds=[theirs.fileno()],
+                        stdin=subprocess.DEVNULL,
+                        process_group=0,
+                    )
                 )
             connection = Connection(ours.detach())
             connection.send(self._who)

@@ -50,6 +50,8 @@ class Share:
     :param notebooks: those the work executes, as paths in the project
     :param environment: the settings to work with; the address of the database is a secret, so they are never shown
     :param code: see :func:`fingerprint`
+    :param begin: ``module:function``, as for :func:`eisenergy.run.batches.each`
+    :param warm: likewise
     """
 
     work: str
@@ -57,6 +59,8 @@ class Share:
     notebooks: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     code: str
+    begin: str = ""
+    warm: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,8 @@ def do(share: Share) -> tuple[Ended, ...]:
         workers=1,  # the worker has as many threads as it may use cores, and each of them does a share
         seconds=settings.notebook_timeout,
         memory=settings.child_memory << 20,
+        begin=share.begin,
+        warm=share.warm,
     )
     if forks(settings.notebook_engine):
         try:

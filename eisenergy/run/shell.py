@@ -162,7 +162,7 @@ class Kernel:
             transformed = shell.transform_cell(code)
         except Exception:
             problem = sys.exc_info()
-        if shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=problem):
+        if shell.autoawait and problem is None and shells.awaits(transformed):  # as should_run_async says
             result = None
             shell._last_traceback = None
             shell._last_traceback_during_displayhook = False

@@ -13,16 +13,22 @@ import sys
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Final
 
 from ipykernel.compiler import XCachingCompiler
 from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core.async_helpers import _should_be_async
+from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_client.session import Session
 from traitlets.config import Config
 
 Message = dict[str, Any]
 Classes = tuple[Any, ...]
+
+KNOWN_CELLS: Final = 256
+"""Cells whose transformation is remembered; the longest notebooks have some forty."""
 
 
 class Outbox(Session):
@@ -41,6 +47,44 @@ class Outbox(Session):
         )
         self.sent.append(message)
         return message
+
+
+class Transformer(TransformerManager):
+    """Turns cells with IPython's own syntax into Python; the same cell of the next customer's notebook is not read again.
+
+    A notebook that adds or removes a transformation gets what IPython makes of it.
+    """
+
+    def transform_cell(self, cell: str) -> str:
+        """Return a cell as Python."""
+        mine = self.cleanup_transforms, self.line_transforms, self.token_transformers
+        if mine != (_STOCK.cleanup_transforms, _STOCK.line_transforms, _STOCK.token_transformers):
+            return str(super().transform_cell(cell))
+        return _transformed(cell)
+
+
+_STOCK: Any = TransformerManager()  # type: ignore[no-untyped-call]
+_look_for_await: Any = _should_be_async
+
+
+@lru_cache(maxsize=KNOWN_CELLS)
+def _transformed(cell: str) -> str:
+    return str(TransformerManager().transform_cell(cell))  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=KNOWN_CELLS)
+def awaits(transformed: str) -> bool:
+    """Whether a cell awaits something outside a function.
+
+    :param transformed: the cell as Python
+    """
+    return bool(_look_for_await(transformed))
+
+
+def warm(cell: str) -> None:
+    """Read a cell that will be executed here, or in processes that are forked from this one."""
+    with suppress(Exception):  # its customer's run says what is wrong with it
+        awaits(_transformed(cell))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +155,7 @@ def _made() -> Shell:
             compiler_class=XCachingCompiler,
         )
         atexit.unregister(shell.atexit_operations)
+        shell.input_transformer_manager = Transformer()  # type: ignore[no-untyped-call]
         shell.displayhook.session = shell.display_pub.session = outbox
         shell.displayhook.topic = b"execute_result"
         with suppress(ModuleNotFoundError):

@@ -204,13 +204,22 @@ _UNSOUND: Final = text("""
 """)
 
 
-def heads(database: Database, scope: Scope, month: BillingMonth | None = None) -> tuple[Head, ...]:
-    """Return what a list shows of issued invoices that the scope may see, in order of series and sequence."""
+def heads(
+    database: Database, scope: Scope, month: BillingMonth | None = None, *, customer: str | None = None
+) -> tuple[Head, ...]:
+    """Return what a list shows of issued invoices that the scope may see, in order of series and sequence.
+
+    :raises OutOfScope: when the customer is outside the scope
+    """
+    if customer is not None:
+        scope.check(customer)
     with database.session(scope) as connection:
-        return _heads(connection, scope, month)
+        return _heads(connection, scope, month, customer)
 
 
-def _heads(connection: Connection, scope: Scope, month: BillingMonth | None) -> tuple[Head, ...]:
+def _heads(
+    connection: Connection, scope: Scope, month: BillingMonth | None, customer: str | None = None
+) -> tuple[Head, ...]:
     columns = tables.invoices.c
     full = func.coalesce(columns.bill, columns.document["bill"])
     made = func.coalesce(  # an invoice from before these were kept beside it is looked into
@@ -226,6 +235,8 @@ def _heads(connection: Connection, scope: Scope, month: BillingMonth | None) -> 
     ).where(columns.client == scope.client).order_by(columns.series, columns.sequence)  # fmt: skip
     if month is not None:
         query = query.where(columns.month == str(month))
+    if customer is not None:
+        query = query.where(columns.customer == customer)
     return tuple(
         Head(
             number=row[0],

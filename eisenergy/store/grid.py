@@ -20,7 +20,7 @@ from deltalake import DeltaTable
 
 from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.frames import MEASURED, READINGS
-from eisenergy.places import SLOT_US, Places, places, put
+from eisenergy.places import SLOT_US, Places, places, put, put_figures
 from eisenergy.store.lake import Lake
 from eisenergy.timeofuse import microseconds
 
@@ -34,6 +34,9 @@ FIGURES: Final = (
 )  # fmt: skip
 """Columns that a check or a bill looks at."""
 
+BESIDE: Final = ("meter", "start", "kwh_import", "quality")
+"""Columns that are looked at around the period."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
@@ -42,7 +45,8 @@ class Grid:
     :param meters: serials, in the order of their places
     :param rows: intervals of the period
     :param whole: meters with exactly one row per interval; the places of others hold nothing that may be used
-    :param figures: column of :data:`FIGURES` -> values, NaN for none; ``None`` where no meter has any
+    :param figures: column of :data:`FIGURES` -> values, ``numpy.nan`` for none; ``None`` where no meter has any
+    :param has: column of :data:`FIGURES` -> whether the meter has any [one per meter]
     :param measured: whether the row is measured [one per place, like the three that follow]
     :param source: number of the row's file in ``sources``
     :param source_row: row in that file
@@ -54,6 +58,7 @@ class Grid:
     rows: int
     whole: Booleans
     figures: Mapping[str, Floats | None]
+    has: Mapping[str, Booleans]
     measured: Booleans
     source: npt.NDArray[np.int32]
     source_row: npt.NDArray[np.int32]
@@ -74,19 +79,34 @@ class Files:
         if scope.customers is not None:
             raise OutOfScope("the files hold every customer's readings, and the scope is limited to customers")
         table = lake._table(version)
-        self._months = {} if table is None else _by_month(table, lake.address, scope.client)
+        self._address = lake.address
+        self._months = {} if table is None else _by_month(table, scope.client)
 
     def within(self, start: datetime, end: datetime) -> dict[str, list[str]]:
         """Return UTC month -> addresses of its files, of the months that ``[start, end)`` touches."""
+        return {
+            month: [f"{self._address}/{unquote(path)}" for path in files["path"]]
+            for month, files in self._touched(start, end).items()
+        }
+
+    def empty(self, start: datetime, end: datetime) -> frozenset[str]:
+        """The columns of :data:`FIGURES` of which the files of ``[start, end)`` say that no row of theirs has one."""
+        found = self._touched(start, end).values()
+        return frozenset(name for name in FIGURES if all(_says_empty(files, name) for files in found))
+
+    def _touched(self, start: datetime, end: datetime) -> dict[str, pl.DataFrame]:
         return {m: files for m, files in self._months.items() if f"{start:%Y-%m}" <= m <= f"{end:%Y-%m}"}
 
 
-def _by_month(table: DeltaTable, address: str, client: str) -> dict[str, list[str]]:
+def _by_month(table: DeltaTable, client: str) -> dict[str, pl.DataFrame]:
     actions = pl.DataFrame(table.get_add_actions(flatten=True)).filter(pl.col("partition.client") == client)
-    months: dict[str, list[str]] = {}
-    for month, path in actions.sort("path").select("partition.month", "path").iter_rows():
-        months.setdefault(month, []).append(f"{address}/{unquote(path)}")
-    return months
+    return {str(month): files for (month,), files in actions.sort("path").group_by("partition.month")}
+
+
+def _says_empty(files: pl.DataFrame, name: str) -> bool:
+    """Whether a column has no value by what the table's log counts; what is not counted may have some."""
+    nulls = f"null_count.{name}"
+    return nulls in files.columns and bool((files[nulls] == files["num_records"]).fill_null(value=False).all())
 
 
 def grid(
@@ -99,20 +119,23 @@ def grid(
     """
     serials = tuple(sorted(meters))
     origin, rows = microseconds(start), int((microseconds(end) - microseconds(start)) // SLOT_US)
-    frame = _rows(
-        files, serials, start, end, ["meter", "start", *FIGURES, "quality", "source", "source_row", "block_in_file"]
-    )
+    some = [name for name in FIGURES if name == "kwh_import" or name not in files.empty(start, end)]
+    columns = ["meter", "start", *some, "quality", "source", "source_row", "block_in_file"]
+    frame, read = _rows(files, serials, start, end, columns)
     found, size = _placed(frame, serials, origin, rows), len(serials) * rows
     whole = (found.present == rows) & ~found.stray
     place = found.place
     sources, source = _numbered(frame["source"])
     names, named = _numbered(frame["block_in_file"])
-    beside, apart = _beside(files, serials, (start, end), around)
+    beside, apart = _beside(files, serials, (start, end), around, frame, read)
+    nobody = np.zeros(len(serials), dtype=np.bool_)
+    figures = {name: _figures(frame[name], found, rows) if name in some else (None, nobody) for name in FIGURES}
     return Grid(
         meters=serials,
         rows=rows,
         whole=whole & ~apart,
-        figures={name: _figures(frame[name], place, size) for name in FIGURES},
+        figures={name: values for name, (values, _) in figures.items()},
+        has={name: has for name, (_, has) in figures.items()},
         measured=put((frame["quality"] == MEASURED).to_numpy(), place, np.zeros(size, dtype=np.bool_)),
         source=put(source, place, np.zeros(size, dtype=np.int32)),
         source_row=put(frame["source_row"].to_numpy(), place, np.zeros(size, dtype=np.int32)),
@@ -124,16 +147,32 @@ def grid(
 
 
 def _rows(
-    files: Files, meters: Sequence[str], start: datetime, end: datetime, columns: Sequence[str], without: Any = None
-) -> pl.DataFrame:
-    """Rows of some meters; those outside of the time are left out only where they are most of a file."""
-    parts = []
+    files: Files,
+    meters: Sequence[str],
+    start: datetime,
+    end: datetime,
+    columns: Sequence[str],
+    without: Any = None,
+    known: Collection[str] = (),
+) -> tuple[pl.DataFrame, frozenset[str]]:
+    """Rows of some meters, and the months all of whose rows are among them.
+
+    Those outside of the time are left out only where they are most of a file.
+
+    :param without: condition on the rows that are wanted
+    :param known: months that are left out
+    """
+    parts, entire = [], set()
     for month, addresses in files.within(start, end).items():
+        if month in known:
+            continue
         first = datetime.fromisoformat(f"{month}-01T00:00:00+00:00")
         after = datetime(first.year + first.month // 12, first.month % 12 + 1, 1, tzinfo=first.tzinfo)
         kept = [pl.col("meter").is_between(pl.lit(meters[0]), pl.lit(meters[-1]))]
         if (min(end, after) - max(start, first)) * 2 < after - first:
             kept.append((pl.col("start") >= start) & (pl.col("start") < end))
+        else:
+            entire.add(month)
         if without is not None:
             kept.append(without)
         part = pl.scan_parquet(addresses, glob=False, hive_partitioning=False).filter(*kept)
@@ -146,8 +185,8 @@ def _rows(
             )
         )
     if not parts:
-        return pl.DataFrame(schema={name: READINGS[name] for name in columns})
-    return pl.concat(parts).collect()
+        return pl.DataFrame(schema={name: READINGS[name] for name in columns}), frozenset()
+    return pl.concat(parts).collect(), frozenset(entire)
 
 
 def _placed(frame: pl.DataFrame, meters: Sequence[str], origin: int, rows: int) -> Places:
@@ -161,11 +200,15 @@ def _placed(frame: pl.DataFrame, meters: Sequence[str], origin: int, rows: int) 
     return places(number[mine], begins[mine], ends[mine], start, meters=len(meters), origin=origin, rows=rows)
 
 
-def _figures(column: pl.Series, place: Integers, size: int) -> Floats | None:
-    values = column.fill_null(float("nan")).to_numpy() if column.null_count() else column.to_numpy()
-    if bool(np.isnan(values[:1]).all()) and bool(np.isnan(values).all()):
-        return None
-    return put(values, place, np.full(size, np.nan))
+def _figures(column: pl.Series, found: Places, rows: int) -> tuple[Floats | None, Booleans]:
+    """A column's figures in their places, ``None`` without any, and the meters that have one."""
+    values, count = put_figures(_floats(column), found, rows)
+    return values if count.any() else None, count > 0
+
+
+def _floats(column: pl.Series) -> Floats:
+    """A column as doubles, NaN for null."""
+    return (column.fill_null(float("nan")) if column.null_count() else column).to_numpy()
 
 
 def _numbered(column: pl.Series) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
@@ -177,16 +220,26 @@ def _numbered(column: pl.Series) -> tuple[tuple[str, ...], npt.NDArray[np.int32]
 
 
 def _beside(
-    files: Files, meters: Sequence[str], period: tuple[datetime, datetime], around: tuple[datetime, datetime]
+    files: Files,
+    meters: Sequence[str],
+    period: tuple[datetime, datetime],
+    around: tuple[datetime, datetime],
+    at_hand: pl.DataFrame,
+    read: Collection[str],
 ) -> tuple[Floats, Booleans]:
-    """Mean energy beside the period, and the meters of which some interval there has two rows, or one is off the grid."""
+    """Mean energy beside the period, and the meters of which some interval there has two rows, or one is off the grid.
+
+    :param at_hand: the rows that were read for the period
+    :param read: months all of whose rows are among them
+    """
     start, end = period
     first, last = around
     rows = int((microseconds(last) - microseconds(first)) // SLOT_US)
     outside = (pl.col("start") < start) | (pl.col("start") >= end)
-    frame = _rows(files, meters, first, last, ["meter", "start", "kwh_import", "quality"], outside)
+    more, _ = _rows(files, meters, first, last, BESIDE, outside, read)
+    frame = pl.concat([at_hand.lazy().select(BESIDE).filter(outside), more.lazy()]).collect()
     found = _placed(frame, meters, microseconds(first), rows)
-    kwh = frame["kwh_import"].fill_null(float("nan")).to_numpy()
+    kwh = _floats(frame["kwh_import"])
     usable = (found.place >= 0) & (frame["quality"] == MEASURED).to_numpy() & np.isfinite(kwh)
     meter = found.place[usable] // rows
     count = np.bincount(meter, minlength=len(meters))

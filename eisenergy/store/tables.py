@@ -182,7 +182,7 @@ invoices: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE
     UniqueConstraint("client", "contract", "month"),
 )
 
-invoice_lines: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE
+invoice_lines: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE, and a line without its invoice
     "invoice_lines",
     metadata,
     _client(),
@@ -195,7 +195,6 @@ invoice_lines: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCAT
     Column("rate", Numeric),
     Column("exact", Numeric, nullable=False),
     Column("amount", Numeric, nullable=False),
-    ForeignKeyConstraint(["client", "number"], ["eisenergy.invoices.client", "eisenergy.invoices.number"]),
 )
 
 parked: Final = Table(

@@ -17,7 +17,7 @@ import pytest
 import sample_desks
 
 from eisenergy.desk import ClientMonth, CustomerMonth
-from eisenergy.publish import charts, money_charts, operator_pages, power_charts, theme
+from eisenergy.publish import charts, customer_list, money_charts, operator_charts, power_charts, theme
 from eisenergy.publish.figure import Figure
 
 CUSTOMER = (
@@ -31,10 +31,10 @@ CUSTOMER = (
     money_charts.savings,
 )
 OPERATOR = (
-    operator_pages.energy_by_customer,
-    operator_pages.money_by_customer,
-    operator_pages.energy_history,
-    operator_pages.health,
+    operator_charts.energy_by_customer,
+    operator_charts.money_by_customer,
+    operator_charts.energy_history,
+    operator_charts.health,
 )
 
 
@@ -221,7 +221,7 @@ def test_a_name_cannot_break_out_of_its_figure(overview: ClientMonth) -> None:
     customer = dataclasses.replace(first.contract.customer, name=evil)
     row = dataclasses.replace(first, contract=dataclasses.replace(first.contract, customer=customer))
     named = dataclasses.replace(overview, rows=(row, *overview.rows[1:]))
-    for make in (*OPERATOR, operator_pages.customers):
+    for make in (*OPERATOR, customer_list.customers):
         assert "<script>alert" not in make(named)._repr_mimebundle_()["text/html"]
 
 
@@ -235,7 +235,7 @@ def test_block_colours_come_from_the_house(desk: CustomerMonth) -> None:
 
 
 def test_operator_s_bars_are_ordered_and_leave_out_whom_nothing_was_billed(overview: ClientMonth) -> None:
-    shown = values(operator_pages.money_by_customer(overview))
+    shown = values(operator_charts.money_by_customer(overview))
     assert [value["value"] for value in shown] == sorted((value["value"] for value in shown), reverse=True)
     assert len(shown) == 7
     assert shown[0]["value"] == 12989.48
@@ -243,6 +243,6 @@ def test_operator_s_bars_are_ordered_and_leave_out_whom_nothing_was_billed(overv
 
 
 def test_operator_s_health_counts_all(overview: ClientMonth) -> None:
-    figure = operator_pages.health(overview)
+    figure = operator_charts.health(overview)
     assert "18 intervalos estimados y 312 faltantes" in figure.summary
     assert sum(value["slots"] for value in values(figure)) == 330

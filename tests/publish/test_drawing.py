@@ -151,3 +151,17 @@ def test_nothing_to_draw_is_a_drawing() -> None:
     ET.fromstring(drawings.duration([], 230, "x", "y").svg())
     ET.fromstring(drawings.heat_map(["lun"], {}, ["#FFFFFF", "#000000"], 50, "h", "kW").svg())
     ET.fromstring(drawings.stacked_area([Layer("x", "#111111", [0.0])], 1, 100, "x", "y").svg())
+
+
+def test_stacked_bars_lie_end_to_end() -> None:
+    layers = [Layer("estimated", "#111111", [10.0, 0.0]), Layer("missing", "#222222", [5.0, 20.0])]
+    made = drawings.stacked_bars(["a", "b"], layers, 80, "slots").body
+    rects = re.findall(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="18" fill="(#[12]+)"', made)
+    (x1, y1, w1, c1), (x2, y2, w2, c2), (x3, y3, w3, c3) = rects
+    assert (c1, c2, c3) == ("#111111", "#222222", "#222222")
+    assert y1 == y2 != y3
+    assert float(x1) == float(x3)  # a part of nothing takes no room
+    assert float(x2) == pytest.approx(float(x1) + float(w1), abs=0.11)
+    assert float(w1) == pytest.approx(2 * float(w2), abs=0.11)
+    assert float(w3) == pytest.approx(4 * float(w2), abs=0.21)
+    assert "slots" in made

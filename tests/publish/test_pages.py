@@ -13,7 +13,7 @@ import pytest
 import sample_desks
 
 from eisenergy.desk import ClientMonth, CustomerMonth
-from eisenergy.publish import embedded, operator_pages, pages
+from eisenergy.publish import customer_list, embedded, operator_pages, pages
 from eisenergy.publish.folders import QUARTO
 from eisenergy.publish.navigation import BadSite, for_month, read_site
 
@@ -179,7 +179,7 @@ def test_names_are_escaped_in_page_and_print(desk: CustomerMonth) -> None:
 
 
 def test_operator_s_panels_show_all_customers_the_parked_and_the_distributor(overview: ClientMonth) -> None:
-    customers = operator_pages.customers(overview)._repr_mimebundle_()["text/html"]
+    customers = customer_list.customers(overview)._repr_mimebundle_()["text/html"]
     for row in overview.rows:
         assert row.contract.customer.name in customers
         assert f'href="../{row.contract.number}/index.html"' in customers

@@ -79,7 +79,7 @@ def test_the_gap_of_the_shipped_log_is_what_its_register_says(log: pl.DataFrame)
     assert gap.kwh == Decimal("95.365")
     assert gap.method == "similar-days-register"
     assert sum((decimal_of(kwh) for kwh in filled.frame["kwh_import"]), Decimal(0)) == Decimal("20958.991")
-    frames.readings_schema.validate(filled.frame)
+    frames.readings_schema().validate(filled.frame)
     made = filled.frame.filter(pl.col("quality") == "estimated")
     assert made["method"].to_list() == ["similar-days-register"] * 18
     assert made["kwh_import"].to_list() == made["kwh_import"].round(3).to_list()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import crowd
 import nbformat
@@ -164,6 +165,48 @@ def test_a_worker_killed_half_way_costs_nothing(
     assert not list(workspace.settings.home.glob(".cluster-*"))
     password = workspace.database.app_url
     assert password not in machines.said() + told
+
+
+def test_a_worker_reads_the_desks_of_its_share_together(
+    fresh: Callable[[str], Workspace], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the command asks of children here, it asks of those of a worker: see what each of them is told first."""
+    seen: list[share.Share] = []
+
+    class Executor(ThreadPoolExecutor):
+        def submit(self, work: Any, given: share.Share, /, *_: Any, **__: Any) -> Any:  # type: ignore[override]
+            seen.append(given)
+            return super().submit(lambda: ())
+
+    workspace = fresh("tcp://127.0.0.1:1")
+    monkeypatch.chdir(project)
+    tasks = tasks_of(workspace, monkeypatch)[:2]
+    code = share.fingerprint(workspace.settings.root)
+    environment = {**cluster.travelling(workspace), "EISENERGY_RENDERER": "embedded"}
+    root = workspace.settings.root
+    with Executor(1) as executor:
+        there = cluster.Cluster(executor=executor, threads=1, environment=environment, root=root, code=code)
+        assert list(publishing._each(workspace, tasks, there)) == []
+    assert {(given.begin, given.warm) for given in seen} == {tuple(publishing.HOOKS.values())}
+    told: list[Any] = []
+
+    class Parent:
+        def __init__(self, *_: Any) -> None:
+            pass
+
+        def do(self, order: Any) -> Iterator[Any]:
+            told.append(order)
+            return iter(())
+
+        def lives(self) -> bool:
+            return False
+
+        def end(self) -> None:
+            pass
+
+    monkeypatch.setattr(share, "Parent", Parent)
+    share.do(seen[0])
+    assert [(order.begin, order.warm) for order in told] == [tuple(publishing.HOOKS.values())]
 
 
 def test_two_workers_at_the_same_batch_make_it_once(

@@ -22,6 +22,13 @@ from eisenergy.run import engine
 ROOT = Path(__file__).parents[2]
 STOCK = None
 
+SHOUT = (
+    "def shout(lines):\n"
+    "    return [line.replace('LOUD', '\"loud\"') for line in lines]\n"
+    "get_ipython().input_transformers_cleanup.append(shout)"
+)
+"""A way of reading cells that a notebook brings along."""
+
 CELLS = {
     "values": ("1 / 3", "'text'", "None", "1;", "_ , __", "x = {'b': 1, 'a': [1, 2]}\nx"),
     "streams": (
@@ -48,6 +55,7 @@ CELLS = {
         "import contextvars\nv = contextvars.ContextVar('v'); token = v.set(3)",
         "v.get('unset')",
     ),
+    "transformer": ("len('LOUD')", SHOUT, "len('LOUD')", "%pwd\n1"),
     "await": ("import asyncio\nawait asyncio.sleep(0.01)\n'awaited'", "[n async for n in numbers()]", "'not reached'"),
     "programs": (
         # A kernel reads the descriptors on a thread of its own: it shows what comes while the cell still runs.
@@ -144,6 +152,15 @@ def test_nothing_of_the_process_is_changed(tmp_path: Path) -> None:
     assert "PLANTED" not in os.environ
     assert os.environ.get("MPLBACKEND") is None
     assert Path.cwd() == ROOT
+
+
+def test_the_next_notebook_does_not_read_cells_as_the_one_before(tmp_path: Path) -> None:
+    shown = []
+    for n, sources in enumerate(((SHOUT, "len('LOUD')"), ("len('LOUD')",), (SHOUT, "len('LOUD')"))):
+        notebook = pairs.write(tmp_path / f"{n}.ipynb", *sources)
+        output = pairs.execute(notebook, engine.register(), client="a", customer="b")
+        shown.append(nbformat.read(output, as_version=4).cells[-1].outputs[0].data["text/plain"])
+    assert shown == ["6", "4", "6"]
 
 
 def test_the_same_run_gives_the_same_identifiers(tmp_path: Path) -> None:

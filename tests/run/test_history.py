@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+from sqlalchemy import text
 
 from eisenergy.accounts import Scope
-from eisenergy.desk import history, open_customer
+from eisenergy.desk import history, open_client, open_customer
 from eisenergy.desk.model import CustomerMonth, MonthTotals
 from eisenergy.desk.workspace import Workspace
 from eisenergy.period import BillingMonth
@@ -96,3 +98,33 @@ def test_a_customer_reads_its_own_and_writes_none(workspace: Workspace, scope: S
         kept.save(workspace.database, own, [entry])
     with pytest.raises(PermissionError, match="outside the scope"):
         kept.save(workspace.database, Scope(client="EIS", role=scope.role, customers=frozenset({"EIS-0001"})), [entry])
+
+
+def test_a_month_with_an_invoice_is_not_derived_again(
+    workspace: Workspace, scope: Scope, readings: pl.DataFrame, derived: list[BillingMonth]
+) -> None:
+    """And the operators' page, which adds up what all came to, reads no customer's readings for it."""
+    keep_history(workspace, scope, OCTOBER, customers=[RESTAURANT])
+    month.bill_month(workspace, scope, SEPTEMBER, customers=[RESTAURANT])
+    issued = month.issue_month(
+        workspace,
+        scope,
+        SEPTEMBER,
+        issued_on=date(2021, 10, 5),
+        at=datetime(2021, 10, 5, tzinfo=UTC),
+        customers=[RESTAURANT],
+    )
+    assert len(issued.heads) == 1
+    with workspace.database.session(scope) as connection:
+        connection.execute(text("UPDATE eisenergy.history SET key = 'stale'"))
+    derived.clear()
+    keep_history(workspace, scope, OCTOBER, customers=[RESTAURANT])
+    assert derived == [OCTOBER.plus(n) for n in range(-12, -1)]
+    month.bill_month(workspace, scope, OCTOBER)
+    month.issue_month(workspace, scope, OCTOBER, issued_on=date(2021, 11, 5), at=datetime(2021, 11, 5, tzinfo=UTC))
+    alone = open_client("EIS", "2021-10", settings=workspace.settings).history
+    keep_history(workspace, scope, OCTOBER)
+    derived.clear()
+    assert open_client("EIS", "2021-10", settings=workspace.settings).history == alone
+    assert sum(alone[-2].kwh.values()) > 20958
+    assert set(derived) <= {OCTOBER}  # of those that could not be billed

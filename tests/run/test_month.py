@@ -12,7 +12,7 @@ import pytest
 
 from eisenergy.accounts import Scope
 from eisenergy.billing.model import LineCode
-from eisenergy.desk.opening import operator_rows
+from eisenergy.desk.overview import operator_rows
 from eisenergy.desk.workspace import Workspace
 from eisenergy.period import BillingMonth
 from eisenergy.run import intake, month

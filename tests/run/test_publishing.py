@@ -76,6 +76,24 @@ def test_what_is_there_is_kept_and_what_is_missing_or_stale_is_made(
     again = publish(billed, scope, project)
     assert {name for name, one in again.items() if one.fresh} == {"EIS-0001"}
     assert first["EIS-0001"].paths[0].is_file()
+    # A power cut leaves files empty that were not synced; a later month's publication writes another first page.
+    pdf, page = (
+        next(path for path in first[customer].paths if path.name == name)
+        for customer, name in (("EIS-0001", "invoice.pdf"), ("EIS-0002", "index.html"))
+    )
+    another = page.read_text(encoding="utf-8") + "<!-- another month's -->"
+    for path, text in ((pdf, ""), (page, another)):
+        path.unlink()  # its other names keep what they hold
+        path.write_text(text, encoding="utf-8")
+    again = publish(billed, scope, project)
+    assert {name for name, one in again.items() if one.fresh} == {"EIS-0001"}
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert page.read_text(encoding="utf-8") == another
+    page.unlink()
+    page.touch()
+    again = publish(billed, scope, project)
+    assert {name for name, one in again.items() if one.fresh} == {"EIS-0002"}
+    assert page.stat().st_size
 
 
 def test_a_failing_cell_has_a_page_and_the_others_are_published(billed: Workspace, scope: Scope, project: Path) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from store_cases import (
     AT,
     EIS,
@@ -300,3 +301,32 @@ def test_the_month_is_checked_by_the_database_too(database: Database) -> None:
     assert books.drafts(database, EIS, SEPTEMBER) == ()
     with pytest.raises(Exception, match="parked_month_check"), database.session(EIS) as connection:
         connection.execute(text("INSERT INTO eisenergy.parked VALUES ('EIS', 'EIS-0001', '2021-13', 'EIS-0001', '[]')"))
+
+
+def test_the_database_refuses_a_line_without_its_invoice(database: Database, month: BillingMonth, series: str) -> None:
+    books.save_drafts(database, EIS, month, [make_draft(make_contract(n), month) for n in (1, 2)])
+    issue(database, month, series)
+    columns = "client, number, position, customer, code, unit, exact, amount"
+    other = f"""
+        INSERT INTO eisenergy.invoice_lines ({columns})
+        SELECT client, CASE WHEN position = 1 AND number = :last THEN :named ELSE number END, position + 100, customer, code, unit,
+            exact, amount
+        FROM eisenergy.invoice_lines WHERE number LIKE :series AND position < 3
+    """
+
+    def insert(named: str) -> None:
+        with database.session(EIS) as connection:
+            connection.execute(text(other), {"last": f"{series}-000002", "named": named, "series": f"{series}-%"})
+
+    with pytest.raises(IntegrityError, match=rf"there is no invoice \(EIS, {series}-000003\)"):
+        insert(f"{series}-000003")
+    books.save_drafts(database, OTHER, month, [make_draft(make_contract(1), month)])
+    (theirs,) = issue(database, month, f"{series}Z", OTHER).issued
+    with pytest.raises(IntegrityError, match="there is no invoice"):  # another tenant's is none of this one's
+        insert(theirs.number)
+    with database.session(EIS) as connection:
+        count = text("SELECT count(*) FROM eisenergy.invoice_lines WHERE position > 100")
+        assert connection.execute(count).scalar() == 0
+    insert(f"{series}-000002")
+    with database.session(EIS) as connection:
+        assert connection.execute(count).scalar() == 4

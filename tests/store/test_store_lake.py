@@ -45,7 +45,7 @@ def test_what_is_written_comes_back_as_the_canonical_frame(tmp_path: Path) -> No
     lake = unlimited(tmp_path / "lake")
     frame = readings("M1", {1: 2.5, 0: 0.1 + 0.2, 2: None})
     assert lake.append(EIS, frame) == Commit(version=1, added=3, superseded=0, unchanged=0)
-    assert readings_schema.validate(read(lake, "M1")).equals(frame.sort("start"))
+    assert readings_schema().validate(read(lake, "M1")).equals(frame.sort("start"))
     assert read(lake, "M2").is_empty()
     assert read(lake, "M1", scope=OTHER).is_empty()
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from eisenergy import frames, kernels, usage
 from eisenergy.masters import calendars
 from eisenergy.period import Period
-from eisenergy.places import SLOT_US, places, put
+from eisenergy.places import SLOT_US, Places, places, put, put_figures
 from eisenergy.pricesets import MOST, sum_priced
 from eisenergy.timeofuse import compile_runs
 from eisenergy.usage import CellSums, measure, usage_of
@@ -147,3 +147,23 @@ def test_sums_per_set_of_prices_are_each_meters_own(sets: int) -> None:
         )
         assert made == expected
     assert kept == (0 if sets > MOST else meters)
+
+
+def test_figures_come_with_one_nan_and_a_count_per_meter():
+    """A slow twin puts them one by one; whether every interval has a row makes no difference."""
+    other = np.array([0x7FF8_0000_DEAD_BEEF], dtype=np.uint64).view(np.float64)[0]
+    values = np.array([1.0, other, 3.0, -0.0, np.nan, 6.0])
+    quiet = np.float64(np.nan).tobytes()
+    for place in ([0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [0, -1, 5, -1, 4, 3]):
+        slow = [np.nan] * 6
+        for value, at in zip(values, place, strict=True):
+            if at >= 0:
+                slow[at] = np.nan if np.isnan(value) else value
+        present = np.array([sum(0 <= at < 3 for at in place), sum(at >= 3 for at in place)])
+        found = Places(place=np.array(place), present=present, stray=np.zeros(2, dtype=np.bool_))
+        result, count = put_figures(values, found, 3)
+        assert result.tobytes() == np.array(slow).tobytes()
+        assert count.tolist() == [sum(not np.isnan(slow[n]) for n in part) for part in (range(3), range(3, 6))]
+        assert all(one.tobytes() == quiet for one in result if np.isnan(one))
+    with pytest.raises(ValueError, match="5 values, 6 places"):
+        put_figures(values[:5], found, 3)
