@@ -127,7 +127,10 @@ def test_more_machines(demo: Demo) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    lines = [line.replace("10.0.0.5", "127.0.0.1").replace("8786", port).replace("16", "2") for line in MACHINES]
+    lines = [
+        line.replace("--nthreads 16", "--nthreads 2").replace("10.0.0.5", "127.0.0.1").replace("8786", port)
+        for line in MACHINES
+    ]
     assert [line.split()[:2] for line in lines] == [["dask", "scheduler"], ["dask", "worker"], ["eisenergy", "publish"]]
     with ExitStack() as stack:
         for line in lines[:2]:

@@ -160,7 +160,9 @@ BROKEN: dict[str, tuple[object, str, object, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if n % 3 else []) for n, name in enumerate(BROKEN)]
+)
 def test_a_broken_guard_is_found(portal: Running, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     owner, attribute, broken, only = BROKEN[name]
     app = create_app(portal.context)

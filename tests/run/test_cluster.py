@@ -279,6 +279,7 @@ def test_a_worker_refuses_work_of_other_code(
     assert workspace.database.app_url not in repr(given)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["workers", "scheduler"])
 def test_when_nobody_is_left_the_command_ends_and_says_so(
     fresh: Callable[[str], Workspace], machines: Machines, project: Path, monkeypatch: pytest.MonkeyPatch, what: str

@@ -127,7 +127,13 @@ def test_the_week_passes() -> None:
     assert result.counts[Verdict.EQUAL] == FORMULAS == len(result.cells)
 
 
-@pytest.mark.parametrize("case", ERRORS)
+QUICK = 3
+"""Every third error is planted in `make test`, all of them in `make test-long`."""
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.long) if n % QUICK else case for n, case in enumerate(ERRORS)]
+)
 def test_the_error_is_found_at_its_cell(case: str) -> None:
     code, cell, edit = ERRORS[case]
     book = week()
