@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks",
         description="Measure eisenergy beside its peers, in one run, on this machine. Every case first checks that both sides "
         "compute the same, then prints ratios; results go to benchmarks/results/CASE.json and index.html.",
-        epilog=f"cases:\n{cases}\n\nAll cases take about 20 minutes and 4 GB on 4 cores. CPU times bear others on the machine, "
+        epilog=f"cases:\n{cases}\n\nAll cases were laid out for about 20 minutes and 4 GB on 4 idle cores. CPU times bear others on the machine, "
         "wall times do not: see the load that each result names.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
