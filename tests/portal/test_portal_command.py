@@ -72,6 +72,7 @@ def test_the_first_operator(environment: dict[str, str], served: tuple[str, list
         assert browser.get("/c/EIS").status_code == 303
 
 
+@pytest.mark.long
 def test_accounts_on_the_command_line(environment: dict[str, str]) -> None:
     invite = ("users", "invite", "Eva@EIS.example", "--role", "CUSTOMER_USER", "--customer")
     ended = run(environment, *invite, "EIS-0002")

@@ -152,6 +152,7 @@ def test_an_invitation_is_mailed_and_not_shown(portal: Running, box: Box) -> Non
     assert portal.browser().get(box.link()).status_code == 200
 
 
+@pytest.mark.long
 def test_a_mail_that_is_not_taken_is_told(portal: Running, server: Mail) -> None:
     form = {"email": "refused@eis.example", "role": "CLIENT_ADMIN"}
     page = portal.signed_in("operator").post("/c/EIS/usuarios", form, page="/c/EIS")

@@ -161,7 +161,7 @@ BROKEN: dict[str, tuple[object, str, object, str]] = {
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.long] if n % 3 else []) for n, name in enumerate(BROKEN)]
+    "name", [pytest.param(name, marks=[pytest.mark.long] if n % 6 else []) for n, name in enumerate(BROKEN)]
 )
 def test_a_broken_guard_is_found(portal: Running, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     owner, attribute, broken, only = BROKEN[name]

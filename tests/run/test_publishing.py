@@ -119,6 +119,7 @@ def test_a_failing_cell_has_a_page_and_the_others_are_published(billed: Workspac
     assert not page.exists()
 
 
+@pytest.mark.long
 def test_the_overview_links_a_site_that_was_missing_when_it_was_made(
     billed: Workspace, scope: Scope, project: Path
 ) -> None:
@@ -172,6 +173,7 @@ def test_where_nothing_forks_notebooks_get_kernels(
     assert not orders.forks("kernel")
 
 
+@pytest.mark.long
 def test_the_parent_that_has_threads_leaves_the_work_to_kernels(
     billed: Workspace, scope: Scope, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

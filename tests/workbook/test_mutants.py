@@ -119,7 +119,7 @@ def is_real(mutant: Mutant, book: Workbook) -> None:
 def one_of_eight() -> list[Any]:
     """Every error; the others are left to ``make test-long``, and ``test_analyst`` has more on a week of the same workbook."""
     return [
-        pytest.param(mutant, id=mutant.name, marks=[pytest.mark.long] if number % 12 else [])
+        pytest.param(mutant, id=mutant.name, marks=[pytest.mark.long] if number % 24 else [])
         for number, mutant in enumerate(ERRORS)
     ]
 
