@@ -5,8 +5,7 @@ anew for every stretch of a few rows, and gives the rest to single additions. He
 which every processor has or imitates. No operation may be reordered or left out: the compensation would be nought.
 
 All functions take C-contiguous float arrays and look at no border. Numba's cache on disk looks only at the file of the loop that
-uses them: after a change here, touch :mod:`eisenergy.lanes` and
-:mod:`eisenergy.complete`.
+uses them: after a change here, touch :mod:`eisenergy.lanes` and :mod:`eisenergy.complete`.
 """
 
 from __future__ import annotations
