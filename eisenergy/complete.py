@@ -4,8 +4,12 @@ Where every interval of a period is there, a calendar run is a slice of the rows
 is looked at for its time, and only the columns that hold something are read, each once. A month with a gap, an estimate or
 prices of its own goes through :mod:`eisenergy.kernels`, which takes rows as they come.
 
-Sums are compensated (Neumaier) in lanes, which the processor adds side by side, and the lanes are folded in a fixed order; each
-customer is summed by one thread alone. So neither the number of threads nor the order of the customers changes a bit of a result.
+The rows are taken a day at a time, each row of the day into a lane of its own: days whose rows fall to the same cells share their
+lanes, whole vectors are added side by side (:mod:`eisenergy.vectors`), and only at the end are the lanes folded into the cells.
+
+Sums are compensated (Neumaier), and the lanes are folded in a fixed order; each customer is summed by one thread alone. So neither
+the number of threads nor the order of the customers changes a bit of a result. The threads take the customers by the handful, so
+one that the machine holds up leaves more to the others.
 """
 
 from __future__ import annotations
@@ -17,6 +21,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from eisenergy import lanes
+from eisenergy.lanes import PLAN, ROWS, WIDE, add, fold, raise_to, top
+from eisenergy.vectors import deviator, next_number
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -27,11 +35,12 @@ KWH_OVER: Final = 3
 DEVIATIONS: Final = 4
 """Columns of the deviations."""
 
-_LANES: Final = 64  # a power of two; a run of a day has about as many rows, and additions side by side wait for none
+_deviate_4, _deviate_1 = deviator(4), deviator(1)
+_HANDFUL: Final = 8  # customers that a thread takes at a time
 _FLOATS = types.Array(types.float64, 1, "C", readonly=True)
 _INTEGERS = types.Array(types.int64, 1, "C", readonly=True)
 _LANE = types.float64[::1]
-_RUNS = (_INTEGERS, _INTEGERS, _INTEGERS)  # first row, row after the last, cell
+_TABLE = types.float64[:, ::1]
 
 
 class Slices(NamedTuple):
@@ -62,140 +71,115 @@ class Energies(NamedTuple):
     ties: Integers
 
 
-@numba.njit(types.void(_FLOATS, types.int64, types.int64, _LANE, _LANE), cache=True, nogil=True)
-def _add(values: Floats, a: int, b: int, total: Floats, lost: Floats) -> None:
-    """Add rows ``a`` to ``b``, one to each lane, and to its compensation what the addition lost (Knuth's two-sum)."""
-    terms = values[a:b]
-    for lane in range(b - a):
-        term, before = terms[lane], total[lane]
-        after = before + term
-        kept = after - before
-        lost[lane] += (before - (after - kept)) + (term - kept)
-        total[lane] = after
-
-
-@numba.njit(types.void(_FLOATS, types.int64, types.int64, _LANE), cache=True, nogil=True)
-def _raise(values: Floats, a: int, b: int, highest: Floats) -> None:
-    """Raise each lane's maximum to its row's value."""
-    found = values[a:b]
-    for lane in range(b - a):
-        value, best = found[lane], highest[lane]
-        # The zero keeps the compiler from storing only where the value is higher, which is four times slower than storing always.
-        highest[lane] = (value if value > best else best) + 0.0
-
-
-@numba.njit(types.float64(_LANE, _LANE), cache=True, nogil=True)
-def _fold(total: Floats, lost: Floats) -> float:
-    """The sum over the lanes, always folded in the same order; the lanes are used up."""
-    half = total.shape[0] // 2
-    while half:
-        for lane in range(half):
-            before, term = total[lane], total[lane + half]
-            after = before + term
-            kept = after - before
-            lost[lane] += lost[lane + half] + ((before - (after - kept)) + (term - kept))
-            total[lane] = after
-        half //= 2
-    return float(total[0] + lost[0])
+@numba.njit(
+    types.void(_FLOATS, types.int64, _LANE, PLAN, _LANE, types.int64[::1], types.int64[::1]), cache=True, nogil=True
+)
+def _locate(
+    kw: Floats, origin: int, highest: Floats, plan: lanes.Plan, peak: Floats, peak_row: Integers, ties: Integers
+) -> None:
+    """Find the rows that reached the maximum, looking only at those of lanes that reached it."""
+    rows = plan.size[1]
+    for stretch in range(plan.stretch_cell.shape[0]):
+        cell = plan.stretch_cell[stretch]
+        high = peak[cell]
+        for lane in range(plan.stretch_from[stretch], plan.stretch_to[stretch]):
+            if highest[lane] == high:
+                pattern = lane // ROWS
+                for number in range(plan.chunk_from[pattern], plan.chunk_from[pattern + 1]):
+                    row = (plan.chunk[number] - pattern) * ROWS + lane
+                    if row < rows and kw[origin + row] == high:
+                        ties[cell] += 1
+                        if peak_row[cell] < 0 or row < peak_row[cell]:
+                            peak_row[cell] = row
 
 
 @numba.njit(
-    types.void(
-        _INTEGERS, _FLOATS, _FLOATS, *_RUNS,
-        types.float64[:, ::1], types.float64[:, ::1], types.int64[:, ::1], types.int64[:, ::1],
-    ),
+    types.void(types.int64, types.int64[::1], _INTEGERS, _FLOATS, _FLOATS, PLAN, _TABLE, _TABLE, types.int64[:, ::1], types.int64[:, ::1]),
     cache=True, nogil=True, parallel=True,
 )  # fmt: skip
 def _energies(
+    threads: int,
+    turn: Integers,
     first: Integers,
     kwh: Floats,
     kw: Floats,
-    run_start: Integers,
-    run_end: Integers,
-    run_cell: Integers,
+    plan: lanes.Plan,
     sums: Floats,
     peak: Floats,
     peak_row: Integers,
     ties: Integers,
 ) -> None:
-    for customer in numba.prange(first.shape[0]):
-        origin, cells = first[customer], sums.shape[1]
-        total, lost = np.zeros((cells, _LANES)), np.zeros((cells, _LANES))
-        highest = np.full((cells, _LANES), -np.inf)
-        reached, lanes = np.zeros((cells, _LANES), dtype=np.int64), np.zeros(cells, dtype=np.int64)
-        for run in range(run_start.shape[0]):
-            cell, end = run_cell[run], origin + run_end[run]
-            for a in range(origin + run_start[run], end, _LANES):
-                b = min(a + _LANES, end)
-                _add(kwh, a, b, total[cell], lost[cell])
-                _raise(kw, a, b, highest[cell])
-        for cell in range(cells):
-            sums[customer, cell] = _fold(total[cell], lost[cell])
-            high = highest[cell].max()
-            peak[customer, cell] = high
-            for lane in range(_LANES):
-                if highest[cell, lane] == high:
-                    reached[cell, lanes[cell]] = lane
-                    lanes[cell] += 1
-        # Only the lanes that reached the maximum are gone over again, to find where.
-        for run in range(run_start.shape[0]):
-            cell, end = run_cell[run], origin + run_end[run]
-            for a in range(origin + run_start[run], end, _LANES):
-                for number in range(lanes[cell]):
-                    row = a + reached[cell, number]
-                    if row < end and kw[row] == peak[customer, cell]:
-                        if ties[customer, cell] == 0:
-                            peak_row[customer, cell] = row - origin
-                        ties[customer, cell] += 1
-
-
-@numba.njit(types.void(_INTEGERS, _FLOATS, *_RUNS, types.float64[:, ::1]), cache=True, nogil=True, parallel=True)
-def _sums(
-    first: Integers, values: Floats, run_start: Integers, run_end: Integers, run_cell: Integers, sums: Floats
-) -> None:
-    for customer in numba.prange(first.shape[0]):
-        origin, cells = first[customer], sums.shape[1]
-        total, lost = np.zeros((cells, _LANES)), np.zeros((cells, _LANES))
-        for run in range(run_start.shape[0]):
-            cell, end = run_cell[run], origin + run_end[run]
-            for a in range(origin + run_start[run], end, _LANES):
-                _add(values, a, min(a + _LANES, end), total[cell], lost[cell])
-        for cell in range(cells):
-            sums[customer, cell] = _fold(total[cell], lost[cell])
+    for _ in numba.prange(threads):
+        size, rows, wide = plan.size[0], plan.size[1], sums.shape[1] * WIDE
+        total, lost, highest = np.empty(size), np.empty(size), np.empty(size)
+        folded, losses, tops = np.empty(wide), np.empty(wide), np.empty(wide)
+        begin = next_number(turn) * _HANDFUL
+        while begin < first.shape[0]:
+            for customer in range(begin, min(begin + _HANDFUL, first.shape[0])):
+                origin = first[customer]
+                total[:] = 0.0
+                lost[:] = 0.0
+                highest[:] = -np.inf
+                for chunk in range(plan.lane.shape[0]):
+                    a, b = origin + chunk * ROWS, origin + min((chunk + 1) * ROWS, rows)
+                    add(kwh, a, b, total, lost, plan.lane[chunk])
+                    raise_to(kw, a, b, highest, plan.lane[chunk])
+                fold(total, lost, 0, plan, folded, losses, sums[customer])
+                top(highest, plan, tops, peak[customer])
+                _locate(kw, origin, highest, plan, peak[customer], peak_row[customer], ties[customer])
+            begin = next_number(turn) * _HANDFUL
 
 
 @numba.njit(
-    types.void(_INTEGERS, _FLOATS, _FLOATS, *_RUNS, types.float64[:, :, ::1]), cache=True, nogil=True, parallel=True
+    types.void(types.int64, types.int64[::1], _INTEGERS, _FLOATS, PLAN, _TABLE), cache=True, nogil=True, parallel=True
 )
+def _sums(threads: int, turn: Integers, first: Integers, values: Floats, plan: lanes.Plan, sums: Floats) -> None:
+    for _ in numba.prange(threads):
+        size, rows, wide = plan.size[0], plan.size[1], sums.shape[1] * WIDE
+        total, lost, folded, losses = np.empty(size), np.empty(size), np.empty(wide), np.empty(wide)
+        begin = next_number(turn) * _HANDFUL
+        while begin < first.shape[0]:
+            for customer in range(begin, min(begin + _HANDFUL, first.shape[0])):
+                origin = first[customer]
+                total[:] = 0.0
+                lost[:] = 0.0
+                for chunk in range(plan.lane.shape[0]):
+                    a, b = origin + chunk * ROWS, origin + min((chunk + 1) * ROWS, rows)
+                    add(values, a, b, total, lost, plan.lane[chunk])
+                fold(total, lost, 0, plan, folded, losses, sums[customer])
+            begin = next_number(turn) * _HANDFUL
+
+
+@numba.njit(
+    types.void(types.int64, types.int64[::1], _INTEGERS, _FLOATS, _FLOATS, PLAN, types.float64[:, :, ::1]),
+    cache=True, nogil=True, parallel=True,
+)  # fmt: skip
 def _deviations(
-    first: Integers,
-    kwh: Floats,
-    forecast: Floats,
-    run_start: Integers,
-    run_end: Integers,
-    run_cell: Integers,
-    sums: Floats,
+    threads: int, turn: Integers, first: Integers, kwh: Floats, forecast: Floats, plan: lanes.Plan, sums: Floats
 ) -> None:
-    for customer in numba.prange(first.shape[0]):
-        origin, cells = first[customer], sums.shape[1]
-        total, lost = np.zeros((cells, DEVIATIONS, _LANES)), np.zeros((cells, DEVIATIONS, _LANES))
-        terms = np.zeros((DEVIATIONS, _LANES))
-        for run in range(run_start.shape[0]):
-            cell, end = run_cell[run], origin + run_end[run]
-            for a in range(origin + run_start[run], end, _LANES):
-                length = min(_LANES, end - a)
-                for lane in range(length):
-                    energy, expected = kwh[a + lane], forecast[a + lane]
-                    short, over = expected > energy, expected < energy  # both false for NaN: no forecast, no deviation
-                    terms[FORECAST_SHORT, lane] = expected if short else 0.0
-                    terms[KWH_SHORT, lane] = energy if short else 0.0
-                    terms[FORECAST_OVER, lane] = expected if over else 0.0
-                    terms[KWH_OVER, lane] = energy if over else 0.0
+    for _ in numba.prange(threads):
+        size, rows, cells = plan.size[0], plan.size[1], sums.shape[1]
+        total, lost = np.empty(DEVIATIONS * size), np.empty(DEVIATIONS * size)
+        folded, losses, result = np.empty(cells * WIDE), np.empty(cells * WIDE), np.empty(cells)
+        begin = next_number(turn) * _HANDFUL
+        while begin < first.shape[0]:
+            for customer in range(begin, min(begin + _HANDFUL, first.shape[0])):
+                origin = first[customer]
+                total[:] = 0.0
+                lost[:] = 0.0
+                for chunk in range(plan.lane.shape[0]):
+                    a, b = origin + chunk * ROWS, origin + min((chunk + 1) * ROWS, rows)
+                    lane = plan.lane[chunk]
+                    while a + 4 <= b:
+                        _deviate_4(kwh, forecast, a, total, lost, lane, size)
+                        a, lane = a + 4, lane + 4
+                    while a < b:
+                        _deviate_1(kwh, forecast, a, total, lost, lane, size)
+                        a, lane = a + 1, lane + 1
                 for column in range(DEVIATIONS):
-                    _add(terms[column], 0, length, total[cell, column], lost[cell, column])
-        for cell in range(cells):
-            for column in range(DEVIATIONS):
-                sums[customer, cell, column] = _fold(total[cell, column], lost[cell, column])
+                    fold(total, lost, column * size, plan, folded, losses, result)
+                    sums[customer, :, column] = result
+            begin = next_number(turn) * _HANDFUL
 
 
 def energies(first: Integers, kwh: Floats, kw: Floats, slices: Slices, cells: int) -> Energies:
@@ -217,7 +201,7 @@ def energies(first: Integers, kwh: Floats, kw: Floats, slices: Slices, cells: in
         peak_row=np.full(shape, -1, dtype=np.int64),
         ties=np.zeros(shape, dtype=np.int64),
     )
-    _energies(first, kwh, kw, *slices, result.kwh, result.peak, result.peak_row, result.ties)
+    _energies(*_turns(), first, kwh, kw, lanes.plan_of(*slices), result.kwh, result.peak, result.peak_row, result.ties)
     return result
 
 
@@ -228,7 +212,7 @@ def sums(first: Integers, values: Floats, slices: Slices, cells: int) -> Floats:
     """
     _check(first, (values,), slices, cells)
     result = np.zeros((len(first), cells))
-    _sums(first, values, *slices, result)
+    _sums(*_turns(), first, values, lanes.plan_of(*slices), result)
     return result
 
 
@@ -240,8 +224,13 @@ def deviations(first: Integers, kwh: Floats, forecast: Floats, slices: Slices, c
     """
     _check(first, (kwh, forecast), slices, cells)
     result = np.zeros((len(first), cells, DEVIATIONS))
-    _deviations(first, kwh, forecast, *slices, result)
+    _deviations(*_turns(), first, kwh, forecast, lanes.plan_of(*slices), result)
     return result
+
+
+def _turns() -> tuple[int, Integers]:
+    """The threads to use, and the counter from which they take their turns."""
+    return int(numba.get_num_threads()), np.zeros(1, dtype=np.int64)
 
 
 def _check(first: Integers, columns: tuple[Floats, ...], slices: Slices, cells: int) -> None:

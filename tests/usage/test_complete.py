@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numba
 import numpy as np
@@ -32,9 +33,11 @@ def random_months(customers: int, seed: int) -> tuple[np.ndarray, np.ndarray, np
     return first.astype(np.int64), kwh, kw, forecast
 
 
-def twin(first: int, kwh: np.ndarray, kw: np.ndarray, forecast: np.ndarray) -> dict[int, dict[str, float]]:
+def twin(
+    first: int, kwh: np.ndarray, kw: np.ndarray, forecast: np.ndarray, runs: tuple[tuple[int, int, int], ...] = RUNS
+) -> dict[int, dict[str, float]]:
     cells: dict[int, list[int]] = {}
-    for start, end, cell in RUNS:
+    for start, end, cell in runs:
         cells.setdefault(cell, []).extend(range(start, end))
     result = {}
     for cell, rows in cells.items():
@@ -80,6 +83,44 @@ def test_sums_maxima_and_deviations_are_the_twins(seed: int) -> None:
         assert (energy.kwh[empty], energy.peak[empty], energy.peak_row[empty], energy.ties[empty]) == (
             0.0, -math.inf, -1, 0,
         )  # fmt: skip
+
+
+def month_of(days: list[int]) -> tuple[tuple[int, int, int], ...]:
+    """Runs of days with as many rows each: workdays of three blocks, every third day of one, a second tariff half-way."""
+    runs, row = [], 0
+    for day, rows in enumerate(days):
+        tariff = 0 if day < len(days) // 2 else 3
+        cuts = (0, rows) if day % 3 == 2 else (0, 20, 72, rows)
+        blocks = (0,) if day % 3 == 2 else (0, 1, 2)
+        runs += [(row + a, row + b, tariff + block) for (a, b), block in zip(pairwise(cuts), blocks, strict=True)]
+        row += rows
+    return tuple(runs)
+
+
+@pytest.mark.parametrize(
+    "days",
+    [[96] * 31, [96] * 9 + [92] + [96] * 20, [96] * 9 + [100] + [96] * 20, [97] * 8],
+    ids=["", "short", "long", "odd"],
+)
+def test_days_that_share_their_lanes_are_the_twins(days: list[int]) -> None:
+    """Of a day of 92 or 100 rows the lanes of all days after it are others; maxima tie within days and between them."""
+    runs, customers, rows = month_of(days), 19, sum(days)
+    rng = np.random.default_rng(rows)
+    kwh, kw = rng.lognormal(0, 4, customers * rows).round(3), rng.integers(0, 40, customers * rows) * 0.25
+    forecast = (kwh * rng.normal(1, 0.2, len(kwh))).round(2)
+    slices = complete.Slices(*(np.array(column, dtype=np.int64) for column in zip(*runs, strict=True)))
+    first = np.arange(customers, dtype=np.int64) * rows
+    energy = complete.energies(first, kwh, kw, slices, 6)
+    apart = complete.deviations(first, kwh, forecast, slices, 6)
+    for customer in range(customers):
+        for cell, figures in twin(customer * rows, kwh, kw, forecast, runs).items():
+            at = (customer, cell)
+            assert same(float(energy.kwh[at]), figures["kwh"])
+            assert (energy.peak[at], energy.peak_row[at], energy.ties[at]) == (
+                figures["peak"], figures["row"], figures["ties"],
+            )  # fmt: skip
+            for column, name in enumerate(("forecast_short", "kwh_short", "forecast_over", "kwh_over")):
+                assert same(float(apart[*at, column]), figures[name])
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
