@@ -32,6 +32,7 @@ TYPES: Final = {
     ".csv": "text/csv; charset=utf-8",
 }
 _PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_OURS: Final = '<link rel="icon" type="image/svg+xml" href="/assets/portal/icon.svg"><link rel="stylesheet" href="/assets/portal/bar.css">'
 _HEAD: Final = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 _BODY: Final = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 _SWATCH: Final = re.compile(r'<span class="swatch" style="background:(#[0-9A-Fa-f]{6})"></span>')
@@ -96,7 +97,7 @@ def serve(visit: Visit, file: Path, *, download: str | None = None) -> Response:
         base = f"/c/{quote(visit.within()[1].code)}/clientes"
         text = _NEIGHBOUR.sub(lambda match: f'href="{base}/{match[1]}/sitio/', text)
     bar = render(visit, "bar", csrf=_csrf(visit))
-    text = _HEAD.sub(lambda match: match[0] + '<link rel="stylesheet" href="/assets/portal/bar.css">', text, count=1)
+    text = _HEAD.sub(lambda match: match[0] + _OURS, text, count=1)
     text = _BODY.sub(lambda match: match[0] + bar, text, count=1)
     return Response(text, media_type=kind)
 
