@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -37,6 +37,9 @@ KNOWN: Final = {
     "OIDC_CLIENT_SECRET": "our secret at the provider",
     "OIDC_LABEL": "what the button says (default: OpenID)",
     "SCHEDULER": "tcp://host:port of a dask scheduler whose workers make the documents (default: this machine does)",
+    "ACCEL": "place in nginx that serves HOME/sites for X-Accel-Redirect, such as /_sites (default: the portal sends files itself)",
+    "METRICS": "host:port at which Prometheus reads counts and times (default: nowhere)",
+    "LOG": "text or json: the form of the portal's lines on standard error (default: text)",
     "REQUIRE_ALL": "tests only: a missing program is a failure, not a skip",
 }
 
@@ -100,12 +103,18 @@ class PortalSettings:
 
     :param url: address under which people reach it, without a slash at the end; ``None``: where it listens
     :param proxy: address whose ``X-Forwarded-For`` is believed
+    :param accel: place in nginx that serves the sites' files once the portal has said so
+    :param metrics: host and port at which Prometheus reads
+    :param log: ``text`` or ``json``
     """
 
     url: str | None = None
     proxy: str | None = None
     mail: Mail | None = None
     openid: OpenId | None = None
+    accel: str | None = None
+    metrics: tuple[str, int] | None = None
+    log: str = "text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +194,12 @@ class Settings:
             notebook_engine=one_of("NOTEBOOK_ENGINE", "auto", "fork", "kernel"),
             batch=number("BATCH", 25),
             child_memory=number("CHILD_MEMORY", 2048),
-            portal=_portal(env, number("SMTP_PORT", 587), one_of("SMTP_TLS", "starttls", "tls", "none")),
+            portal=replace(
+                _portal(env, number("SMTP_PORT", 587), one_of("SMTP_TLS", "starttls", "tls", "none")),
+                accel=_place(text("ACCEL", "")),
+                metrics=_listening(text("METRICS", "")),
+                log=one_of("LOG", "text", "json"),
+            ),
             scheduler=scheduler_address(env.get(PREFIX + "SCHEDULER"), f"{PREFIX}SCHEDULER"),
         )
 
@@ -260,3 +274,18 @@ def _portal(env: Mapping[str, str], port: int, tls: str) -> PortalSettings:
             )
         openid = OpenId(issuer=issuer, client_id=client_id, client_secret=secret, label=given("OIDC_LABEL") or "OpenID")
     return PortalSettings(url=url, proxy=given("PROXY"), mail=mail, openid=openid)
+
+
+def _place(given: str) -> str | None:
+    if given and not re.fullmatch(r"(/[A-Za-z0-9_-]+)+", given):
+        raise BadSetting(f"{PREFIX}ACCEL={given!r}: expected a place such as /_sites")
+    return given or None
+
+
+def _listening(given: str) -> tuple[str, int] | None:
+    if not given:
+        return None
+    host, colon, port = given.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
+        raise BadSetting(f"{PREFIX}METRICS={given!r}: expected host:port, such as 127.0.0.1:9100")
+    return host.strip("[]"), int(port)

@@ -19,12 +19,24 @@ from eisenergy.store.database import Database, provision
 from eisenergy.store.lake import Lake
 
 ROOT = Path(__file__).parents[1]
-OPTIONAL = frozenset({"quarto"})
+OPTIONAL = frozenset({"quarto", "helm"})
 """Programs whose absence is never a failure: the build machine cannot have them."""
 
 
 UNTRACED = frozenset(
-    {"badinput", "benchmarks", "demo", "notebooks", "portal", "publish", "readings", "samples", "store", "workbook"}
+    {
+        "badinput",
+        "benchmarks",
+        "demo",
+        "deploy",
+        "notebooks",
+        "portal",
+        "publish",
+        "readings",
+        "samples",
+        "store",
+        "workbook",
+    }
 )
 """Folders whose tests do not count towards the coverage of money and time."""
 

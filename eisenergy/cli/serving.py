@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import socket
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,9 @@ from eisenergy.cli.context import guarded, settings_of
 from eisenergy.cli.output import fail, say
 from eisenergy.config import BadSetting, Settings
 from eisenergy.desk.workspace import opened
+
+if TYPE_CHECKING:
+    from eisenergy.portal.observe import Meters
 
 
 @guarded
@@ -26,16 +30,19 @@ def serve(
     import uvicorn
 
     from eisenergy.accounts import Role, Scope
+    from eisenergy.portal import logs
     from eisenergy.portal.app import guarded as portal
     from eisenergy.portal.context import Context
+    from eisenergy.portal.observe import Meters
     from eisenergy.store import people
 
     settings = settings_of(context)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logs.begin(settings.portal.log)
     with _listening(host, port) as listener:
         url = _url(settings, host, listener.getsockname()[1])
         with opened(settings) as workspace:
-            app = portal(Context(settings=settings, database=workspace.database, url=url))
+            meters = Meters(workspace.database)
+            app = portal(Context(settings=settings, database=workspace.database, url=url), meters)
             anybody = any(
                 people.users(workspace.database, Scope(client=client, role=Role.SYSTEM_ADMIN))
                 for client in (settings.client, people.EVERY_CLIENT)
@@ -55,7 +62,29 @@ def serve(
                 proxy_headers=proxy is not None,
                 forwarded_allow_ips=proxy or "",
             )
-            uvicorn.Server(config).run(sockets=[listener])
+            with _read_by_prometheus(settings, meters):
+                uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _read_by_prometheus(settings: Settings, meters: Meters) -> Iterator[None]:
+    """Let Prometheus read the counts at their own address, which need not be reached from where people are."""
+    from prometheus_client import start_http_server
+
+    if settings.portal.metrics is None:
+        yield
+        return
+    host, port = settings.portal.metrics
+    try:
+        server, thread = start_http_server(port, host, meters.registry)
+    except OSError as problem:
+        fail(f"cannot listen at {host}:{port}: {problem.strerror}. Name another with EISENERGY_METRICS.")
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -12,13 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from eisenergy.portal import routes
+from eisenergy.portal import health, routes
 from eisenergy.portal.context import Context
 from eisenergy.portal.headers import Guarded
+from eisenergy.portal.observe import Meters, Observed
 from eisenergy.portal.pages import account, assets, customer, log, operator, signin, users
 from eisenergy.portal.visit import Visit
 
-MODULES: Final = (assets, signin, account, operator, users, log, customer)
+MODULES: Final = (health, assets, signin, account, operator, users, log, customer)
 """The modules of pages; a new topic is one more."""
 _log: Final = logging.getLogger(__name__)
 
@@ -38,9 +39,12 @@ def create_app(context: Context) -> FastAPI:
     return app
 
 
-def guarded(context: Context) -> Guarded:
-    """Return the application as it is served: inside what sets headers on every answer, those to errors, too."""
-    return Guarded(create_app(context), context)
+def guarded(context: Context, meters: Meters | None = None) -> Observed:
+    """Return the application as it is served: inside what sets headers on every answer, those to errors, too, and what tells of it.
+
+    :param meters: what counts requests; ``None``: nothing does
+    """
+    return Observed(Guarded(create_app(context), context), meters)
 
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
@@ -60,7 +64,7 @@ def _told(context: Context) -> Handler:
 def _failed(context: Context) -> Handler:
     async def failed(request: Request, problem: Exception) -> Response:
         """Note an error under a number, and tell the number and nothing else."""
-        number = secrets.token_hex(4)
+        number = str(request.scope.get("request_id") or secrets.token_hex(4))
         _log.error("error %s at %s %s", number, request.method, request.scope.get("route"), exc_info=problem)
         visit = Visit(context=context, request=request, at=context.now())
         try:

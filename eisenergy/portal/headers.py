@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eisenergy.portal.context import Context
+from eisenergy.portal.health import LIVE, READY
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -17,6 +18,8 @@ POLICY: Final = (
 """No inline script, no inline style, nothing of another host. Source: W3C Content Security Policy Level 3."""
 PERMISSIONS: Final = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 ASSETS: Final = "/assets/"
+HEALTH: Final = frozenset({LIVE, READY})
+"""Whoever watches a process asks it by its own address."""
 
 
 class Guarded:
@@ -37,7 +40,8 @@ class Guarded:
                 self._set(MutableHeaders(scope=message), scope["path"], message["status"])
             await send(message)
 
-        if scope["type"] == "http" and Headers(scope=scope).get("host", "") not in self.context.hosts:
+        ours = scope["path"] in HEALTH or Headers(scope=scope).get("host", "") in self.context.hosts
+        if scope["type"] == "http" and not ours:
             refusal = PlainTextResponse(
                 f"this is {self.context.url}; another address is not answered. Set EISENERGY_URL to the one people use.\n",
                 status_code=421,

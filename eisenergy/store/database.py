@@ -25,6 +25,8 @@ from eisenergy.store.migrations.policies import APP
 OWNER: Final = "eisenergy_owner"
 NAME: Final = "eisenergy"
 EVERYBODY: Final = "*"
+OLDEST: Final = 15
+"""Major version of PostgreSQL; Debian 12's."""
 _PROVISION_LOCK: Final = 0x65697365_00000001
 
 
@@ -173,8 +175,12 @@ def _app_url(url: URL) -> str:
                 "FROM pg_roles WHERE rolname = current_user"
             )
         ).one()
-        if version < 160000:
-            raise DatabaseUnusable(f"PostgreSQL {version // 10000} at {url.render_as_string()}: expected 16 or newer")
+        if version < OLDEST * 10000:
+            raise DatabaseUnusable(
+                f"PostgreSQL {version // 10000} at {url.render_as_string()}: expected {OLDEST} or newer"
+            )
+        # Before PostgreSQL 16 a membership has no options: whoever is a member may take the role.
+        options, taking = (" WITH INHERIT FALSE, SET TRUE", "SET") if version >= 160000 else ("", "MEMBER")
         if user == APP:
             if current(connection) != HEAD:
                 raise NotMigrated(
@@ -189,13 +195,13 @@ def _app_url(url: URL) -> str:
                 connection.execute(text(f'GRANT CREATE ON DATABASE "{url.database}" TO {OWNER}'))
             elif connection.execute(text("SELECT FROM pg_roles WHERE rolname = :role"), {"role": APP}).first() is None:
                 connection.execute(text(f"CREATE ROLE {APP} NOLOGIN NOSUPERUSER NOBYPASSRLS"))
-            member = text("SELECT pg_has_role(current_user, :role, 'SET')")
+            member = text(f"SELECT pg_has_role(current_user, :role, '{taking}')")
             if not superuser and not connection.execute(member, {"role": APP}).scalar_one():
-                connection.execute(text(f"GRANT {APP} TO CURRENT_USER WITH INHERIT FALSE, SET TRUE"))
+                connection.execute(text(f"GRANT {APP} TO CURRENT_USER{options}"))
         except ProgrammingError as error:
             raise DatabaseUnusable(
                 f"{user} may not prepare the role {APP}: {error.orig}. Let an administrator run: "
-                f'CREATE ROLE {APP} NOSUPERUSER NOBYPASSRLS; GRANT {APP} TO "{user}" WITH INHERIT FALSE, SET TRUE;'
+                f'CREATE ROLE {APP} NOSUPERUSER NOBYPASSRLS; GRANT {APP} TO "{user}"{options};'
             ) from error
     app = _as_role(url, APP)
     _migrate_when_needed(_as_role(url, OWNER) if superuser else url, app)

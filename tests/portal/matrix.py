@@ -14,6 +14,8 @@ from eisenergy.portal.csrf import token_for
 PUBLIC, ONESELF, LEAVING, CUSTOMER, OPERATOR = "public", "oneself", "leaving", "customer", "operator"
 CUSTOMERS = "/c/{client}/clientes/{customer}"
 KINDS = {
+    "GET /healthz": PUBLIC,
+    "GET /readyz": PUBLIC,
     "GET /assets/{folder}/{name}": PUBLIC,
     "GET /entrar": PUBLIC,
     "POST /entrar": PUBLIC,

@@ -1,0 +1,79 @@
+"""Every page of the portal in a phone's and a desk's size: looked at by axe-core, nothing cut off, no complaint in the console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from portal_cases import PASSWORD, Running, furnish, populate, serving
+from screens import SIZES, Screens, Window
+
+from eisenergy.config import Settings
+from eisenergy.store.database import Database
+
+PAGES = {
+    "customer": {
+        "home": "/c/EIS/clientes/EIS-0001",
+        "invoices": "/c/EIS/clientes/EIS-0001/facturas",
+        "account": "/cuenta",
+        "factor": "/cuenta/factor",
+    },
+    "operator": {
+        "overview": "/c/EIS",
+        "users": "/c/EIS/usuarios",
+        "log": "/c/EIS/bitacora",
+        "as-customer": "/c/EIS/clientes/EIS-0002",
+    },
+    "admin": {"choose": "/"},
+}
+EVERYBODYS = {"sign-in": "/entrar", "forgot": "/clave", "dead-link": "/enlace/none"}
+
+
+@pytest.fixture(scope="module")
+def portal(settings: Settings, database: Database) -> Iterator[Running]:
+    furnish(settings, database)
+    with serving(settings, database) as running:
+        running.people = populate(database)
+        yield running
+
+
+def as_person(portal: Running, window: Window, who: str) -> None:
+    window.context.add_cookies([{"name": "eisenergy", "value": portal.session_of(who), "url": portal.url}])
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("who", PAGES)
+def test_pages_behind_the_login(portal: Running, screens: Screens, who: str, size: str) -> None:
+    with screens.window(size) as window:
+        as_person(portal, window, who)
+        for name, path in PAGES[who].items():
+            assert window.open(portal.url + path) == 200, path
+            window.look(f"{who}-{name}")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_pages_before_the_login(portal: Running, screens: Screens, size: str) -> None:
+    with screens.window(size) as window:
+        for name, path in EVERYBODYS.items():
+            window.open(portal.url + path)
+            window.complaints.clear()  # the browser reports a status of 410 as an error
+            window.look(name)
+
+
+def test_somebody_signs_in_and_out_with_the_keyboard_alone(portal: Running, screens: Screens) -> None:
+    with screens.window("phone") as window:
+        page = window.page
+        window.open(f"{portal.url}/c/EIS/clientes/EIS-0001/facturas")
+        page.get_by_label("Correo").focus()
+        page.keyboard.type("customer@eis.example")
+        page.keyboard.press("Tab")
+        page.keyboard.type(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/facturas")
+        assert "FAC-000001" in page.content()
+        window.open(f"{portal.url}/c/EIS/clientes/EIS-0002")
+        assert "EIS-0002" not in page.inner_text("main")
+        page.get_by_role("button", name="Salir").press("Enter")
+        page.wait_for_url("**/entrar")
+        assert window.open(f"{portal.url}/cuenta") == 200
+        assert "/entrar" in page.url
