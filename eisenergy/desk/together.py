@@ -10,8 +10,8 @@ kept, a draft of older readings) is left to it.
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -26,7 +26,6 @@ from eisenergy.desk.drafting import NEIGHBOURS, Facts, prepare
 from eisenergy.desk.model import CustomerMonth, MonthTotals
 from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.ledger.invoices import Invoice
-from eisenergy.masters import codec
 from eisenergy.period import BillingMonth, Period
 from eisenergy.quality.estimate import SOURCE
 from eisenergy.store import books, masters
@@ -148,8 +147,14 @@ def desk(settings: Settings, client: str, customer: str, month: str) -> Customer
 
 
 def _read(settings: Settings, announced: _Announced) -> _Batch:
-    """Read what the store has about all of them."""
-    workspace = _OPEN.enter_context(opened(settings))
+    """Read what the store has about all of them; the workspace stays open until they are forgotten."""
+    with ExitStack() as stack:
+        batch = _read_in(stack.enter_context(opened(settings)), settings, announced)
+        _OPEN.enter_context(stack.pop_all())
+    return batch
+
+
+def _read_in(workspace: Workspace, settings: Settings, announced: _Announced) -> _Batch:
     database = workspace.database
     scope = Scope(client=announced.client, role=Role.CUSTOMER_USER, customers=announced.customers)
     batch = _Batch(
@@ -178,8 +183,9 @@ def _read(settings: Settings, announced: _Announced) -> _Batch:
 def _plain(contracts: Iterable[Contract]) -> list[Contract]:
     """Contracts that are their customer's only one, and whose meter was never anybody else's of the batch."""
     all_ = list(contracts)
-    people, meters = [contract.customer.code for contract in all_], [contract.meter.serial for contract in all_]
-    return [c for c in all_ if people.count(c.customer.code) == 1 and meters.count(c.meter.serial) == 1]
+    people = Counter(contract.customer.code for contract in all_)
+    meters = Counter(contract.meter.serial for contract in all_)
+    return [c for c in all_ if people[c.customer.code] == 1 and meters[c.meter.serial] == 1]
 
 
 def _case(
@@ -194,12 +200,15 @@ def _case(
     made_from = bill.provenance
     if invoice is None and (made_from.lake_version != newest or bill.contract != contract):
         return None
-    if invoice is None:
-        tariff = batch.tariff(contract.tariff, None)
-        calendar = batch.calendar(tariff.calendar, None)
-    else:
-        tariff = batch.tariff(bill.tariff, made_from.tariff_version)
-        calendar = batch.calendar(bill.calendar, made_from.calendar_version)
+    try:
+        if invoice is None:
+            tariff = batch.tariff(contract.tariff, None)
+            calendar = batch.calendar(tariff.calendar, None)
+        else:
+            tariff = batch.tariff(bill.tariff, made_from.tariff_version)
+            calendar = batch.calendar(bill.calendar, made_from.calendar_version)
+    except masters.NotStored:
+        return None  # alone, to say which
     known = Facts(
         client=batch.client,
         contract=bill.contract,
@@ -258,18 +267,14 @@ def _made(batch: _Batch, customer: str) -> CustomerMonth | None:
 
 def _months(batch: _Batch, case: _Case) -> tuple[MonthTotals, ...] | None:
     """The months a dashboard looks at, from invoices and what is kept; ``None`` where one has to be derived."""
-    known, number = case.known, case.known.contract.number
-    issued = {invoice.month: invoice.bill for invoice in case.issued if invoice.bill.contract.number == number}
-    standing: Mapping[str, tuple[int, int]] = batch.standing[number]
-    terms = history.terms_of(known)
-    result = []
-    for month in (batch.month.plus(at) for at in range(1 - history.HISTORY, 1)):
-        bill = issued.get(month, case.bill if month == batch.month else None)
-        if bill is not None:
-            result.append(history.totals(month, bill, issued=month in issued))
-            continue
-        entry = batch.past.get(number, {}).get(str(month))
-        if entry is None or entry.key != history.key(terms, batch.client, standing, month):
-            return None
-        result.append(codec.load(MonthTotals, entry.document))
-    return tuple(result)
+    number = case.known.contract.number
+    found = history.at_hand(
+        case.known,
+        batch.month,
+        issued={invoice.month: invoice for invoice in case.issued if invoice.bill.contract.number == number},
+        bills={batch.month: case.bill},
+        kept=batch.past.get(number, {}),
+        standing=batch.standing[number],
+    )
+    whole = tuple(entry for entry in found.values() if entry is not None)
+    return whole if len(whole) == len(found) else None

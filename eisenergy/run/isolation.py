@@ -4,6 +4,9 @@ Notebooks of one batch share a process. A kernel process forgets by dying; here 
 decimal defaults, random generators, import path, warning filters and the like are restored, and then everything that a bill
 could depend on is compared with what it was. Whatever differs still (a patched function, a thread that goes on, another
 signal handler) is named, and :mod:`eisenergy.run.nursery` lets a fresh process do the rest of the batch.
+
+Not seen are containers that are changed in place (``module.TABLE["x"] = ...``), modules first imported by a notebook, and
+packages that :data:`GUARDED` does not name: a notebook of the house does none of this, and for others there is a batch of one.
 """
 
 from __future__ import annotations
@@ -161,12 +164,15 @@ def reseed() -> None:
 
 @contextmanager
 def restored() -> Iterator[None]:
-    """Run a block and put the process back as it was, as far as it can be."""
+    """Run a block and put the process back as it was, as far as it can be; the caller's decimal context and generator, too."""
     before = Baseline.take()
+    context, generator = decimal.getcontext().copy(), random.getstate()
     try:
         yield
     finally:
         before.restore()
+        decimal.setcontext(context)
+        random.setstate(generator)
 
 
 def _umask() -> int:
@@ -200,7 +206,7 @@ def _guarded() -> Iterator[Guarded]:
 
 
 def _own(namespace: Attributes) -> Attributes:
-    """Without modules, which are imported when they are needed, and what Python notes in abstract classes."""
+    """Without modules, which come when they are needed, and what Python notes in abstract classes."""
     return {
         key: value
         for key, value in namespace.items()

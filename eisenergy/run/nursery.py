@@ -170,7 +170,7 @@ class Nursery:
             size = errors.seek(0, os.SEEK_END)
             errors.seek(max(0, size - WORDS))
             said = errors.read().decode("utf-8", errors="replace")
-        if status != 0 and child.left and child.at_work:
+        if child.left and child.at_work:  # whatever its status: what it was at would end the next child, too
             number, _ = child.left.popleft()
             at = child.at
             if at.notebook is not None:

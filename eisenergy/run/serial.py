@@ -1,7 +1,9 @@
 """A process that does tasks one after the other, with a kernel per notebook: what :mod:`eisenergy.run.nursery` is where nothing forks.
 
-``python -m eisenergy.run.serial DESCRIPTOR`` takes the same orders and says the same. A worker of a cluster uses it, since
-a process of its own has the settings of those it works for, and such a worker may not have a pool of processes.
+``python -m eisenergy.run.serial DESCRIPTOR`` takes the same orders and answers ``done``, ``raised`` and ``end``. A worker of a
+cluster uses it, since a process of its own has the settings of those it works for, and such a worker may not have a pool of
+processes. Of an order it looks at ``work``, ``batches`` and ``then`` alone: a kernel has the time limit of its notebook, and no
+limit of memory; when this process dies, whoever ordered sees its connection end.
 """
 
 from __future__ import annotations

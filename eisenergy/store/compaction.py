@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
 import polars as pl
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
-from deltalake.transaction import RemoveAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from eisenergy.accounts import Scope
 from eisenergy.frames import READINGS
 from eisenergy.store import loading
-from eisenergy.store.lake import Lake, LakeBusy
+from eisenergy.store.lake import ATTEMPTS, Lake, LakeBusy
 
 PART_ROWS: Final = 2_000_000
 """Rows of a file after compaction, and of what is held in memory at once."""
@@ -43,7 +45,10 @@ class Compacted:
 
 def scattered(lake: Lake, scope: Scope) -> dict[str, int]:
     """Return UTC month -> files, of the months that are not in order."""
-    return {month: files.height for month, files in _months(lake, scope) if not _ordered(files)}
+    table = lake.table()
+    if table is None:
+        return {}
+    return {month: files.height for month, files in _months(table, scope) if not _ordered(files)}
 
 
 def compact(lake: Lake, scope: Scope) -> tuple[Compacted, ...]:
@@ -52,20 +57,19 @@ def compact(lake: Lake, scope: Scope) -> tuple[Compacted, ...]:
     :raises OutOfScope: for a scope that may not write for the whole client
     :raises LakeBusy: when another compaction was faster
     """
-    scope.check_writes()
     loading.check_client(scope)
     done = []
-    for month, files in _months(lake, scope):
-        if not _ordered(files):
-            done.append(_compact(lake, scope, month, files))
+    for month in scattered(lake, scope):
+        # Listed and replaced in one state of the table: what another compaction replaced meanwhile is a conflict then.
+        table = lake.made()
+        files = dict(_months(table, scope)).get(month)
+        if files is not None and not _ordered(files):
+            done.append(_compact(lake, scope, table, month, files))
     return tuple(done)
 
 
-def _months(lake: Lake, scope: Scope) -> Iterator[tuple[str, pl.DataFrame]]:
+def _months(table: DeltaTable, scope: Scope) -> Iterator[tuple[str, pl.DataFrame]]:
     """The client's files by month."""
-    table = lake.table()
-    if table is None:
-        return
     actions = pl.DataFrame(table.get_add_actions(flatten=True)).filter(pl.col("partition.client") == scope.client)
     for (month,), files in actions.sort("partition.month", "path").group_by("partition.month", maintain_order=True):
         yield str(month), files
@@ -82,14 +86,13 @@ def _ordered(files: pl.DataFrame) -> bool:
     return not (ends["min.meter"] <= ends["max.meter"].shift(1)).any()
 
 
-def _compact(lake: Lake, scope: Scope, month: str, files: pl.DataFrame) -> Compacted:
+def _compact(lake: Lake, scope: Scope, table: DeltaTable, month: str, files: pl.DataFrame) -> Compacted:
     scan = pl.scan_parquet(
         [f"{lake.address}/{unquote(path)}" for path in files["path"]], glob=False, hive_partitioning=False
     ).select(
         *(pl.col(name).cast(dtype) for name, dtype in READINGS.items() if name != "client"),
         pl.col("loaded").cast(pl.Int64),
     )
-    table = lake.made()
     if not loading.can_stage(lake, scope):  # on object storage: fewer files, in the order they have
         metrics = table.optimize.compact(partition_filters=[("client", "=", scope.client), ("month", "=", month)])
         before, after = int(metrics["numFilesRemoved"]), int(metrics["numFilesAdded"])
@@ -110,16 +113,42 @@ def _compact(lake: Lake, scope: Scope, month: str, files: pl.DataFrame) -> Compa
         )
         for path, size in files.select("path", "size_bytes").iter_rows()
     ]
-    try:
-        table.create_write_transaction(
-            [*(part.action(change=False) for part in parts), *removed], "append", table.schema(), ["client", "month"]
-        )
-    except CommitFailedError as error:
-        loading.discard(lake, parts)
-        raise LakeBusy(
-            f"{lake.address}: month {month} was put in order by another process. Nothing is to be done."
-        ) from error
+    actions: list[AddAction | RemoveAction] = [*(part.action(change=False) for part in parts), *removed]
+    _replace(lake, scope, table, month, set(files["path"]), actions, parts)
     return Compacted(month=month, rows=int(counts["len"].sum()), before=files.height, after=len(parts))
+
+
+def _replace(
+    lake: Lake,
+    scope: Scope,
+    table: DeltaTable,
+    month: str,
+    old: set[str],
+    actions: list[AddAction | RemoveAction],
+    parts: list[loading.Part],
+) -> None:
+    """Name new files instead of old ones, in a state of the table that has the old ones.
+
+    Delta's own second try would take an append for what it is not, and name the new files beside those of another compaction.
+    """
+    once = CommitProperties(max_commit_retries=0)
+    for attempt in range(ATTEMPTS):
+        if attempt:  # a load may have been faster, which changes nothing; or another compaction, which does
+            time.sleep(0.02 * attempt)
+            table = lake.made()
+            there = dict(_months(table, scope)).get(month)
+            if there is None or not old <= set(there["path"]):
+                break
+        with suppress(CommitFailedError):
+            table.create_write_transaction(
+                actions, "append", table.schema(), ["client", "month"], commit_properties=once
+            )
+            return
+    loading.discard(lake, parts)
+    raise LakeBusy(
+        f"{lake.address}: month {month} was put in order by another process meanwhile, or loads were faster {ATTEMPTS} times. "
+        "Nothing is lost; look with `eisenergy lake compact` whether anything is left to do."
+    )
 
 
 def _ranges(counts: pl.DataFrame) -> Iterator[tuple[str, str]]:

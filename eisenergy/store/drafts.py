@@ -89,9 +89,18 @@ def drafting(database: Database, scope: Scope, month: BillingMonth) -> Iterator[
         )
         connection.execute(
             text(
-                f"INSERT INTO eisenergy.drafts ({names}) SELECT {names} FROM incoming "
+                # In order of the contracts, as an issue locks them: two that wait for each other would be ended.
+                f"INSERT INTO eisenergy.drafts ({names}) SELECT {names} FROM incoming ORDER BY contract "
                 f"ON CONFLICT (client, contract, month) DO UPDATE SET {changes}"
             )
+        )
+        # Once more: an issue that ended meanwhile has made an invoice of the draft that this one would stand beside.
+        connection.execute(
+            text(
+                "DELETE FROM eisenergy.drafts d USING eisenergy.invoices i WHERE d.client = :client AND d.month = :month "
+                "AND i.client = d.client AND i.month = d.month AND i.contract = d.contract"
+            ),
+            key,
         )
         connection.execute(
             text(
@@ -110,8 +119,8 @@ def save_drafts(database: Database, scope: Scope, month: BillingMonth, drafts: I
     :raises OutOfScope: for a customer outside the scope, or a role that only reads
     """
     entries = [entry(draft.bill, draft.input_hash) for draft in drafts]
-    with drafting(database, scope, month) as books:
-        books.put(entries)
+    with drafting(database, scope, month) as incoming:
+        incoming.put(entries)
     with database.session(scope) as connection:
         return tuple(sorted({one.contract for one in entries} & issued(connection, scope, month)))
 

@@ -41,6 +41,8 @@ def misbehave(task: str, run: Callable[[Job], RunRecord]) -> int:
         os.kill(os.getpid(), signal.SIGKILL)
     if task == "exit":
         os._exit(7)
+    if task == "exit well":
+        os._exit(0)
     if task == "kill the parent":
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(60)

@@ -147,14 +147,15 @@ def test_memory_beyond_the_limit_costs_its_customer_only(write: Callable[..., Ta
 
 
 def test_a_dead_child_costs_its_customer_only() -> None:
-    done = run(["a", "die", "b", "exit", "raise", "c"], limits(), work="misbehave")
+    done = run(["a", "die", "b", "exit", "exit well", "raise", "c"], limits(), work="misbehave")
     results = dict(done)
-    assert len(done) == 6
+    assert len(done) == 7
     assert [type(results[name]) for name in ("a", "b", "c")] == [int] * 3
     assert results["a"] != results["b"]
     assert "SIGKILL" in str(results["die"])
     assert "out of luck" in str(results["die"])
     assert "status 7" in str(results["exit"])
+    assert "status 0" in str(results["exit well"])  # and is not begun again and again
     assert isinstance(results["raise"], Raised)
     assert str(results["raise"]) == "ValueError: no"
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 from store_cases import (
     AT,
@@ -128,6 +128,35 @@ def test_a_draft_left_over_from_an_issued_month_is_not_issued_again(
         move = text("UPDATE eisenergy.drafts SET month = :m WHERE month = :other")
         connection.execute(move, {"m": str(month), "other": str(other)})
     assert issue(database, month, series) == books.IssueResult(issued=(), already=first.issued)
+
+
+def test_a_draft_replaced_during_an_issue_gives_no_invoice_the_lines_of_another(
+    database: Database, month: BillingMonth, series: str
+) -> None:
+    first, second = make_draft(make_contract(1), month, "10.00"), make_draft(make_contract(1), month, "20.00")
+    books.save_drafts(database, EIS, month, [first])
+    replaced: list[tuple[str, ...]] = []
+    writer = threading.Thread(target=lambda: replaced.append(books.save_drafts(database, EIS, month, [second])))
+
+    def between(*given: object) -> None:
+        """A bill is made again when the issue has written the invoices and not yet their lines."""
+        if str(given[2]).lstrip().startswith("INSERT INTO eisenergy.invoice_lines"):
+            writer.start()
+            writer.join(timeout=1)
+
+    event.listen(database.engine, "before_cursor_execute", between)
+    try:
+        (invoice,) = issue(database, month, series).issued
+    finally:
+        event.remove(database.engine, "before_cursor_execute", between)
+        writer.join(timeout=30)
+    assert invoice.bill.total == Decimal("10.00")
+    with database.session(EIS) as connection:
+        query = text("SELECT amount FROM eisenergy.invoice_lines WHERE number = :number ORDER BY position")
+        assert list(connection.execute(query, {"number": invoice.number}).scalars()) == [Decimal("10.00")] * 2
+    # The writer waited; the draft it then wrote would stand beside the invoice and hide it on the operators' page.
+    assert replaced == [(invoice.bill.contract.number,)]
+    assert books.drafts(database, EIS, month) == ()
 
 
 def test_only_the_contracts_asked_for_are_issued(database: Database, month: BillingMonth, series: str) -> None:

@@ -14,7 +14,7 @@ from store_readings import kwh, readings
 
 from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.store import compaction, loading
-from eisenergy.store.lake import NOTHING, Lake
+from eisenergy.store.lake import NOTHING, Lake, LakeBusy
 from eisenergy.store.loading import Span
 
 END = START + 6000 * QUARTER
@@ -163,6 +163,28 @@ def test_a_month_is_put_in_order(lake: Lake, monkeypatch: pytest.MonkeyPatch) ->
     assert lake.append(EIS, readings("M2", {6: 60.0})).superseded == 1
     assert lake.read(OTHER, ["M1"], START, END).height == 1
     assert lake.made().metadata().configuration["delta.appendOnly"] == "true"
+
+
+def test_two_compactions_at_once_double_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in (1, 0):
+        lake.append(EIS, readings(f"M{n}", dict.fromkeys(range(50), float(n))))
+    lake.append(EIS, readings("M1", dict.fromkeys(range(50, 60), 1.0)))
+    before = read(lake, "M0", "M1")
+    write = loading.write
+    asked: list[str] = []
+
+    def late(*given: object) -> loading.Part:
+        """The other compaction is done whole when this one has listed its files and begins to write."""
+        asked.append("")
+        if len(asked) == 1:
+            assert len(compaction.compact(Lake(lake.address, lambda scope: ()), EIS)) == 1
+        return write(*given)
+
+    monkeypatch.setattr(loading, "write", late)
+    with pytest.raises(LakeBusy, match="by another process"):
+        compaction.compact(lake, EIS)
+    assert_frame_equal(read(lake, "M0", "M1"), before, check_exact=True)
+    assert sum(pl.read_parquet(path, glob=False).height for path in paths_of(lake, lake.made())) == 110
 
 
 def test_a_late_file_opens_no_file_of_another_time(lake: Lake) -> None:
