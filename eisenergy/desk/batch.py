@@ -31,7 +31,7 @@ from eisenergy.quality.checks import DEFAULTS
 from eisenergy.quality.estimate import SOURCE
 from eisenergy.quality.month import Month
 from eisenergy.store import masters
-from eisenergy.timeofuse import OffGrid, microseconds
+from eisenergy.timeofuse import OffGrid, Runs, microseconds
 from eisenergy.usage import Usage, measure
 from eisenergy.usages import Months, measure_all
 
@@ -94,7 +94,16 @@ def _together(
         elif number in short:
             yield contract, _settled(common, short[number], month.period, expected, corrections(contract))
         else:
-            yield contract, draft(known[number], month, corrections(contract))
+            runs = _runs(common, contract.tariff, month.period)
+            yield contract, draft(known[number], month, corrections(contract), runs=runs)
+
+
+def _runs(common: Masters, tariff: str, period: Period) -> Runs | None:
+    """A tariff's calendar over a period, compiled once for all; ``None`` where the draft has to say what is wrong with it."""
+    try:
+        return common.runs(tariff, period)
+    except (NotInForce, NotBillable, OffGrid):
+        return None
 
 
 def without_tariff(contract: Contract, problem: Exception) -> Drafted:

@@ -186,14 +186,18 @@ def prepare(known: Facts, month: BillingMonth) -> Prepared:
     )
 
 
-def draft(known: Facts, month: BillingMonth, corrections: Sequence[Correction] = ()) -> Drafted:
+def draft(
+    known: Facts, month: BillingMonth, corrections: Sequence[Correction] = (), *, runs: Runs | None = None
+) -> Drafted:
     """Check a month's readings, fill its gaps, measure it and bill it.
 
     Whatever stands against a bill becomes a blocking finding of the result; nothing is raised for bad data.
 
     :param corrections: differences of earlier periods that this bill carries
+    :param runs: the calendar compiled over the whole month, where it is at hand
     """
-    return settle(known, prepare(known, month), corrections)
+    ready = prepare(known, month)
+    return settle(known, ready, corrections, runs=runs if ready.period == month.period else None)
 
 
 def settle(
