@@ -44,7 +44,7 @@ def line(
         code=code,
         quantity=quantity,
         unit=unit,
-        rate=parts[0].rate if parts and all([part.rate == parts[0].rate for part in parts]) else None,
+        rate=parts[0].rate if parts and all(part.rate == parts[0].rate for part in parts) else None,
         exact=exact,
         amount=excel_round(exact),
         formula=formula,

@@ -186,18 +186,14 @@ def prepare(known: Facts, month: BillingMonth) -> Prepared:
     )
 
 
-def draft(
-    known: Facts, month: BillingMonth, corrections: Sequence[Correction] = (), *, runs: Runs | None = None
-) -> Drafted:
+def draft(known: Facts, month: BillingMonth, corrections: Sequence[Correction] = ()) -> Drafted:
     """Check a month's readings, fill its gaps, measure it and bill it.
 
     Whatever stands against a bill becomes a blocking finding of the result; nothing is raised for bad data.
 
     :param corrections: differences of earlier periods that this bill carries
-    :param runs: the calendar compiled over the whole month, where it is at hand
     """
-    ready = prepare(known, month)
-    return settle(known, ready, corrections, runs=runs if ready.period == month.period else None)
+    return settle(known, prepare(known, month), corrections)
 
 
 def settle(
