@@ -93,7 +93,7 @@ def whole_months(
     try:
         with ThreadPoolExecutor(READERS) as readers:
             ahead = deque(groups)
-            reading: deque[tuple[list[Listed], Future[Grid]]] = deque()
+            reading: deque[tuple[list[Listed], Future[_Read]]] = deque()
             while ahead or reading:
                 while ahead and len(reading) <= READERS:
                     group = ahead.popleft()
