@@ -44,7 +44,7 @@ class Parked:
 
 
 AHEAD: Final = 16
-"""Puts that may wait for the server: it reads a bill as slowly as it is priced, and whoever prices need not wait for that."""
+"""Puts that may wait for the server: it takes its time to read a bill, and whoever sums and prices need not wait for that."""
 
 
 class Drafting:
