@@ -56,7 +56,10 @@ def excel_round(value: Decimal | float, places: int = 2) -> Decimal:
 
     Source: requirements of EIS Power, "The bill (must equal the workbook)".
     """
-    shown = fifteen_digits(_exact(value))
+    exact = _exact(value)
+    if not exact.is_finite():
+        raise NotFinite(f"{exact} is not an amount: expected a finite number")
+    shown = _FIFTEEN.plus(exact)  # fifteen_digits without its canonical form, which the places below give anyway
     step = _CENT if places == 2 else Decimal((0, (1,), -places))
     rounded = shown.quantize(step, rounding=ROUND_HALF_UP, context=EXACT)
     return rounded.copy_abs() if rounded.is_zero() else rounded
@@ -74,6 +77,8 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
 
 def product(*factors: Decimal) -> Decimal:
     """Return the exact product of decimals, whatever the thread's context."""
+    if len(factors) == 2:
+        return EXACT.multiply(*factors)
     return functools.reduce(EXACT.multiply, factors, _ONE)
 
 

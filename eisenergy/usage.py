@@ -281,7 +281,8 @@ def usage_of(
     :param cells: of one meter, ``groups`` per (segment, block)
     :param prices: the meter's sets of per-slot prices, ``groups`` at most
     """
-    slots = cells.counts[:, _SLOTS].tolist()
+    counts = cells.counts.tolist()
+    sums, peak, peak_at = cells.sums.tolist(), cells.peak.tolist(), cells.peak_at.tolist()
     return Usage(
         meter=meter,
         period=period,
@@ -289,7 +290,11 @@ def usage_of(
         segments=runs.segments,
         blocks=runs.blocks,
         cells=tuple(
-            _cell(cells, number, runs.blocks, prices, groups) for number, present in enumerate(slots) if present
+            [
+                _cell(number, sums[number], peak[number], peak_at[number], count, runs.blocks, prices, groups)
+                for number, count in enumerate(counts)
+                if count[_SLOTS]
+            ]
         ),
         expected=dict(runs.expected),
         has_forecast=has_forecast,
@@ -297,14 +302,19 @@ def usage_of(
 
 
 def _cell(
-    cells: kernels.Cells | CellSums, number: int, blocks: tuple[str, ...], prices: Sequence[SlotPrices], groups: int
+    number: int,
+    sums: Sequence[float],
+    peak: float,
+    peak_at: int,
+    counts: Sequence[int],
+    blocks: tuple[str, ...],
+    prices: Sequence[SlotPrices],
+    groups: int,
 ) -> UsageCell:
     rest, group = divmod(number, groups)
     segment, block = divmod(rest, len(blocks))
-    kwh, export, kvarh, forecast_short, kwh_short, forecast_over, kwh_over = map(
-        decimal_of, cells.sums[number].tolist()
-    )
-    ties, slots, estimated = cells.counts[number].tolist()
+    kwh, export, kvarh, forecast_short, kwh_short, forecast_over, kwh_over = map(decimal_of, sums)
+    ties, slots, estimated = counts
     return UsageCell(
         segment=segment,
         block=blocks[block],
@@ -313,8 +323,8 @@ def _cell(
         kwh_export=export,
         kvarh=kvarh,
         peak=Peak(
-            kw=decimal_of(float(cells.peak[number])),
-            at=_EPOCH + timedelta(microseconds=int(cells.peak_at[number])),
+            kw=decimal_of(peak),
+            at=_EPOCH + timedelta(microseconds=peak_at),
             ties=ties,
         ),
         forecast_short=forecast_short,
@@ -337,6 +347,8 @@ def _price_groups(rows: pl.DataFrame) -> tuple[list[SlotPrices], npt.NDArray[np.
 
     columns = rows.select("loss_factor", "ftpms", "cost_pos", "cost_neg").fill_nan(None)
     group = np.zeros(len(rows), dtype=np.int32)
+    if all(column.null_count() == len(column) for column in columns):
+        return [SlotPrices()], group
     numbers: dict[tuple[Decimal | None, ...], int] = {}
     seen: dict[tuple[float | None, ...], int] = {}
     for position, row in enumerate(columns.iter_rows()):

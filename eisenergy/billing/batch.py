@@ -150,7 +150,7 @@ def _made(bill: Bill) -> dict[str, Any]:
 def price(batch: Batch) -> Iterator[Entry | Refused]:
     """Yield what becomes of each member, in their order."""
     terms = batch.terms
-    prices: codec.Prices | None = None
+    prices: str | None = None
     for number, member in enumerate(batch.members):
         contract: Contract = records.load(Contract, json.loads(member.document))
         mine = CellSums(*(column[number] for column in batch.cells))
@@ -192,7 +192,7 @@ def billed(
     estimated: Sequence[EstimatedRange] = (),
     findings: Sequence[Finding] = (),
     corrections: Sequence[Correction] = (),
-    prices: codec.Prices | None = None,
+    prices: str | None = None,
 ) -> tuple[Bill, str]:
     """Return a contract's bill and the hash of what determines its amounts.
 

@@ -40,12 +40,11 @@ def line(
     parts: tuple[BillPart, ...] = (),
 ) -> BillLine:
     """Return a line whose amount is ``exact`` rounded once to cents; its rate is the parts' own where they share one."""
-    prices = {part.rate for part in parts}
     return BillLine(
         code=code,
         quantity=quantity,
         unit=unit,
-        rate=prices.pop() if len(prices) == 1 else None,
+        rate=parts[0].rate if parts and all(part.rate == parts[0].rate for part in parts) else None,
         exact=exact,
         amount=excel_round(exact),
         formula=formula,
@@ -55,8 +54,24 @@ def line(
 
 def _merge(products: Iterable[_Product], rate_unit: str) -> tuple[BillPart, ...]:
     """Add up what is charged in the same block at the same price; a change of something else does not split a part."""
+    listed = list(products)
+    if len({(item.label, item.block) for item in listed}) == len(listed):  # mostly; comparing prices takes longer
+        return tuple(
+            [
+                _part(
+                    item.label,
+                    total((item.kwh,)),
+                    "kWh",
+                    item.price,
+                    rate_unit,
+                    block=item.block,
+                    period=item.period,
+                )
+                for item in listed
+            ]
+        )
     groups: dict[tuple[str, str, Price], list[_Product]] = {}
-    for item in products:
+    for item in listed:
         groups.setdefault((item.label, item.block, item.price), []).append(item)
     return tuple(
         _part(
@@ -105,8 +120,8 @@ def _part(
 
 def _energy_line(code: LineCode, products: Iterable[_Product], rate_unit: str, formula: str) -> BillLine:
     parts = _merge(products, rate_unit)
-    kwh = total(part.quantity for part in parts)
-    return line(code, total(part.exact for part in parts), formula, quantity=kwh, unit="kWh", parts=parts)
+    kwh = total([part.quantity for part in parts])
+    return line(code, total([part.exact for part in parts]), formula, quantity=kwh, unit="kWh", parts=parts)
 
 
 def _energy_price(usage: Usage, cell: UsageCell, tariff: Tariff) -> Price:

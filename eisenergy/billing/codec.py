@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from json.encoder import encode_basestring_ascii as _text
+from typing import Any, Final
 
 from eisenergy.accounts import Contract, Sourced
 from eisenergy.billing.corrections import Correction
-from eisenergy.billing.engine import rules_of
+from eisenergy.billing.engine import as_types
 from eisenergy.billing.model import Bill
 from eisenergy.masters import codec
 from eisenergy.money import EXACT
 from eisenergy.period import Dated, NotInForce, Period
-from eisenergy.tariffs.model import Tariff
+from eisenergy.tariffs.model import BillingRules, Tariff
 
-Prices = list[dict[str, Any]]
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 
 def dump(bill: Bill) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def input_hash(
     calendar_version: str,
     code_version: str,
     corrections: Sequence[Correction] = (),
-    prices: Prices | None = None,
+    prices: str | None = None,
 ) -> str:
     """Return the sha256 over everything that determines the amounts of a bill, and over nothing else.
 
@@ -55,30 +57,31 @@ def input_hash(
     :param prices: :func:`prices_in_force` of tariff and period, where it is at hand
     :returns: 64 hexadecimal digits, of the canonical JSON form (sorted keys, decimals without trailing zeros)
     """
-    facts = {
-        "contract": contract.number,
-        "meter": contract.meter.serial,
-        "loss_factor": _own(contract.loss_factor),
-        "municipal_fee": _own(contract.municipal_fee),
-        "retention_rate": _own(contract.retention_rate),
-        "discount_rate": _own(contract.discount_rate),
-        "period": [period.start.isoformat(), period.end.isoformat()],
-        "timezone": timezone,
-        "calendar": calendar_version,
-        "readings": readings_hash,
-        "currency": tariff.currency,
-        "rules": rules_of(tariff),
-        "prices": prices_in_force(tariff, period) if prices is None else prices,
-        "corrections": [[item.month, item.invoice, _digits(item.difference)] for item in corrections],
-        "code": code_version,
-    }
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    # The canonical form field by field: its largest ones are the same in all bills of a tariff and period.
+    facts = (
+        ("calendar", _text(calendar_version)),
+        ("code", _text(code_version)),
+        ("contract", _text(contract.number)),
+        ("corrections", _canonical([[item.month, item.invoice, _digits(item.difference)] for item in corrections])),
+        ("currency", _text(tariff.currency)),
+        ("discount_rate", _own(contract.discount_rate)),
+        ("loss_factor", _own(contract.loss_factor)),
+        ("meter", _text(contract.meter.serial)),
+        ("municipal_fee", _own(contract.municipal_fee)),
+        ("period", f'["{period.start.isoformat()}","{period.end.isoformat()}"]'),
+        ("prices", prices_in_force(tariff, period) if prices is None else prices),
+        ("readings", _text(readings_hash)),
+        ("retention_rate", _own(contract.retention_rate)),
+        ("rules", _rules(tariff.rules)),
+        ("timezone", _text(timezone)),
+    )
+    text = "{" + ",".join([f'"{name}":{value}' for name, value in facts]) + "}"
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def prices_in_force(tariff: Tariff, period: Period) -> Prices:
-    """Return every price of a tariff in force in a period, segment by segment, as JSON types."""
-    return [_in_force(tariff, segment) for segment in tariff.segments(period)]
+def prices_in_force(tariff: Tariff, period: Period) -> str:
+    """Return every price of a tariff in force in a period, segment by segment, as canonical JSON text."""
+    return _canonical([_in_force(tariff, segment) for segment in tariff.segments(period)])
 
 
 def _in_force(tariff: Tariff, segment: Period) -> dict[str, Any]:
@@ -99,8 +102,13 @@ def _at(dated: Dated[Sourced], segment: Period) -> str | None:
         return None
 
 
-def _own(entry: Sourced | None) -> str | None:
-    return None if entry is None else _plain(entry)
+def _own(entry: Sourced | None) -> str:
+    return "null" if entry is None else f'"{_plain(entry)}"'
+
+
+@functools.cache
+def _rules(rules: BillingRules) -> str:
+    return _canonical(as_types(rules))
 
 
 def _plain(entry: Sourced) -> str:

@@ -86,11 +86,12 @@ def bill(
 
 def rules_of(tariff: Tariff) -> dict[str, str | list[str] | None]:
     """Return a tariff's billing rules as JSON types."""
-    return dict(_as_types(tariff.rules))
+    return dict(as_types(tariff.rules))
 
 
 @functools.cache
-def _as_types(rules: BillingRules) -> dict[str, str | list[str] | None]:
+def as_types(rules: BillingRules) -> dict[str, str | list[str] | None]:
+    """Return billing rules as JSON types; the same object each time, to be read only."""
     return {
         name: list(value) if isinstance(value, tuple) else value and str(value) for name, value in asdict(rules).items()
     }
@@ -140,10 +141,10 @@ def _blocks(usage: Usage, energy: BillLine) -> tuple[BlockSummary, ...]:
         result.append(
             BlockSummary(
                 block=block,
-                kwh=total(cell.kwh for cell in cells),
-                kwh_export=total(cell.kwh_export for cell in cells),
+                kwh=total([cell.kwh for cell in cells]),
+                kwh_export=total([cell.kwh_export for cell in cells]),
                 energy_rate=parts[0].rate if len(parts) == 1 else None,
-                energy_amount=total(part.exact for part in parts),
+                energy_amount=total([part.exact for part in parts]),
                 max_kw=Decimal(0) if peak is None else peak.kw,
                 max_kw_at=None if peak is None else peak.at,
                 max_kw_ties=0 if peak is None else peak.ties,
@@ -162,16 +163,19 @@ def indicators(usage: Usage, payable: Decimal) -> Indicators:
     The mean power is over the hours of the intervals that are present, so a missing interval does not lower it.
     """
     kwh, peak = usage.kwh(), usage.peak()
-    kvarh = usage.sum(lambda cell: cell.kvarh)
+    kvarh = total([cell.kvarh for cell in usage.cells])
     start, end = usage.period.utc(usage.timezone)
     expected = sum(usage.expected.values())
     hours = quotient(
         product(Decimal(int((end - start) / timedelta(seconds=1))), Decimal(usage.slots)),
         product(Decimal(3600), Decimal(expected)),
     )
-    apparent = EXACT.sqrt(total((product(kwh, kwh), product(kvarh, kvarh))))
+    power_factor = None
+    if not kvarh.is_zero():
+        apparent = EXACT.sqrt(total((product(kwh, kwh), product(kvarh, kvarh))))
+        power_factor = fifteen_digits(quotient(kwh, apparent))
     return Indicators(
         load_factor=None if peak is None or peak.kw <= 0 else fifteen_digits(quotient(kwh, product(hours, peak.kw))),
-        power_factor=None if kvarh.is_zero() else fifteen_digits(quotient(kwh, apparent)),
+        power_factor=power_factor,
         price_per_kwh=None if kwh <= 0 else fifteen_digits(quotient(payable, kwh)),
     )

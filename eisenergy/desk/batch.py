@@ -21,7 +21,7 @@ import polars as pl
 from eisenergy.accounts import Contract
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable, in_force
-from eisenergy.desk.drafting import NEIGHBOURS, Drafted, Facts, Prepared, draft, readings_hash, settle
+from eisenergy.desk.drafting import NEIGHBOURS, Drafted, Facts, Prepared, prepare, readings_hash, settle
 from eisenergy.desk.masters import TOGETHER, Masters
 from eisenergy.findings import blocking
 from eisenergy.frames import MEASURED
@@ -31,7 +31,7 @@ from eisenergy.quality.checks import DEFAULTS
 from eisenergy.quality.estimate import SOURCE
 from eisenergy.quality.month import Month
 from eisenergy.store import masters
-from eisenergy.timeofuse import OffGrid, microseconds
+from eisenergy.timeofuse import OffGrid, Runs, microseconds
 from eisenergy.usage import Usage, measure
 from eisenergy.usages import Months, measure_all
 
@@ -42,7 +42,7 @@ Corrections = Callable[[Contract], tuple[Correction, ...]]
 def draft_all(
     common: Masters, contracts: Sequence[Contract], month: BillingMonth, corrections: Corrections
 ) -> Iterator[tuple[Contract, Drafted]]:
-    """Draft the bills of many contracts, in their order; each is what :func:`draft` makes of it.
+    """Draft the bills of many contracts, in their order; each is what :func:`eisenergy.desk.drafting.draft` makes of it.
 
     :param corrections: differences of earlier periods that a contract's bill carries
     """
@@ -86,6 +86,9 @@ def _together(
             short.values(), threads.map(lambda item: readings_hash(item.arrived), short.values()), strict=True
         ):
             entry.hashed = hashed
+        # Checking and filling is Polars' work, mostly outside of Python's lock; measuring is not to be called by several threads.
+        others = [number for number in known if number not in short]
+        ready = dict(zip(others, threads.map(lambda number: prepare(known[number], month), others), strict=True))
     expected = month.period.slots(common.client.timezone)
     for contract in contracts:
         number = contract.number
@@ -94,7 +97,17 @@ def _together(
         elif number in short:
             yield contract, _settled(common, short[number], month.period, expected, corrections(contract))
         else:
-            yield contract, draft(known[number], month, corrections(contract))
+            whole = ready[number].period == month.period
+            runs = _runs(common, contract.tariff, month.period) if whole else None
+            yield contract, settle(known[number], ready[number], corrections(contract), runs=runs)
+
+
+def _runs(common: Masters, tariff: str, period: Period) -> Runs | None:
+    """A tariff's calendar over a period, compiled once for all; ``None`` where the draft has to say what is wrong with it."""
+    try:
+        return common.runs(tariff, period)
+    except (NotInForce, NotBillable, OffGrid):
+        return None
 
 
 def without_tariff(contract: Contract, problem: Exception) -> Drafted:

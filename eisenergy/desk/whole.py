@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import struct
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from typing import Final
 
 import numba
@@ -44,6 +44,7 @@ from eisenergy.usages import Months, sum_all
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 Corrections = Callable[[str], tuple[Correction, ...]]
+_Read = tuple[Grid, list[str]]
 
 AT_A_TIME: Final = 250
 """Meters that are read together: small enough that memory is used again instead of being asked for anew."""
@@ -92,16 +93,24 @@ def whole_months(
     try:
         with ThreadPoolExecutor(READERS) as readers:
             ahead = deque(groups)
-            reading: deque[tuple[list[Listed], Future[Grid]]] = deque()
+            reading: deque[tuple[list[Listed], Future[_Read]]] = deque()
             while ahead or reading:
                 while ahead and len(reading) <= READERS:
                     group = ahead.popleft()
                     meters = {entry.meter for entry in group}
-                    reading.append((group, readers.submit(grid, files, meters, start, end, around=around)))
+                    reading.append((group, readers.submit(_read, files, meters, start, end, around)))
                 group, found = reading.popleft()
-                yield from _measured(common, group, found.result(), period, corrections, basis)
+                yield from _measured(common, group, *found.result(), period, corrections, basis)
     finally:
         numba.set_num_threads(threads)
+
+
+def _read(
+    files: Files, meters: Collection[str], start: datetime, end: datetime, around: tuple[datetime, datetime]
+) -> _Read:
+    """Read a group, and hash its figures here: that holds no lock of Python's, and whoever sums need not wait for it."""
+    found = grid(files, meters, start, end, around=around)
+    return found, _hashes(found, microseconds(start))
 
 
 def _all_period(entry: Listed, period: Period) -> bool:
@@ -112,6 +121,7 @@ def _measured(
     common: Masters,
     group: Sequence[Listed],
     found: Grid,
+    hashes: Sequence[str],
     period: Period,
     corrections: Corrections,
     basis: Callable[[Listed], str],
@@ -138,13 +148,12 @@ def _measured(
                 continue
             cells, groups, prices = _summed(found, numbers, runs, start, priced=own)
             forecast = _any_row(found, "forecast_kwh")
-            hashes = _hashes(found, numbers, start)
             terms = _terms(common, tariff, period, runs)
             members = [
                 Member(
                     number=entry.number,
                     document=entry.document,
-                    readings_hash=hashes[n],
+                    readings_hash=hashes[numbers[n]],
                     sources=_sources(found, int(numbers[n]), common.names),
                     has_forecast=bool(forecast[numbers[n]]),
                     prices=prices[n] if own else _NO_PRICES,
@@ -294,7 +303,8 @@ def _reactive(kvarh: Floats | None, kvar: Floats | None, hours: float) -> Floats
     return np.where(np.isnan(kvarh), kvar * hours, kvarh)
 
 
-def _hashes(found: Grid, numbers: npt.NDArray[np.int64], start: int) -> list[str]:
+def _hashes(found: Grid, start: int) -> list[str]:
+    """Hash of the readings of each meter, empty for one that is not whole."""
     rows = found.rows
     times = struct.pack("<qqq", rows, start, SLOT_US)
     columns = {
@@ -302,12 +312,12 @@ def _hashes(found: Grid, numbers: npt.NDArray[np.int64], start: int) -> list[str
         for name in BILLED
         if (values := found.figures[name]) is not None
     }
-
-    def of(meter: int) -> str:
-        return of_regular(times, {name: values[meter] for name, (values, has) in columns.items() if has[meter]})
-
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:  # hashing does not hold Python's lock
-        return list(threads.map(of, numbers.tolist(), chunksize=16))
+    return [
+        of_regular(times, {name: values[meter] for name, (values, has) in columns.items() if has[meter]})
+        if is_whole
+        else ""
+        for meter, is_whole in enumerate(found.whole.tolist())
+    ]
 
 
 def _sources(found: Grid, meter: int, names: Mapping[str, str]) -> dict[str, str]:

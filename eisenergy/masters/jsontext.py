@@ -76,11 +76,13 @@ def _tuple(args: tuple[Any, ...]) -> Writer:
 
 
 def _record(hint: Any) -> Writer:
-    @functools.cache
-    def made() -> Writer:  # at the first value: a type may hold itself
+    if hint in _BEING_MADE:  # a type that holds itself: looked up at the first value
+        return lambda value: _writer(hint)(value)
+    _BEING_MADE.add(hint)
+    try:
         return _made(hint)
-
-    return lambda value: made()(value)
+    finally:
+        _BEING_MADE.discard(hint)
 
 
 def _made(hint: Any) -> Writer:
@@ -111,8 +113,17 @@ def _decimal(value: Any) -> str:
 
 
 def _date(value: Any) -> str:
-    if not isinstance(value, date):  # an instant is one
+    if type(value) is date:
+        return _day(value)
+    if not isinstance(
+        value, date
+    ):  # an instant is one; it is not kept, since equal instants may be written in two zones
         raise _Long
+    return f'"{value.isoformat()}"'
+
+
+@functools.lru_cache(4096)
+def _day(value: date) -> str:
     return f'"{value.isoformat()}"'
 
 
@@ -132,6 +143,8 @@ def _long(_: Any) -> str:
 
 _CHECKED: Final[dict[Any, Writer]] = {Decimal: Decimal.__str__}
 """What refuses any other type, and writes no quotes."""
+
+_BEING_MADE: Final[set[Any]] = set()
 
 _SCALARS: Final[dict[Any, Writer]] = {
     str: encode_basestring_ascii,  # takes text and nothing else

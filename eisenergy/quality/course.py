@@ -11,7 +11,7 @@ import polars as pl
 from eisenergy.findings import Finding, blocking, warning
 from eisenergy.frames import SLOT_MINUTES
 from eisenergy.quality.month import Month
-from eisenergy.quality.registers import SLOT, Register, disagreements
+from eisenergy.quality.registers import SLOT, Register, absent, disagreements
 from eisenergy.timeofuse import DayCalendar
 
 
@@ -33,16 +33,17 @@ def off_grid(month: Month) -> Iterator[Finding]:
 def _gaps(month: Month) -> list[tuple[datetime, datetime, int]]:
     """Return (UTC start, UTC end, intervals) of the stretches without energy."""
     first, _ = month.period.utc(month.zone.key)
-    present = set(month.rows["start"].to_list())
     expected = month.period.slots(month.zone.key)
-    if len(present) == expected:
-        return []  # the usual month, and walking it costs more than every other check
-    slots = (first + SLOT * n for n in range(expected))
+    starts = month.rows["start"]
+    if starts.n_unique() == expected:
+        return []
     result = []
-    for absent, group in itertools.groupby(slots, key=lambda slot: slot not in present):
-        members = list(group)
-        if absent:
-            result.append((members[0], members[-1] + SLOT, len(members)))
+    # Neighbours have the same distance to their own position in the list, counted in intervals.
+    for _, group in itertools.groupby(
+        enumerate(absent(starts, first, expected)), key=lambda item: item[1] - SLOT * item[0]
+    ):
+        members = [slot for _, slot in group]
+        result.append((members[0], members[-1] + SLOT, len(members)))
     return result
 
 
@@ -71,11 +72,14 @@ def clock_forward(month: Month) -> Iterator[Finding]:
     if not gaps:
         return
     register = Register(month.everything)
-    energy: dict[datetime, float] = dict(month.rows.select("start", "kwh_import").iter_rows())
+    energy: dict[datetime, float] = {}
     for start, end, slots in gaps:
         bracket = register.bracket(start)
+        if bracket is None or (bracket.after, bracket.upto) != (start - SLOT, end):
+            continue
+        energy = energy or dict(month.rows.select("start", "kwh_import").iter_rows())
         before, after = energy.get(start - SLOT, 0.0), energy.get(end, 0.0)
-        if bracket is None or (bracket.after, bracket.upto) != (start - SLOT, end) or min(before, after) <= 0:
+        if min(before, after) <= 0:
             continue
         inside = float(bracket.kwh) - after
         if slots > 1 and 0 <= inside + month.limits.register_tolerance_kwh < 0.01 * slots * min(before, after):

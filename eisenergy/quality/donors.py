@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
@@ -63,17 +64,26 @@ class Donors:
         self._zone = ZoneInfo(timezone)
         self._holidays = holidays
         self._register = Register(rows)
-        known = rows.filter(finite("kwh_import"))
-        self._kwh: dict[datetime, float] = dict(known.select("start", "kwh_import").iter_rows())
-        measured = known.filter(pl.col("quality") == MEASURED).sort("start")
+        self._known = rows.filter(finite("kwh_import"))
+        measured = self._known.filter(pl.col("quality") == MEASURED).sort("start")
         self._exports = rows.filter(finite("kwh_export") & (pl.col("kwh_export") != 0)).height > 0
         self._mean: float | None = measured["kwh_import"].mean()  # type: ignore[assignment]  # mean of floats
-        self._days: dict[int, list[tuple[date, DayType, float, float]]] = defaultdict(list)
-        for start, kwh, export in measured.select(
-            "start", "kwh_import", pl.col("kwh_export").fill_nan(None).fill_null(0.0)
-        ).iter_rows():
-            local = start.astimezone(self._zone)
-            self._days[local.hour * 60 + local.minute].append((local.date(), self._day_type(local.date()), kwh, export))
+        self._measured = measured.select("start", "kwh_import", pl.col("kwh_export").fill_nan(None).fill_null(0.0))
+        local = measured["start"].dt.convert_time_zone(timezone)
+        self._minutes = local.dt.hour().cast(pl.Int32) * 60 + local.dt.minute()
+        self._days: dict[int, list[tuple[date, DayType, float, float]]] = {}
+
+    @functools.cached_property
+    def _kwh(self) -> dict[datetime, float]:
+        return dict(self._known.select("start", "kwh_import").iter_rows())
+
+    def _days_at(self, minute: int) -> list[tuple[date, DayType, float, float]]:
+        """What was measured at a local minute of the day; a gap asks for a few of them."""
+        if minute not in self._days:
+            rows = self._measured.filter(self._minutes == minute)
+            days = [(start.astimezone(self._zone).date(), kwh, export) for start, kwh, export in rows.iter_rows()]
+            self._days[minute] = [(day, self._day_type(day), kwh, export) for day, kwh, export in days]
+        return self._days[minute]
 
     def of(self, missing: Iterable[datetime]) -> dict[datetime, Estimate]:
         """Estimate intervals; one that nothing is known about is left out."""
@@ -114,7 +124,7 @@ class Donors:
         """Return the mean of the nearest similar days, else of the nearest days, else of everything measured."""
         local = slot.astimezone(self._zone)
         day, kind = local.date(), self._day_type(local.date())
-        days = self._days[local.hour * 60 + local.minute]
+        days = self._days_at(local.hour * 60 + local.minute)
         similar = [entry for entry in days if entry[1] is kind]
         donors = sorted(similar or days, key=lambda entry: (abs((entry[0] - day).days), entry[0]))[:NEAREST]
         if donors:

@@ -21,7 +21,7 @@ from eisenergy.frames import ESTIMATED, READINGS
 from eisenergy.period import Period
 from eisenergy.quality.donors import Donors, Estimate, finite
 from eisenergy.quality.donors import Method as Method
-from eisenergy.quality.registers import SLOT
+from eisenergy.quality.registers import SLOT, absent
 from eisenergy.usage import EstimatedRange
 
 SOURCE: Final = "estimate"
@@ -74,20 +74,19 @@ def fill(
     unnamed = (pl.col("quality") == ESTIMATED) & pl.col("method").is_null()
     mine = mine.with_columns(method=pl.when(unnamed).then(pl.lit(Method.METER.value)).otherwise("method"))
     past = history.filter((pl.col("meter") == meter) & ~inside)
-    slots = [first + SLOT * n for n in range(period.slots(timezone))]
-    present = set(mine.filter(finite("kwh_import"))["start"].to_list())
-    missing = [slot for slot in slots if slot not in present]
+    slots = period.slots(timezone)
+    missing = absent(mine.filter(finite("kwh_import"))["start"], first, slots)
     guessed = len(mine.filter((pl.col("quality") == ESTIMATED) & finite("kwh_import")))
-    share = (len(missing) + guessed) / len(slots)
+    share = (len(missing) + guessed) / slots
     if share > max_missing_share:
         return Filled(
             frame=mine,
             ranges=estimated_ranges(mine),
-            findings=(_too_many(meter, period, len(missing) + guessed, len(slots), share, max_missing_share),),
+            findings=(_too_many(meter, period, len(missing) + guessed, slots, share, max_missing_share),),
         )
     if not missing:
         ranges = estimated_ranges(mine)
-        return Filled(frame=mine, ranges=ranges, findings=_report(meter, period, timezone, ranges, len(slots)))
+        return Filled(frame=mine, ranges=ranges, findings=_report(meter, period, timezone, ranges, slots))
 
     estimates = Donors(pl.concat([past, mine]), timezone, holidays).of(missing)
     lacking = [slot for slot in missing if slot not in estimates]
@@ -95,7 +94,7 @@ def fill(
         return Filled(frame=mine, ranges=estimated_ranges(mine), findings=(_cannot(meter, period, lacking, timezone),))
     frame = _insert(mine, past, meter, estimates)
     ranges = estimated_ranges(frame)
-    return Filled(frame=frame, ranges=ranges, findings=_report(meter, period, timezone, ranges, len(slots)))
+    return Filled(frame=frame, ranges=ranges, findings=_report(meter, period, timezone, ranges, slots))
 
 
 def estimated_ranges(frame: pl.DataFrame) -> tuple[EstimatedRange, ...]:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
 import polars as pl
 
 from eisenergy.frames import SLOT_MINUTES
 from eisenergy.money import decimal_of, difference
+from eisenergy.timeofuse import microseconds
 
 SLOT = timedelta(minutes=SLOT_MINUTES)
 
@@ -35,6 +37,20 @@ class Bracket:
     def slots(self) -> list[datetime]:
         """UTC starts of the intervals between the two values, the second one's included."""
         return [self.after + SLOT * n for n in range(1, (self.upto - self.after) // SLOT + 1)]
+
+
+def absent(starts: pl.Series, first: datetime, slots: int) -> list[datetime]:
+    """Return the intervals that are not among some, in order.
+
+    :param starts: UTC instants; those off the grid, or outside of it, are passed over
+    :param first: UTC start of the first interval
+    :param slots: intervals from there on
+    """
+    after = starts.dt.epoch("us").to_numpy() - microseconds(first)
+    number, off = np.divmod(after, SLOT // timedelta(microseconds=1))
+    there = np.zeros(slots, dtype=np.bool_)
+    there[number[(off == 0) & (number >= 0) & (number < slots)]] = True
+    return [first + SLOT * n for n in np.flatnonzero(~there).tolist()]
 
 
 class Register:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from psycopg import Copy
 from sqlalchemy import ARRAY, Connection, Text, any_, bindparam, delete, select, text
@@ -40,23 +43,41 @@ class Parked:
     findings: tuple[Finding, ...]
 
 
+AHEAD: Final = 16
+"""Puts that may wait for the server: it takes its time to read a bill, and whoever sums and prices need not wait for that."""
+
+
 class Drafting:
     """Drafts on their way into the books: all of them are kept when the ``with`` of :func:`drafting` ends, or none."""
 
     def __init__(self, scope: Scope, month: BillingMonth, copy: Copy) -> None:
         self._scope, self._month, self._copy = scope, month, copy
+        self._writer = ThreadPoolExecutor(1)  # one: the connection is one, and what is put stays in its order
+        self._waiting: deque[Future[None]] = deque()
 
     def put(self, entries: Sequence[Entry], lines: Sequence[bytes] | None = None) -> None:
-        """Take some drafts.
+        """Take some drafts; waits where too many are on their way.
 
         :param lines: the same as lines of COPY, where they are made already
         :raises OutOfScope: for a customer outside the scope
+        :raises psycopg.Error: when the connection broke at these or at drafts put before
         """
         for one in entries:
             self._scope.check(one.customer)
         if lines is None:
             lines = [copying.line(self._scope.client, str(self._month), one) for one in entries]
-        self._copy.write(b"".join(lines))
+        while self._waiting and (self._waiting[0].done() or len(self._waiting) >= AHEAD):
+            self._waiting.popleft().result()
+        self._waiting.append(self._writer.submit(self._copy.write, b"".join(lines)))
+
+    def finish(self) -> None:
+        """Wait until the server has taken what was put. :raises psycopg.Error: when it did not."""
+        while self._waiting:
+            self._waiting.popleft().result()
+
+    def end(self) -> None:
+        """Write nothing more; what is being written is written to its end, since the connection is needed to give up."""
+        self._writer.shutdown(cancel_futures=True)
 
 
 @contextmanager
@@ -79,7 +100,12 @@ def drafting(database: Database, scope: Scope, month: BillingMonth) -> Iterator[
         driver = connection.connection.driver_connection
         assert driver is not None
         with driver.cursor() as cursor, cursor.copy(f"COPY incoming ({names}) FROM STDIN") as copy:
-            yield Drafting(scope, month, copy)
+            desk = Drafting(scope, month, copy)
+            try:
+                yield desk
+                desk.finish()
+            finally:
+                desk.end()
         connection.execute(
             text(
                 "DELETE FROM incoming WHERE contract IN "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -86,6 +87,48 @@ def digest(**changes: Any) -> str:
 def test_the_hash_is_stable_across_processes() -> None:
     # written down once: it may only change together with a reason in the changelog
     assert digest() == "561b9c83e393db91d1408e5892fa9e8008f99403e86bbbc11f229e4d5828e37e"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"corrections": [LATE]}, {"readings_hash": 'ñ"\\'}, {"contract": replace(CONTRACT, loss_factor=None)}],
+)
+def test_the_hash_is_over_the_canonical_json_of_all_facts(changes: dict[str, Any]) -> None:
+    given = GIVEN | changes
+    contract, tariff = given["contract"], given["tariff"]
+
+    def own(name: str) -> str | None:
+        value = getattr(contract, name)
+        return None if value is None else f"{value.value.normalize():f}"
+
+    facts = {
+        "contract": contract.number,
+        "meter": contract.meter.serial,
+        **{name: own(name) for name in ("loss_factor", "municipal_fee", "retention_rate", "discount_rate")},
+        "period": ["2021-09-01", "2021-10-01"],
+        "timezone": ZONE,
+        "calendar": "c",
+        "readings": given["readings_hash"],
+        "currency": tariff.currency,
+        "rules": {
+            "demand_basis": "period_max",
+            "demand_rate_block": tariff.rules.demand_rate_block,
+            "loss_basis": "charge_per_kwh",
+            "ftpms_blocks": list(tariff.rules.ftpms_blocks),
+            "deviation_mode": str(tariff.rules.deviation_mode),
+        },
+        "prices": [
+            {
+                "from": "2021-09-01",
+                "rates": {"energy/VALLE": "0.1", "demand/VALLE": "7", "ftpms/VALLE": None},
+                "values": {"vat_rate": "0.13"},
+            }
+        ],
+        "corrections": [["2021-08", "FAC-1", "1.5"] for _ in given.get("corrections", ())],
+        "code": "0.1.0",
+    }
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    assert input_hash(**given) == hashlib.sha256(canonical.encode()).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,14 @@ from eisenergy.usage import EstimatedRange
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "data" / "samples"
 STRANGE = 'ñandú 100 % "quoted" \\ \t\n\x00 {0} %s \u2028 🙂'
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A record of a type that holds itself."""
+
+    name: str
+    next: Branch | None
 
 
 def contract():
@@ -132,3 +140,14 @@ def test_a_value_of_another_type_is_written_as_the_general_writer_writes_it(valu
 def test_what_cannot_be_stored_is_refused_by_name(value):
     with pytest.raises(codec.BadRecord):
         jsontext.text(value)
+
+
+def test_equal_instants_are_written_each_in_its_own_zone() -> None:
+    utc = datetime(2021, 9, 1, 6, 15, tzinfo=UTC)
+    for instant in (utc, utc.astimezone(timezone(timedelta(hours=-6))), utc):
+        made = EstimatedRange(start=instant, end=instant, slots=1, kwh=Decimal(1), method="mean")
+        assert jsontext.text(made) == json.dumps(codec.dump(made))
+
+
+def test_a_record_may_hold_itself() -> None:
+    assert jsontext.text(Branch("a", Branch("b", None))) == '{"name": "a", "next": {"name": "b", "next": null}}'

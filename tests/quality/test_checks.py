@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eisenergy import frames
 from eisenergy.findings import Finding, Severity
 from eisenergy.period import Period
 from eisenergy.quality.checks import check
 from eisenergy.quality.month import Limits
+from eisenergy.quality.registers import absent
 from eisenergy.timeofuse import BlockHours, DayCalendar
 
 ZONE = "America/El_Salvador"
@@ -309,3 +312,13 @@ def test_findings_name_days_of_the_meters_own_zone() -> None:
     del rows[4]
     found = check(frame(rows), meter="m", period=MONTH, timezone="Europe/Berlin")
     assert "2021-09-01 01:00 to 2021-09-01 01:15 (1)" in found[0].message
+
+
+@given(st.lists(st.integers(-3, 12)), st.booleans())
+@settings(deadline=None)
+def test_absent_intervals_are_those_of_a_walk(numbers: list[int], off: bool) -> None:
+    first = datetime(2021, 9, 1, 6, tzinfo=UTC)
+    starts = [first + timedelta(minutes=15 * n) for n in numbers] + [first + timedelta(minutes=22)] * off
+    column = pl.Series(starts, dtype=frames.READINGS["start"])
+    expected = [slot for slot in (first + timedelta(minutes=15 * n) for n in range(10)) if slot not in starts]
+    assert absent(column, first, 10) == expected

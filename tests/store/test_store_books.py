@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from psycopg import DataError
 from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 from store_cases import (
@@ -21,12 +23,14 @@ from store_cases import (
 )
 
 from eisenergy.accounts import OutOfScope, Role, Scope
+from eisenergy.billing.batch import Entry, entry
 from eisenergy.config import Settings
 from eisenergy.findings import blocking
 from eisenergy.period import BillingMonth
 from eisenergy.store import books, masters, runs
 from eisenergy.store.books import NoInvoice
 from eisenergy.store.database import Database
+from eisenergy.store.drafts import AHEAD, bases
 
 MONTHS = iter(BillingMonth(2030 + n // 12, n % 12 + 1) for n in range(600))
 
@@ -66,6 +70,35 @@ def test_drafts_come_back_in_order_and_are_replaced(database: Database, month: B
     assert books.draft(database, EIS, "EIS-0003", month) is None
     assert books.drafts(database, Scope.customer("EIS", "EIS-0002"), month) == (two,)
     assert books.drafts(database, OTHER, month) == ()
+
+
+def test_many_puts_are_all_kept_and_a_failure_in_any_of_them_keeps_none(
+    database: Database, month: BillingMonth
+) -> None:
+    made = make_draft(make_contract(1), month)
+    line = entry(made.bill, made.input_hash)
+    many = [replace(line, contract=f"EIS-9{n:03d}") for n in range(3 * AHEAD)]
+
+    def put(ones: list[Entry], bad: int = -1) -> None:
+        with books.drafting(database, EIS, month) as desk:
+            for number, one in enumerate(ones):
+                desk.put([one], [b"no line of COPY\n"] if number == bad else None)
+
+    for bad in (0, AHEAD, len(many) - 1):
+        with pytest.raises(DataError):
+            put(many, bad)
+        assert bases(database, EIS, month) == {}
+
+    def fail() -> None:
+        with books.drafting(database, EIS, month) as desk:
+            desk.put(many)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert bases(database, EIS, month) == {}
+    put(many)
+    assert set(bases(database, EIS, month)) == {one.contract for one in many}
 
 
 def test_an_issue_numbers_in_order_of_contracts_and_keeps_the_whole_bill(
