@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from eisenergy.publish.drawing_parts import Parts, parts_of
 from eisenergy.publish.navigation import read_notebook, read_yaml
 
 WIDE: Final = 700
@@ -70,8 +71,36 @@ class Drawing:
 
     def typst(self) -> str:
         """Return the drawing as an item of ``charts``."""
-        image = f'image(bytes({_string(self.svg)}), format: "svg", width: 100%, alt: {_string(self.alt)})'
-        return f"(body: {image}, wide: {'true' if self.wide else 'false'}, caption: none)"
+        parts = parts_of(self.svg)
+        if parts is None:
+            body = f'image(bytes({_string(self.svg)}), format: "svg", width: 100%, alt: {_string(self.alt)})'
+        else:
+            body = _drawn(parts, self.alt, wide=self.wide)
+        return f"(body: {body}, wide: {'true' if self.wide else 'false'}, caption: none)"
+
+
+def _drawn(parts: Parts, alt: str, *, wide: bool) -> str:
+    """Return a call of ``drawn``, in which an em is a pixel of the drawing; words of one look are told it once."""
+    looks: dict[tuple[float, str, bool], list[str]] = {}
+    for word in parts.words:
+        side = {"start": "left", "middle": "center", "end": "right"}[word.anchor]
+        from_side = word.x - {"start": 0.0, "middle": parts.width / 2, "end": parts.width}[word.anchor]
+        text = _string(word.words)
+        if word.angle:
+            text = f"rotate({word.angle:g}deg, origin: {side}, {text})"
+        # within `text` an em is the size of these words, no longer the drawing's pixel
+        at = f"place(top + {side}, dx: {_em(from_side / word.size)}, dy: {_em(word.y / word.size)}, {text})"
+        looks.setdefault((word.size, word.colour, word.bold), []).append(at)
+    words = "; ".join(
+        f"text(size: {size:g}em, fill: rgb({_string(colour)}){', weight: 700' if bold else ''}, {{ {'; '.join(places)} }})"
+        for (size, colour, bold), places in looks.items()
+    )
+    size = f"wide: {'true' if wide else 'false'}, size: ({parts.width:g}, {parts.height:g})"
+    return f"drawn({size}, alt: {_string(alt)}, bytes({_string(parts.shapes)}), {{ {words} }})"
+
+
+def _em(value: float) -> str:
+    return f"{value:.4f}".rstrip("0").rstrip(".") + "em"
 
 
 def body_of(executed: Path) -> tuple[Meta, str]:
