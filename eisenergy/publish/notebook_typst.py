@@ -18,6 +18,7 @@ WIDE: Final = 700
 
 _FENCE: Final = re.compile(r"^```\{=typst\}\n(.*?)\n```[ \t]*$", re.DOTALL | re.MULTILINE)
 _INVOICE: Final = re.compile(r'#invoice\(json\(bytes\("((?:[^"\\]|\\.)*)"\)\)\)')
+_TILES: Final = re.compile(r'#kpi-row\(json\(bytes\("((?:[^"\\]|\\.)*)"\)\)\)')
 _HEADING: Final = re.compile(r'#heading\(level: 1, json\(bytes\("((?:[^"\\]|\\.)*)"\)\)')
 _NOT_ASCII: Final = re.compile(r"[^ -~]")
 _SIZE: Final = re.compile(r'<svg[^>]*?\bwidth="([\d.]+)')
@@ -30,6 +31,7 @@ class Meta:
     """A document's data: printed nowhere, shown by readers and found by searches.
 
     :param date: date of issue; fixed, so that the same input gives the same bytes
+    :param running: what the template prints on every page (``footer``, ``draft``, ``theme``), where it is known beforehand
     """
 
     title: str
@@ -38,10 +40,12 @@ class Meta:
     date: date
     lang: str = "es"
     region: str = "SV"
+    running: Mapping[str, Any] | None = None
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Meta:
-        """Read the ``meta`` of a document."""
+    def of(cls, document: Mapping[str, Any]) -> Meta:
+        """Read the data of a document of :func:`eisenergy.publish.document.invoice_document`, or of a dashboard's."""
+        data = document["meta"]
         return cls(
             title=data["title"],
             author=data["author"],
@@ -49,11 +53,20 @@ class Meta:
             date=date.fromisoformat(data["date"]),
             lang=data.get("lang", "es"),
             region=data.get("region", "SV"),
+            running=_running(document),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the data as JSON types."""
-        return {**asdict(self), "keywords": list(self.keywords), "date": self.date.isoformat()}
+        data = {name: value for name, value in asdict(self).items() if name != "running"}
+        return {**data, "keywords": list(self.keywords), "date": self.date.isoformat()}
+
+
+def _running(document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What ``bill-page.typ`` and ``dashboard-page.typ`` put into the state of that name."""
+    if "theme" not in document:
+        return None
+    return {"footer": document.get("footer"), "draft": document.get("draft"), "theme": document["theme"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +177,7 @@ def _meta(notebook: Any, executed: Path) -> Meta:
         for fence in _FENCE.findall(output.get("data", {}).get("text/markdown", ""))
     ]
     for found in filter(None, map(_INVOICE.search, fences)):
-        return Meta.of(_value(found[1])["meta"])
+        return Meta.of(_value(found[1]))
     front = _front_matter(notebook)
     heading = next((str(_value(found[1])) for found in filter(None, map(_HEADING.search, fences))), "")
     parameters = notebook.metadata.get("papermill", {}).get("parameters", {})
@@ -175,6 +188,7 @@ def _meta(notebook: Any, executed: Path) -> Meta:
         keywords=tuple(str(value) for value in parameters.values()),
         date=_day(str(front.get("date") or parameters.get("month") or "")),
         lang=str(front.get("lang") or "es")[:2],
+        running=next((_running(_value(found[1])) for found in filter(None, map(_TILES.search, fences))), None),
     )
 
 
