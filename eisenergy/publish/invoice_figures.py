@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from eisenergy.publish import theme
+from eisenergy.publish import invoice_shapes, theme
 from eisenergy.publish.texts import format_day, format_number, month_short, word
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def history(month: CustomerMonth, locale: str) -> Figure | None:
     scale = KWH_PER_MWH if max(sums) >= 1000 * KWH_PER_MWH else 1
     unit = "MWh" if scale > 1 else "kWh"
     places = 1 if scale > 1 or max(sums) < 100 else 0
+    drawn = [[max(0.0, float(item.kwh.get(block, Decimal(0))) / scale) for block in blocks] for item in months]
     columns = []
     for n, item in enumerate(months):
         label = format_number(Decimal(repr(sums[n] / scale)), places, locale) if item.kwh else ""
@@ -62,7 +63,7 @@ def history(month: CustomerMonth, locale: str) -> Figure | None:
             {
                 "label": month_short(item.month, locale),
                 "year": str(item.month.year) if n == 0 or item.month.month == 1 else "",
-                "values": [max(0.0, float(item.kwh.get(block, Decimal(0))) / scale) for block in blocks],
+                "values": drawn[n],
                 "total": label,
                 "estimated": bool(item.estimated or item.missing),
                 "current": item.month == month.month,
@@ -73,13 +74,15 @@ def history(month: CustomerMonth, locale: str) -> Figure | None:
         for item, column in zip(months, columns, strict=True)
         if column["total"]
     )
+    legend, scaled = _legend(blocks), axis(max(sums) / scale, locale)
     return {
         "heading": word("history", locale),
         "alt": word("history.alt", locale, unit=unit, months=described),
         "unit": unit,
-        "blocks": _legend(blocks),
+        "blocks": legend,
         "columns": columns,
-        "axis": axis(max(sums) / scale, locale),
+        "axis": scaled,
+        "shapes": invoice_shapes.columns(drawn, [item["colour"] for item in legend], scaled, invoice_shapes.WHOLE),
         "note": word("history.estimated", locale) if any(column["estimated"] for column in columns) else "",
     }
 
@@ -116,13 +119,15 @@ def profile(month: CustomerMonth, locale: str) -> Figure | None:
     counted = sorted((-count, block, hour) for hour, block, count in slots.group_by("hour", "block").len().iter_rows())
     of_hour = {hour: block for _, block, hour in reversed(counted)}
     colours = theme.block_colours(summary.block for summary in month.bill.blocks)
+    hours, scaled = [colours.get(of_hour.get(hour, ""), "") for hour in range(24)], axis(max(found.values()), locale)
     return {
         "heading": word("profile", locale),
         "alt": word("profile.alt", locale, weekday=highest(False), weekend=highest(True)),
         "unit": f"kW, {word('profile.hour', locale)}",
         "series": series,
-        "hours": [colours.get(of_hour.get(hour, ""), "") for hour in range(24)],
-        "axis": axis(max(found.values()), locale),
+        "hours": hours,
+        "axis": scaled,
+        "shapes": invoice_shapes.curves(series, hours, scaled, invoice_shapes.HALF),
         "note": "",
     }
 
@@ -139,17 +144,19 @@ def daily(month: CustomerMonth, locale: str) -> Figure | None:
         if day in by_day and block in blocks:
             by_day[day][blocks.index(block)] += max(0.0, float(kwh))
     top, top_day = max((sum(values), day) for day, values in by_day.items())
+    legend, scaled, drawn = _legend(blocks), axis(top, locale), list(by_day.values())
     return {
         "heading": word("daily", locale),
         "alt": word(
             "daily.alt", locale, kwh=format_number(Decimal(repr(top)), 0, locale), day=format_day(top_day, locale)
         ),
         "unit": f"kWh, {word('daily.axis', locale)}",
-        "blocks": _legend(blocks),
+        "blocks": legend,
         "columns": [
             {"label": str(day.day), "values": values, "weekend": day.isoweekday() >= 6}
             for day, values in by_day.items()
         ],
-        "axis": axis(top, locale),
+        "axis": scaled,
+        "shapes": invoice_shapes.columns(drawn, [item["colour"] for item in legend], scaled, invoice_shapes.HALF),
         "note": "",
     }

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from eisenergy.publish.drawing_parts import Parts, parts_of
 from eisenergy.publish.navigation import read_notebook, read_yaml
 
 WIDE: Final = 700
@@ -17,6 +18,7 @@ WIDE: Final = 700
 
 _FENCE: Final = re.compile(r"^```\{=typst\}\n(.*?)\n```[ \t]*$", re.DOTALL | re.MULTILINE)
 _INVOICE: Final = re.compile(r'#invoice\(json\(bytes\("((?:[^"\\]|\\.)*)"\)\)\)')
+_TILES: Final = re.compile(r'#kpi-row\(json\(bytes\("((?:[^"\\]|\\.)*)"\)\)\)')
 _HEADING: Final = re.compile(r'#heading\(level: 1, json\(bytes\("((?:[^"\\]|\\.)*)"\)\)')
 _NOT_ASCII: Final = re.compile(r"[^ -~]")
 _SIZE: Final = re.compile(r'<svg[^>]*?\bwidth="([\d.]+)')
@@ -29,6 +31,7 @@ class Meta:
     """A document's data: printed nowhere, shown by readers and found by searches.
 
     :param date: date of issue; fixed, so that the same input gives the same bytes
+    :param running: what the template prints on every page (``footer``, ``draft``, ``theme``), where it is known beforehand
     """
 
     title: str
@@ -37,10 +40,12 @@ class Meta:
     date: date
     lang: str = "es"
     region: str = "SV"
+    running: Mapping[str, Any] | None = None
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Meta:
-        """Read the ``meta`` of a document."""
+    def of(cls, document: Mapping[str, Any]) -> Meta:
+        """Read the data of a document of :func:`eisenergy.publish.document.invoice_document`, or of a dashboard's."""
+        data = document["meta"]
         return cls(
             title=data["title"],
             author=data["author"],
@@ -48,11 +53,20 @@ class Meta:
             date=date.fromisoformat(data["date"]),
             lang=data.get("lang", "es"),
             region=data.get("region", "SV"),
+            running=_running(document),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the data as JSON types."""
-        return {**asdict(self), "keywords": list(self.keywords), "date": self.date.isoformat()}
+        data = {name: value for name, value in asdict(self).items() if name != "running"}
+        return {**data, "keywords": list(self.keywords), "date": self.date.isoformat()}
+
+
+def _running(document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What ``bill-page.typ`` and ``dashboard-page.typ`` put into the state of that name."""
+    if "theme" not in document:
+        return None
+    return {"footer": document.get("footer"), "draft": document.get("draft"), "theme": document["theme"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +84,36 @@ class Drawing:
 
     def typst(self) -> str:
         """Return the drawing as an item of ``charts``."""
-        image = f'image(bytes({_string(self.svg)}), format: "svg", width: 100%, alt: {_string(self.alt)})'
-        return f"(body: {image}, wide: {'true' if self.wide else 'false'}, caption: none)"
+        parts = parts_of(self.svg)
+        if parts is None:
+            body = f'image(bytes({_string(self.svg)}), format: "svg", width: 100%, alt: {_string(self.alt)})'
+        else:
+            body = _drawn(parts, self.alt, wide=self.wide)
+        return f"(body: {body}, wide: {'true' if self.wide else 'false'}, caption: none)"
+
+
+def _drawn(parts: Parts, alt: str, *, wide: bool) -> str:
+    """Return a call of ``drawn``, in which an em is a pixel of the drawing; words of one look are told it once."""
+    looks: dict[tuple[float, str, bool], list[str]] = {}
+    for word in parts.words:
+        side = {"start": "left", "middle": "center", "end": "right"}[word.anchor]
+        from_side = word.x - {"start": 0.0, "middle": parts.width / 2, "end": parts.width}[word.anchor]
+        text = _string(word.words)
+        if word.angle:
+            text = f"rotate({word.angle:g}deg, origin: {side}, {text})"
+        # within `text` an em is the size of these words, no longer the drawing's pixel
+        at = f"place(top + {side}, dx: {_em(from_side / word.size)}, dy: {_em(word.y / word.size)}, {text})"
+        looks.setdefault((word.size, word.colour, word.bold), []).append(at)
+    words = "; ".join(
+        f"text(size: {size:g}em, fill: rgb({_string(colour)}){', weight: 700' if bold else ''}, {{ {'; '.join(places)} }})"
+        for (size, colour, bold), places in looks.items()
+    )
+    size = f"wide: {'true' if wide else 'false'}, size: ({parts.width:g}, {parts.height:g})"
+    return f"drawn({size}, alt: {_string(alt)}, bytes({_string(parts.shapes)}), {{ {words} }})"
+
+
+def _em(value: float) -> str:
+    return f"{value:.4f}".rstrip("0").rstrip(".") + "em"
 
 
 def body_of(executed: Path) -> tuple[Meta, str]:
@@ -135,7 +177,7 @@ def _meta(notebook: Any, executed: Path) -> Meta:
         for fence in _FENCE.findall(output.get("data", {}).get("text/markdown", ""))
     ]
     for found in filter(None, map(_INVOICE.search, fences)):
-        return Meta.of(_value(found[1])["meta"])
+        return Meta.of(_value(found[1]))
     front = _front_matter(notebook)
     heading = next((str(_value(found[1])) for found in filter(None, map(_HEADING.search, fences))), "")
     parameters = notebook.metadata.get("papermill", {}).get("parameters", {})
@@ -146,6 +188,7 @@ def _meta(notebook: Any, executed: Path) -> Meta:
         keywords=tuple(str(value) for value in parameters.values()),
         date=_day(str(front.get("date") or parameters.get("month") or "")),
         lang=str(front.get("lang") or "es")[:2],
+        running=next((_running(_value(found[1])) for found in filter(None, map(_TILES.search, fences))), None),
     )
 
 

@@ -40,7 +40,7 @@ def render(document: dict[str, Any], template: Template, out: Path, *, reports: 
     """
     function = {"invoice": "invoice", "dashboard": "kpi-row"}[template]
     body = f"#{function}({typst_json(document)})"
-    return _write(Meta.of(document["meta"]), body, out, reports)
+    return _write(Meta.of(document), body, out, reports)
 
 
 def render_notebook(executed: Path, out: Path, *, reports: Path | None = None) -> Path:
@@ -68,11 +68,12 @@ def source(meta: Meta, body: str) -> str:
     day = meta.date
     return "\n".join(
         [
-            '#import "/typst-template.typ": article, charts, invoice, kpi-row',
+            '#import "/typst-template.typ": article, charts, drawn, invoice, kpi-row',
             f"#let meta = {typst_json(meta.to_dict())}",
             "#show: article.with(",
             "  title: meta.title, author: meta.author, keywords: meta.keywords, lang: meta.lang, region: meta.region,",
             f"  date: datetime(year: {day.year}, month: {day.month}, day: {day.day}),",
+            *(() if meta.running is None else (f"  known: {typst_json(meta.running)},",)),
             ")",
             body,
             "",
