@@ -49,21 +49,23 @@ def _brings_all(stock: Any, obj: Any) -> bool:
     ):
         return False
     mro = kind.__mro__
-    names = [(each.__module__, each.__name__) for each in mro]
     found = _traits(stock, "ipython_display_formatter", "mimebundle_formatter", "formatters")
     for formatter in (found[0], found[1], *found[2].values()):
         if not isinstance(formatter, BaseFormatter):
             return False
         method, enabled, types, deferred, singletons = _traits(formatter, *_ASKED)
-        if not enabled or (method != _BUNDLE and hasattr(kind, method)) or id(obj) in singletons:
+        if not enabled or (method != _BUNDLE and hasattr(kind, method)) or (singletons and id(obj) in singletons):
             return False
-        for each, name in zip(mro, names, strict=True):
-            if each in types or name in deferred:
-                return False
+        if types and not types.keys().isdisjoint(mro):
+            return False
+        if deferred and not deferred.keys().isdisjoint([(each.__module__, each.__name__) for each in mro]):
+            return False
     return True
 
 
 def _traits(formatter: Any, *names: str) -> list[Any]:
     """Values of traits; reading a dozen formatters' through their descriptors would take as long as what is saved."""
-    values = formatter._trait_values
-    return [values[name] if name in values else getattr(formatter, name) for name in names]
+    try:
+        return [*map(formatter._trait_values.__getitem__, names)]
+    except KeyError:  # not asked for yet
+        return [getattr(formatter, name) for name in names]

@@ -108,8 +108,7 @@ class Shell:
         # IPython's own reset collects garbage, 15 to 40 ms each time. What holds a notebook's data is let go of by hand.
         shell._atexit_once_called = True
         with suppress(Exception):  # a notebook may have broken its shell; nobody uses it any more
-            history.end_session()
-            history.close()
+            history.close()  # without writing its last lines: the database was in memory
             shell.atexit_operations()
         shell.displayhook._ = shell.displayhook.__ = shell.displayhook.___ = ""
         shell.last_execution_result = shell._last_traceback = None
