@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from eisenergy.accounts import Contract
 from eisenergy.billing import rates
@@ -14,6 +15,10 @@ from eisenergy.timeofuse import DayCalendar, Runs, compile_runs
 if TYPE_CHECKING:
     import polars as pl
 
+KNOWN_PRICES: Final = 8
+"""Tariffs with loss factors whose prices per interval are remembered."""
+
+_GIVEN: Final = ("energy_rate", "loss_factor_given", "ftpms_given", "cost_pos_given", "cost_neg_given")
 _BY_BLOCK = {"ftpms": RateKind.FTPMS, "cost_pos": RateKind.COST_POS, "cost_neg": RateKind.COST_NEG}
 
 
@@ -46,18 +51,25 @@ def price_slots(
 
     if runs is None:
         runs = compile_runs(calendar, tariff.segments(period), timezone)
-    frame = _located(readings, runs, period)
-    prices = _prices(frame, contract, tariff, runs)
-    frame = frame.join(prices, on=["segment", "block"], how="left", validate="m:1", maintain_order="left")
-    names = ("loss_factor", *_BY_BLOCK)
-    frame = frame.with_columns(pl.coalesce(name, f"{name}_given").alias(name) for name in names)
-    applies = pl.col("block").is_in(tariff.rules.ftpms_blocks)
-    frame = frame.with_columns(ftpms=pl.when(applies).then("ftpms").otherwise(0.0))
+    first, last = period.utc(runs.timezone)
+    inside = pl.col("start").is_between(first, last, closed="left") & pl.col("kwh_import").is_not_null()
+    rows = readings.filter(inside).sort("start")
+    place = _place(rows["start"], runs)
+    carried = rows.select("start", pl.col("kwh_import").alias("kwh"), "forecast_kwh", "loss_factor", *_BY_BLOCK)
+    frame = carried.hstack([*place.frame.get_columns(), *place.prices(contract, tariff).get_columns()])
     kwh, forecast = pl.col("kwh"), pl.col("forecast_kwh").fill_null(pl.col("kwh"))
     short, over = (forecast - kwh).clip(0), (kwh - forecast).clip(0)
     if tariff.rules.deviation_mode is not DeviationMode.BOTH:
         over = pl.lit(0.0)
-    _refuse_gaps(frame.with_columns(short=short, over=over), tariff, timezone)
+    ftpms = pl.when(pl.col("block").is_in(tariff.rules.ftpms_blocks)).then(pl.coalesce("ftpms", "ftpms_given"))
+    frame = frame.with_columns(
+        ftpms.otherwise(0.0).alias("ftpms"),
+        *(pl.coalesce(name, f"{name}_given").alias(name) for name in ("loss_factor", "cost_pos", "cost_neg")),
+        short=short,
+        over=over,
+    )
+    _refuse_gaps(frame, tariff, timezone)
+    short, over = pl.col("short"), pl.col("over")
     loss_price = pl.col("loss_factor")
     if tariff.rules.loss_basis is LossBasis.ENERGY:
         loss_price = loss_price * pl.col("energy_rate")
@@ -75,26 +87,59 @@ def price_slots(
     )
 
 
-def _located(readings: pl.DataFrame, runs: Runs, period: Period) -> pl.DataFrame:
-    """Give every interval of the period its local time, block and tariff segment."""
+@dataclass(slots=True)
+class _Place:
+    """Where intervals lie in a compiled calendar, and what they cost there; the same for all customers whose months are whole.
+
+    :param starts: UTC, in order
+    :param frame: per interval ``local``, ``day``, ``hour``, ``segment``, ``block``
+    :param priced: (tariff, the contract's loss factor, per interval :data:`_GIVEN`)
+    """
+
+    runs: Runs
+    starts: pl.Series
+    frame: pl.DataFrame
+    priced: list[tuple[Tariff, float | None, pl.DataFrame]]
+
+    def prices(self, contract: Contract, tariff: Tariff) -> pl.DataFrame:
+        """Return per interval its energy rate, and what applies where the readings carry no price."""
+        own = None if contract.loss_factor is None else float(contract.loss_factor.value)
+        for known, loss_factor, found in self.priced:
+            if known is tariff and loss_factor == own:
+                return found
+        found = _prices(self.frame, contract, tariff, self.runs)
+        found = self.frame.join(found, on=["segment", "block"], how="left", validate="m:1", maintain_order="left")
+        found = found.select(_GIVEN)
+        self.priced = [*self.priced[1 - KNOWN_PRICES :], (tariff, own, found)]
+        return found
+
+
+_LAST: list[_Place] = []
+"""The place that was asked for last. A frame's columns are never changed, only replaced, so customers may share them."""
+
+
+def _place(starts: pl.Series, runs: Runs) -> _Place:
+    """Give every interval its local time, block and tariff segment.
+
+    :param starts: UTC, in order, within ``runs``
+    """
     import numpy as np
     import polars as pl
 
-    first, last = period.utc(runs.timezone)
-    inside = pl.col("start").is_between(first, last, closed="left") & pl.col("kwh_import").is_not_null()
-    rows = readings.filter(inside).sort("start")
-    run = np.searchsorted(runs.start_us, rows["start"].to_physical().to_numpy(), side="right") - 1
+    for known in _LAST:
+        if known.runs is runs and known.starts.equals(starts):
+            return known
+    run = np.searchsorted(runs.start_us, starts.to_physical().to_numpy(), side="right") - 1
     local = pl.col("start").dt.convert_time_zone(runs.timezone).dt.replace_time_zone(None)
-    return rows.select(
-        "start",
+    frame = pl.DataFrame({"start": starts}).select(
         local.alias("local"),
         local.dt.date().alias("day"),
         local.dt.hour().cast(pl.Int64).alias("hour"),
         pl.Series("segment", runs.segment[run].astype(np.int64)),
         pl.Series("block", runs.blocks, dtype=pl.String).gather(runs.block[run]),
-        pl.col("kwh_import").alias("kwh"),
-        *("forecast_kwh", "loss_factor", "ftpms", "cost_pos", "cost_neg"),
     )
+    _LAST[:] = [_Place(runs, starts, frame, [])]
+    return _LAST[0]
 
 
 def _prices(frame: pl.DataFrame, contract: Contract, tariff: Tariff, runs: Runs) -> pl.DataFrame:
@@ -139,12 +184,13 @@ def _refuse_gaps(frame: pl.DataFrame, tariff: Tariff, timezone: str) -> None:
         "cost_neg": pl.col("short") > 0,
         "cost_pos": pl.col("over") > 0,
     }
+    looked = frame.select(
+        *((needed & pl.col(name).is_null()).any().alias(f"{name} lacks") for name, needed in needs.items()),
+        *((needed & pl.col(name).is_not_null()).any().alias(f"{name} has") for name, needed in needs.items()),
+    ).row(0, named=True)
     for name, needed in needs.items():
         kind = _BY_BLOCK.get(name)
         in_tariff = tariff.rates.get(kind) if kind else tariff.scalars.get(ScalarKind.LOSS_FACTOR)
-        if not (in_tariff or frame.filter(needed)[name].is_not_null().any()):
-            continue
-        gaps = frame.filter(needed & pl.col(name).is_null())
-        if not gaps.is_empty():
-            block, day = gaps.row(0, named=True)["block"], gaps.row(0, named=True)["day"]
-            raise NotInForce(f"tariff {tariff.name}, {name} of block {block} ({timezone})", day)
+        if looked[f"{name} lacks"] and (in_tariff or looked[f"{name} has"]):
+            gap = frame.filter(needed & pl.col(name).is_null()).row(0, named=True)
+            raise NotInForce(f"tariff {tariff.name}, {name} of block {gap['block']} ({timezone})", gap["day"])

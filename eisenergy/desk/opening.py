@@ -162,7 +162,10 @@ def _slots(known: Facts, filled: pl.DataFrame, period: Period, runs: Runs | None
         "quality",
         "method",
     )
-    joined = priced.join(beside, on="start", how="left", validate="1:1", maintain_order="left")
+    if priced["start"].equals(beside["start"]):
+        joined = priced.hstack(beside.drop("start").get_columns())
+    else:
+        joined = priced.join(beside, on="start", how="left", validate="1:1", maintain_order="left")
     return joined.with_columns(weekday=pl.col("day").dt.weekday())
 
 

@@ -24,7 +24,7 @@ from eisenergy.publish.captions import Words
 from eisenergy.publish.customer_list import CSV
 from eisenergy.publish.folders import QUARTO
 from eisenergy.publish.navigation import Link, Site, for_month, front_matter, read_notebook, read_site
-from eisenergy.publish.place import staged
+from eisenergy.publish.place import PROJECT, staged
 from eisenergy.publish.quarto import Page
 from eisenergy.publish.renderer import Renderer
 
@@ -210,7 +210,7 @@ def _embedded(
 def _with_quarto(
     stage: Path, site: Site, links: tuple[Link, ...], pages: list[Page], timeout: float, locale: str
 ) -> list[str]:
-    project = stage.with_name(f"{stage.name}.project")
+    project = stage.with_name(f"{stage.name}{PROJECT}")
     try:
         quarto.build_project(project, site=site, links=links, pages=pages, language=Words(locale).language)
         # Each page may take what a notebook may take; a machine that renders many at once is slow.
@@ -248,8 +248,10 @@ def _unlink_unpublished(stage: Path, target: Path, files: list[str]) -> None:
     for file in files:
         page = stage / file
         if page.suffix == ".html":
-            text = _LINK.sub(partial(_kept, page, stage, target), page.read_text(encoding="utf-8"))
-            _write(page, _ROWS.sub(partial(_told, target.parent), text))
+            text = page.read_text(encoding="utf-8")
+            made = _ROWS.sub(partial(_told, target.parent), _LINK.sub(partial(_kept, page, stage, target), text))
+            if made != text:
+                _write(page, made)
 
 
 def _told(sites: Path, match: re.Match[str]) -> str:

@@ -16,23 +16,26 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from nbclient.client import timestamp
 from nbclient.exceptions import CellExecutionComplete, CellExecutionError
-from nbformat.notebooknode import from_dict
+from nbformat.notebooknode import NotebookNode, from_dict
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 from papermill.execute import prepare_notebook_metadata, raise_for_execution_errors, remove_error_markers
 from papermill.iorw import load_notebook_node
 from papermill.log import logger
 from papermill.parameterize import parameterize_notebook
+from papermill.translators import translate_parameters
 
-from eisenergy.run import isolation, shell, shells
+from eisenergy.run import cells, isolation, shell
 
 NAME: Final = "eisenergy"
 KERNEL: Final = "python3"
 INJECTED: Final = "injected-parameters"
+COMMENT: Final = "Parameters"
+"""What Papermill writes above the parameters."""
 
 _node: Any = from_dict
+_struct: Any = NotebookNode
 Watch = Callable[[int, str], None]
 """Called before a cell runs, with its number in the prepared notebook, from 0, and its source."""
 
@@ -91,12 +94,44 @@ class InProcessEngine(Engine):  # type: ignore[misc]
 
 
 class _Manager(NotebookExecutionManager):  # type: ignore[misc]
-    """Papermill's manager, which reads no time back that it has just written."""
+    """Papermill's manager, which reads no time back that it has just written, and does nothing for a file where there is none."""
+
+    @property
+    def _quiet(self) -> bool:
+        return not (self.output_path or self.log_output or self.pbar)
+
+    def save(self, **options: Any) -> None:
+        """Write the notebook, where there is a file."""
+        if self.output_path or options:
+            super().save(**options)
+
+    def autosave_cell(self, **options: Any) -> None:
+        """Write the notebook now and then, where there is a file."""
+        if self.output_path or options:
+            super().autosave_cell(**options)
+
+    def cell_start(self, cell: Any, cell_index: int | None = None, **options: Any) -> None:
+        """Note when a cell began."""
+        if options or not self._quiet:
+            super().cell_start(cell, cell_index, **options)
+        else:
+            noted = cell["metadata"]["papermill"]
+            dict.update(noted, start_time=self.now().isoformat(), status=self.RUNNING, exception=False)
 
     def cell_complete(self, cell: Any, cell_index: int | None = None, **options: Any) -> None:
         """Note when a cell ended, and how long it took."""
-        noted = cell.metadata.papermill
-        started = noted.pop("start_time", None)
+        noted = cell["metadata"]["papermill"]
+        started = noted.get("start_time")
+        if started and not options and self._quiet:
+            ended = self.now()
+            dict.update(
+                noted,
+                end_time=ended.isoformat(),
+                duration=(ended - datetime.fromisoformat(started)).total_seconds(),
+                status=noted["status"] if noted["status"] == self.FAILED else self.COMPLETED,
+            )
+            return
+        noted.pop("start_time", None)
         super().cell_complete(cell, cell_index, **options)
         noted["start_time"] = started
         if started:
@@ -128,37 +163,49 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
         self.nb.metadata["language_info"] = kernel.language
         self.set_widgets_metadata()
 
-    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
-        """Take an output, as nbclient does; a plain one without checking it against the schema, which takes a millisecond."""
-        kind, content = msg["msg_type"], msg["content"]
-        hooked = self.output_hook_stack[msg["parent_header"].get("msg_id")]
-        if kind not in ("execute_result", "display_data") or display_id or hooked or self.clear_before_next_output:
-            return super().output(outs, msg, display_id, cell_index)
-        found = {"output_type": kind, "metadata": content["metadata"], "data": content["data"]}
-        if kind == "execute_result":
-            found["execution_count"] = content["execution_count"]
-        if not all(isinstance(value, str) for value in content["data"].values()):
-            return super().output(outs, msg, display_id, cell_index)
-        made = _node(found)
-        outs.append(made)
-        return made
-
     async def _execute(self, kernel: shell.Kernel, cell: Any, index: int) -> None:
         """Execute a cell, as ``async_execute_cell`` does."""
-        if cell.cell_type != "code" or not cell.source.strip():
+        if cell["cell_type"] != "code" or not cell["source"].strip():
             return
-        if self.skip_cells_with_tag in cell.metadata.get("tags", []):
+        if self.skip_cells_with_tag in cell["metadata"].get("tags", []):
             return
         cell["metadata"]["execution"] = {}
-        messages, reply = await kernel.execute(cell.source)
+        done = await kernel.execute(cell["source"])
         self.code_cells_executed += 1
-        cell.outputs = []
+        dict.__setitem__(cell, "outputs", [])
+        cell["execution_count"] = done.count
         self.clear_before_next_output = False
-        cell["metadata"]["execution"]["shell.execute_reply"] = timestamp(reply)
+        if self.record_timing:
+            cell["metadata"]["execution"] = done.times
         with suppress(CellExecutionComplete):
-            for message in messages:
-                self.process_message(message, cell, index)
-        await self._check_raise_for_error(cell, index, reply)
+            for message in done.shown:
+                if not self._took(message, cell):
+                    self.process_message(message, cell, index)
+        if done.reply["content"]["status"] != "ok":
+            await self._check_raise_for_error(cell, index, done.reply)
+
+    def _took(self, message: dict[str, Any], cell: Any) -> bool:
+        """Take an output that shows texts, as nbclient does, without checking it against the schema: that takes a millisecond."""
+        kind, content = message["msg_type"], message["content"]
+        if kind not in ("execute_result", "display_data") or self._listened_to:
+            return False
+        if content.get("transient") or self.output_hook_stack or self.clear_before_next_output:
+            return False
+        data, metadata = content["data"], content["metadata"]
+        if not all(type(value) is str for value in data.values()):
+            return False
+        made = _struct(output_type=kind, metadata=_node(metadata), data=_struct(data))
+        if kind == "execute_result":
+            dict.__setitem__(made, "execution_count", content["execution_count"])
+            cell["execution_count"] = content["execution_count"]
+        cell["outputs"].append(made)
+        self.nb_man.autosave_cell()
+        return True
+
+    @property
+    def _listened_to(self) -> bool:
+        """Whether what is shown goes elsewhere, too."""
+        return bool(self.log_output or self.stdout_file or self.stderr_file)
 
 
 def execute(notebook: Path, parameters: Mapping[str, str], watch: Watch) -> Any:
@@ -169,9 +216,13 @@ def execute(notebook: Path, parameters: Mapping[str, str], watch: Watch) -> Any:
 
     :raises papermill.exceptions.PapermillExecutionError: when a cell fails
     """
-    book = copy.deepcopy(_loaded(notebook, notebook.stat().st_mtime_ns))
-    book = parameterize_notebook(book, dict(parameters), kernel_name=KERNEL, engine_name=register())
-    book = remove_error_markers(prepare_notebook_metadata(book, str(notebook), None, report_mode=False))
+    engine = register()
+    book = copy.deepcopy(_prepared(notebook, notebook.stat().st_mtime_ns, tuple(parameters)))
+    given = dict(parameters)
+    language = papermill_engines.nb_language(engine, book)
+    cell = next(cell for cell in book.cells if INJECTED in cell.metadata.get("tags", ()))
+    cell["source"] = translate_parameters(KERNEL, language, given, COMMENT)
+    book.metadata.papermill["parameters"] = given
     book = papermill_engines.execute_notebook_with_engine(
         NAME, book, kernel_name=KERNEL, progress_bar=False, watch=watch, restore=False
     )
@@ -183,7 +234,15 @@ def warm(notebook: Path) -> None:
     """Read a notebook that will be executed here, or in processes that are forked from this one."""
     for cell in _loaded(notebook, notebook.stat().st_mtime_ns).cells:
         if cell.cell_type == "code":
-            shells.warm(cell.source)
+            cells.warm(cell.source)
+
+
+@lru_cache(maxsize=16)
+def _prepared(notebook: Path, stamp: int, names: tuple[str, ...]) -> Any:
+    """A notebook as Papermill prepares it, but for the values of its parameters."""
+    book = copy.deepcopy(_loaded(notebook, stamp))
+    book = parameterize_notebook(book, dict.fromkeys(names, ""), kernel_name=KERNEL, engine_name=register())
+    return remove_error_markers(prepare_notebook_metadata(book, str(notebook), None, report_mode=False))
 
 
 @lru_cache(maxsize=16)

@@ -23,7 +23,9 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, Final, Literal, NoReturn
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NoReturn
 
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.jsonutil import json_clean
@@ -33,6 +35,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbclient.exceptions import DeadKernelError
 
 from eisenergy.run import shells
+from eisenergy.run.cells import awaits
 from eisenergy.run.shells import Message
 
 _clean: Any = json_clean
@@ -97,6 +100,22 @@ class _Stream(io.TextIOBase):
         return part
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """What came of a cell.
+
+    :param shown: messages with what it shows
+    :param reply: as a kernel's ``execute_reply``
+    :param count: its number
+    :param times: what nbclient notes of a kernel's messages: name -> UTC instant
+    """
+
+    shown: list[Message]
+    reply: Message
+    count: int
+    times: dict[str, str]
+
+
 class Kernel:
     """What executes cells and says what they show.
 
@@ -129,10 +148,10 @@ class Kernel:
         """What Papermill writes into the notebook about the language."""
         return dict(IPythonKernel.language_info)
 
-    async def execute(self, code: str, *, store_history: bool = True) -> tuple[list[Message], Message]:
+    async def execute(self, code: str, *, store_history: bool = True) -> Executed:
         """Execute a cell, here and now.
 
-        :returns: what it shows, as messages that end with its state, and its reply
+        :returns: what it shows, its reply, and when it did what, as a front end would note it
         :raises nbclient.exceptions.DeadKernelError: when an earlier cell ended the session
         """
         if not self.is_alive():
@@ -141,18 +160,17 @@ class Kernel:
         self._parent = request["header"]
         self._outbox.sent.clear()
         self.shell.set_parent(request)
-        self._state("busy")
-        sent = {"code": code, "execution_count": self.shell.execution_count}
-        self._outbox.send(None, "execute_input", sent, self._parent)
+        # A kernel says that it is busy, repeats the cell, and says that it is idle: three messages that carry only their times.
+        count = self.shell.execution_count
+        times = {"iopub.status.busy": _now(), "iopub.execute_input": _now()}
         with self._as_standard_output():
             content = await self._run(code, store_history)
             for stream in self._streams:
                 stream.flush()
-        reply = self._outbox.msg("execute_reply", _clean(content), parent=self._parent)
-        self._state("idle")
+        times["shell.execute_reply"] = times["iopub.status.idle"] = _now()
         shown = list(self._outbox.sent)
         self._outbox.sent.clear()
-        return shown, reply
+        return Executed(shown=shown, reply={"content": _clean(content)}, count=count, times=times)
 
     async def _run(self, code: str, store_history: bool) -> Message:
         """As ``IPythonKernel.do_execute`` does it."""
@@ -162,7 +180,7 @@ class Kernel:
             transformed = shell.transform_cell(code)
         except Exception:
             problem = sys.exc_info()
-        if shell.autoawait and problem is None and shells.awaits(transformed):  # as should_run_async says
+        if shell.autoawait and problem is None and awaits(transformed):  # as should_run_async says
             result = None
             shell._last_traceback = None
             shell._last_traceback_during_displayhook = False
@@ -219,9 +237,6 @@ class Kernel:
             yield
         finally:
             sys.stdout, sys.stderr, builtins.input, getpass.getpass = kept
-
-    def _state(self, state: Literal["busy", "idle"]) -> None:
-        self._outbox.send(None, "status", {"execution_state": state}, self._parent)
 
     def _publish(self, name: str, text: str) -> None:
         self._outbox.send(None, "stream", {"name": name, "text": text}, self._parent)
@@ -288,6 +303,11 @@ def _to_a_file(descriptor: int) -> Iterator[None]:
                 os.dup2(before, descriptor)
     finally:
         os.close(before)
+
+
+def _now() -> str:
+    """The instant as nbclient writes it."""
+    return f"{datetime.now(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _no_input(*_: object, **__: object) -> NoReturn:

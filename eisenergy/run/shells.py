@@ -13,22 +13,25 @@ import sys
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, Final
 
-from ipykernel.compiler import XCachingCompiler
 from ipykernel.zmqshell import ZMQInteractiveShell
-from IPython.core.async_helpers import _should_be_async
-from IPython.core.inputtransformer2 import TransformerManager
-from jupyter_client.session import Session
+from jupyter_client._version import protocol_version
+from jupyter_client.session import Session, extract_header
 from traitlets.config import Config
+
+from eisenergy.run.cells import Compiler, Transformer, ends_in_semicolon
+from eisenergy.run.displays import formatter_of
 
 Message = dict[str, Any]
 Classes = tuple[Any, ...]
 
-KNOWN_CELLS: Final = 256
-"""Cells whose transformation is remembered; the longest notebooks have some forty."""
+_header_of: Any = extract_header
+
+CACHED_LINES: Final = 1000
+"""Cells after which IPython writes its history into the database in memory that every shell has."""
 
 
 class Outbox(Session):
@@ -37,6 +40,31 @@ class Outbox(Session):
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self.sent: deque[Message] = deque()
+        self._who = str(self.session), str(self.username)
+
+    def msg(
+        self, msg_type: str, content: Any = None, parent: Any = None, header: Any = None, metadata: Any = None
+    ) -> Message:
+        """Return a message, as a session does, from names that are looked up once."""
+        if header is None:
+            number, (session, username) = self.message_count, self._who
+            self.message_count = number + 1
+            header = {
+                "msg_id": f"{session}_{os.getpid()}_{number}",
+                "msg_type": msg_type,
+                "username": username,
+                "session": session,
+                "date": datetime.now(UTC),
+                "version": protocol_version,
+            }
+        return {
+            "header": header,
+            "msg_id": header["msg_id"],
+            "msg_type": header["msg_type"],
+            "parent_header": {} if parent is None else _header_of(parent),
+            "content": {} if content is None else content,
+            "metadata": {**self.metadata, **(metadata or {})},
+        }
 
     def send(  # type: ignore[override]
         self, _stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, **_: Any
@@ -47,44 +75,6 @@ class Outbox(Session):
         )
         self.sent.append(message)
         return message
-
-
-class Transformer(TransformerManager):
-    """Turns cells with IPython's own syntax into Python; the same cell of the next customer's notebook is not read again.
-
-    A notebook that adds or removes a transformation gets what IPython makes of it.
-    """
-
-    def transform_cell(self, cell: str) -> str:
-        """Return a cell as Python."""
-        mine = self.cleanup_transforms, self.line_transforms, self.token_transformers
-        if mine != (_STOCK.cleanup_transforms, _STOCK.line_transforms, _STOCK.token_transformers):
-            return str(super().transform_cell(cell))
-        return _transformed(cell)
-
-
-_STOCK: Any = TransformerManager()  # type: ignore[no-untyped-call]
-_look_for_await: Any = _should_be_async
-
-
-@lru_cache(maxsize=KNOWN_CELLS)
-def _transformed(cell: str) -> str:
-    return str(TransformerManager().transform_cell(cell))  # type: ignore[no-untyped-call]
-
-
-@lru_cache(maxsize=KNOWN_CELLS)
-def awaits(transformed: str) -> bool:
-    """Whether a cell awaits something outside a function.
-
-    :param transformed: the cell as Python
-    """
-    return bool(_look_for_await(transformed))
-
-
-def warm(cell: str) -> None:
-    """Read a cell that will be executed here, or in processes that are forked from this one."""
-    with suppress(Exception):  # its customer's run says what is wrong with it
-        awaits(_transformed(cell))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +108,7 @@ class Shell:
         # IPython's own reset collects garbage, 15 to 40 ms each time. What holds a notebook's data is let go of by hand.
         shell._atexit_once_called = True
         with suppress(Exception):  # a notebook may have broken its shell; nobody uses it any more
-            history.end_session()
-            history.close()
+            history.close()  # without writing its last lines: the database was in memory
             shell.atexit_operations()
         shell.displayhook._ = shell.displayhook.__ = shell.displayhook.___ = ""
         shell.last_execution_result = shell._last_traceback = None
@@ -149,19 +138,23 @@ def _made() -> Shell:
     kind: Any = ZMQInteractiveShell
     try:
         shell: Any = kind(
-            config=Config({"HistoryManager": {"hist_file": ":memory:"}}),  # as nbclient starts kernels
+            # As nbclient starts kernels; what nobody reads is not written after every cell.
+            config=Config({"HistoryManager": {"hist_file": ":memory:", "db_cache_size": CACHED_LINES}}),
             user_ns={},
             kernel=SimpleNamespace(eventloop=None, session=outbox),
-            compiler_class=XCachingCompiler,
+            compiler_class=Compiler,
         )
         atexit.unregister(shell.atexit_operations)
+        shell.compile.shell = shell
         shell.input_transformer_manager = Transformer()  # type: ignore[no-untyped-call]
+        shell.displayhook.semicolon_at_end_of_expression = ends_in_semicolon
         shell.displayhook.session = shell.display_pub.session = outbox
         shell.displayhook.topic = b"execute_result"
         with suppress(ModuleNotFoundError):
             shell.extension_manager.load_extension("storemagic")  # a kernel's one default extension
         formatter = shell.display_formatter
         _ = formatter.formatters, formatter.ipython_display_formatter, formatter.mimebundle_formatter  # made when asked
+        formatter.format = formatter_of(formatter)
         return Shell(
             shell=shell,
             outbox=outbox,

@@ -14,10 +14,11 @@ import pytest
 from billing_cases import bill_of, calendar_of, contract_of, make_case, reading_frame, tariff_of
 from oracle import Case
 
+from eisenergy.accounts import Contract, Sourced
 from eisenergy.billing.model import LineCode
 from eisenergy.billing.slots import price_slots
 from eisenergy.period import NotInForce, Period
-from eisenergy.timeofuse import compile_runs
+from eisenergy.timeofuse import Runs, compile_runs
 
 AMOUNTS = {
     "energy_cost": LineCode.ENERGY,
@@ -65,6 +66,24 @@ def test_a_calendar_compiled_already_gives_the_same() -> None:
         runs=runs,
     )
     assert again.equals(priced(case))
+
+
+def test_what_is_remembered_of_one_contract_is_not_anothers() -> None:
+    """Contracts in turn under one compiled calendar, with other intervals and other loss factors, against each of them alone."""
+    case = make_case(5, "days")
+    period, tariff, calendar = Period(case.start, case.end), tariff_of(case), calendar_of(case)
+    frame, contract = reading_frame(case), contract_of(case)
+    bare = frame.with_columns(pl.lit(None, pl.Float64).alias("loss_factor"))
+    other = replace(contract, loss_factor=Sourced(value=Decimal("0.123"), origin="test"))
+    runs = compile_runs(calendar, tariff.segments(period), case.zone)
+
+    def price(rows: pl.DataFrame, who: Contract, at_hand: Runs | None) -> pl.DataFrame:
+        return price_slots(rows, who, tariff, calendar, period=period, timezone=case.zone, runs=at_hand)
+
+    turns = ((bare, other), (bare, contract), (bare.tail(-3), other), (frame, contract), (bare, other))
+    alone = [price(rows, who, None) for rows, who in turns]
+    assert all(price(rows, who, runs).equals(found) for (rows, who), found in zip(turns, alone, strict=True))
+    assert not alone[0].equals(alone[1])
 
 
 def test_order_and_rows_that_are_not_the_periods() -> None:

@@ -185,11 +185,13 @@ def test_a_process_that_died_between_two_renames_is_mended(tmp_path: Path) -> No
     old = tmp_path / ".staging" / "one.old"
     old.mkdir(parents=True)
     (old / "a.txt").write_text("kept")
-    (tmp_path / ".staging" / "one.deadbeef").mkdir()
+    (tmp_path / ".staging" / "one.new").mkdir()
+    (tmp_path / ".staging" / "one.new.project").mkdir()
+    (tmp_path / ".staging" / "one.two.new").mkdir()  # another site's, whose process is at work
     with pytest.raises(RuntimeError, match="stop"), place.staged(target):
         raise RuntimeError("stop")
     assert (target / "a.txt").read_text() == "kept"
-    assert [path.name for path in (tmp_path / ".staging").iterdir()] == ["one.lock"]
+    assert sorted(path.name for path in (tmp_path / ".staging").iterdir()) == ["one.lock", "one.two.new"]
 
 
 WRITER = """
