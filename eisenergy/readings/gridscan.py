@@ -6,6 +6,7 @@ without its address, rich text, a truth value, an error, a formula that was neve
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -289,6 +290,16 @@ def _rows(
         row += 1
 
 
+_NUMBER: Final = re.compile(rb'<row [^>]*?\br="(\d{1,7})"')
+
+
+def _most_rows(data: bytes, at: int, first_row: int) -> int:
+    """How many rows there may be, as the last one's number says; the scan refuses rows that are not numbered one after the other."""
+    last = data.rfind(b"<row ", at)
+    match = _NUMBER.match(data, last) if last >= 0 else None
+    return 0 if match is None else min(int(match[1]) - first_row + 1, (len(data) - at) // len(b"<row r></row>"))
+
+
 def rows(data: bytes, at: int, first_row: int, width: int, rough: set[int]) -> Grid | None:
     """Read a worksheet's regular rows, up to its end.
 
@@ -298,8 +309,8 @@ def rows(data: bytes, at: int, first_row: int, width: int, rough: set[int]) -> G
     :param width: columns there may be
     :param rough: columns whose numbers need not be exact to the last bit: those of stamps
     """
-    most = data.count(b"<row ", at)
-    if not most:
+    most = _most_rows(data, at, first_row)
+    if most < 1:
         return None
     figures = np.empty((width, most))
     signature = np.zeros((width, 2), np.int64)
