@@ -47,9 +47,13 @@ class Forked(Executor):
             self._idle.put(mine)
             theirs.append(other)
         before = {name: os.environ.get(name) for name in ONE_THREAD}
-        os.environ.update(ONE_THREAD)  # inherited, so that it stands before anything is imported there; nothing reads it here
+        os.environ.update(
+            ONE_THREAD
+        )  # inherited, so that it stands before anything is imported there; nothing reads it here
         try:
-            self._parent = context.Process(target=_parent, args=(theirs, dict(environment), list(imports)), daemon=False)
+            self._parent = context.Process(
+                target=_parent, args=(theirs, dict(environment), list(imports)), daemon=False
+            )
             self._parent.start()
         finally:
             for name, value in before.items():
@@ -67,7 +71,7 @@ class Forked(Executor):
         """
         return self._threads.submit(self._ask, work, args, kwargs)
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002  it always waits
         """End the processes when they have done what they were given."""
         self._threads.shutdown(wait=True, cancel_futures=cancel_futures)
         while not self._idle.empty():
@@ -95,7 +99,9 @@ class Forked(Executor):
         return answer
 
 
-def _parent(connections: Sequence[Connection[Any, Any]], environment: Mapping[str, str], imports: Sequence[str]) -> None:
+def _parent(
+    connections: Sequence[Connection[Any, Any]], environment: Mapping[str, str], imports: Sequence[str]
+) -> None:
     """Be the process that imports: fork one child per connection, and wait for them, so that their CPU time is counted here."""
     for name in imports:
         import_module(name)
@@ -130,6 +136,6 @@ def _serve(connection: Connection[Any, Any]) -> None:
         answer: tuple[bool, Any]
         try:
             answer = True, work(*args, **kwargs)
-        except Exception as problem:  # noqa: BLE001  it is raised where it was asked for
+        except Exception as problem:
             answer = False, problem
         connection.send(answer)

@@ -37,6 +37,9 @@ FIRST: Final = (16, 64)
 WORTH_SECONDS: Final = 2.0
 """Reading [CPU s] that a process is started for: to start some takes one to two."""
 
+IMPORTS: Final = (taking.__name__, "eisenergy.readings.scankernel", "eisenergy.readings.gridkernel")
+"""What a process that reads loads before it begins."""
+
 SUFFIXES: Final = {".csv", ".tsv", ".txt", ".xls", ".xlsx", ".xlsm"}
 
 
@@ -136,7 +139,7 @@ def _read(workspace: Workspace, batches: Sequence[Batch], executor: Executor | N
     while left:
         others = min(workspace.settings.workers, len(left), int(pace.seconds(left) / WORTH_SECONDS))
         if others > 1 and len(batches) - len(left) >= len(FIRST):
-            workers = forked.workers(others, workspace.environment(), (taking.__name__,))
+            workers = forked.workers(others, workspace.environment(), IMPORTS)
             try:
                 yield from _results(workers, left)
             finally:

@@ -127,6 +127,7 @@ class Load:
             ordinal=loading.next_ordinal(self.workspace.lake, self.scope) if can else None,
             folder=self.folder,
             paths=(),
+            quick=sum(path.stat().st_size for path in paths) >= taking.QUICK_BYTES,
         )
         cut: list[list[Path]] = []
         size = 0

@@ -21,7 +21,7 @@ from eisenergy.accounts import Scope
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import blocked
 from eisenergy.readings import read_any
-from eisenergy.run import intake
+from eisenergy.run import forked, intake, taking
 from eisenergy.sheets import UnreadableFile
 from eisenergy.store import compaction, files
 from eisenergy.store.lake import Lake
@@ -66,11 +66,17 @@ def test_a_folder_is_what_its_files_are_one_by_one(
     fresh: Workspace, scope: Scope, meters: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake, "BATCH_FILES", 9)
+    monkeypatch.setattr(intake, "FIRST", (9, 9))
+    monkeypatch.setattr(intake, "WORTH_SECONDS", 1e-9)
+    monkeypatch.setattr(taking, "QUICK_BYTES", 0)
+    processes: list[int] = []
+    workers = forked.workers
+    monkeypatch.setattr(forked, "workers", lambda count, *rest: processes.append(count) or workers(count, *rest))
     fill(tmp_path / "in", meters)
     paths = intake.gather([tmp_path / "in"])
-    assert len(paths) > intake.ALONE, "processes read them"
     steps: list[str] = []
     report = intake.ingest(fresh, scope, paths, step=steps.append)
+    assert processes == [2], "processes read what follows the first batches"
     assert sorted(steps) == sorted(path.name for path in paths)
     assert [file.path for file in report.files] == list(paths)
     refused = {file.path.parent.name: file.findings[-1].code for file in report.files if file.status == "refused"}
@@ -105,10 +111,13 @@ from dataclasses import replace
 from eisenergy.accounts import Scope
 from eisenergy.config import Settings
 from eisenergy.desk.workspace import opened
-from eisenergy.run import intake
+from eisenergy.run import intake, taking
 if __name__ == "__main__":
     intake.BATCH_FILES = 9
     intake.LOAD_ROWS = 5_000
+    intake.FIRST = (4, 4)
+    intake.WORTH_SECONDS = 1e-9
+    taking.QUICK_BYTES = 0
     with opened(replace(Settings.load(), workers=2)) as workspace:
         print("ready", flush=True)
         intake.ingest(workspace, Scope.operator("EIS"), intake.gather([Path(sys.argv[1])]))
