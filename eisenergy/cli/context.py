@@ -12,6 +12,7 @@ import psycopg
 import sqlalchemy.exc
 import typer
 
+from eisenergy import unpacked
 from eisenergy.accounts import Scope
 from eisenergy.cli.output import emit, err, fail
 from eisenergy.config import Settings, scheduler_address
@@ -106,7 +107,9 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
 def settings_of(context: typer.Context) -> Settings:
     """Return the settings that the command line and the environment give."""
     options: dict[str, Any] = context.find_root().obj or {}
-    return Settings.load(home=options.get("home"), client=options.get("client"))
+    settings = Settings.load(home=options.get("home"), client=options.get("client"))
+    unpacked.limit(settings.unpacked)
+    return settings
 
 
 @contextmanager

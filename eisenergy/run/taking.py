@@ -15,6 +15,7 @@ from typing import Final
 
 import polars as pl
 
+from eisenergy import unpacked
 from eisenergy.accounts import Scope
 from eisenergy.config import Settings
 from eisenergy.findings import Finding, blocked, blocking
@@ -105,6 +106,7 @@ def take(batch: Batch) -> Taken:
 
     :raises OSError: when a file cannot be read, or the workspace not be written to
     """
+    unpacked.limit(batch.settings.unpacked)
     originals = files.Originals(batch.settings, batch.scope)
     arrivals: list[Arrival] = []
     readings: dict[str, ReadResult | RegularFile] = {}
