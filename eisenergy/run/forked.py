@@ -92,6 +92,9 @@ class Forked(Executor):
         except (EOFError, OSError) as problem:
             self._idle.put(None)  # one that died answers nobody else either
             raise BrokenProcessPool("a process died while it worked") from problem
+        except BaseException:  # what cannot be pickled was not sent: the process waits as before
+            self._idle.put(connection)
+            raise
         self._idle.put(connection)
         if not good:
             raise result
