@@ -24,6 +24,7 @@ KNOWN: Final = {
     "NOTEBOOK_ENGINE": "auto, fork or kernel (default: auto: forked children where the system forks, else a kernel each)",
     "BATCH": "customers one forked child serves; 1: a process per customer (default: 25)",
     "CHILD_MEMORY": "megabytes a forked child may take beyond what it starts with (default: 2048)",
+    "UNPACKED": "megabytes a workbook may take unpacked; what says or holds more is refused (default: 256)",
     "URL": "address under which people reach the portal (default: where `eisenergy serve` listens)",
     "PROXY": "address of the proxy whose X-Forwarded-For is believed (default: nobody's)",
     "SMTP_HOST": "mail server for links (default: none, links are shown to whoever makes them)",
@@ -139,6 +140,7 @@ class Settings:
     notebook_engine: str = "auto"
     batch: int = 25
     child_memory: int = 2048
+    unpacked: int = 256
     portal: PortalSettings = field(default_factory=PortalSettings)
     scheduler: str | None = None
 
@@ -194,6 +196,7 @@ class Settings:
             notebook_engine=one_of("NOTEBOOK_ENGINE", "auto", "fork", "kernel"),
             batch=number("BATCH", 25),
             child_memory=number("CHILD_MEMORY", 2048),
+            unpacked=number("UNPACKED", 256),
             portal=replace(
                 _portal(env, number("SMTP_PORT", 587), one_of("SMTP_TLS", "starttls", "tls", "none")),
                 accel=_place(text("ACCEL", "")),
@@ -232,6 +235,7 @@ class Settings:
             PREFIX + "NOTEBOOK_ENGINE": self.notebook_engine,
             PREFIX + "BATCH": str(self.batch),
             PREFIX + "CHILD_MEMORY": str(self.child_memory),
+            PREFIX + "UNPACKED": str(self.unpacked),
         }
         if self.database_url:
             result[PREFIX + "DATABASE_URL"] = self.database_url

@@ -19,6 +19,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from eisenergy import unpacked
+
 _ZIP: Final = b"PK\x03\x04"
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SPREADSHEET_SUFFIXES: Final = {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
@@ -138,7 +140,10 @@ def kind_of(path: Path, start: bytes) -> Content:
 def _zipped(path: Path) -> Content:
     try:
         with zipfile.ZipFile(path) as archive:
+            unpacked.check_size(archive)
             names = archive.namelist()
+    except unpacked.TooLarge as problem:
+        raise UnreadableFile(f"{path.name} is not read: {problem}.") from None
     except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, ValueError):
         raise UnreadableFile(_damaged(path.name, "its archive is cut off or damaged")) from None
     if not any(name.startswith(("xl/workbook", "content.xml")) for name in names):
@@ -153,11 +158,10 @@ def _check_parts(path: Path) -> None:
     """Refuse an archive one of whose parts fails its checksum: half a sheet would otherwise pass for a whole one."""
     try:
         with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
+            unpacked.check_size(archive)
+            unpacked.check(archive)
     except Exception as error:  # zlib.error and whatever else a damaged archive makes the decompressor say
         raise UnreadableFile(_damaged(path.name, _first_line(error))) from error
-    if damaged is not None:
-        raise UnreadableFile(_damaged(path.name, f"its part {damaged} fails its checksum"))
 
 
 def _compound(path: Path) -> Content:

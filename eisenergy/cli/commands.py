@@ -1,4 +1,4 @@
-"""All commands under one name; importing this imports everything they need."""
+"""The command's frame: its options, and its commands, each loaded with what it needs when it is asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import eisenergy
-from eisenergy.cli import data, demo, invoices, lake, months, people, serving, workbooks
+from eisenergy.cli.loading import Commands
 from eisenergy.cli.output import EPILOG
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
     help="From meter downloads to bills people trust.\n\n"
     "Drop meter files in with [bold]ingest[/], then [bold]run[/] a month: every customer gets an invoice, a PDF and a dashboard.",
     epilog=EPILOG,
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -42,26 +43,3 @@ def options(
 ) -> None:
     """Options that every command takes; they stand before the command."""
     context.obj = {"home": home, "client": client}
-
-
-SETUP, MONTHLY, EXCEL, PORTAL, TRY = "Masters", "The month", "Excel", "The portal", "Try it"
-
-app.command(rich_help_panel=TRY, epilog=EPILOG)(demo.demo)
-app.command(rich_help_panel=TRY, epilog=EPILOG)(demo.samples)
-app.add_typer(data.client_app, name="client", rich_help_panel=SETUP)
-app.add_typer(data.calendar_app, name="calendar", rich_help_panel=SETUP)
-app.add_typer(data.tariffs_app, name="tariffs", rich_help_panel=SETUP)
-app.add_typer(data.customers_app, name="customers", rich_help_panel=SETUP)
-app.command(rich_help_panel=MONTHLY, epilog=EPILOG)(data.preview)
-app.command(rich_help_panel=MONTHLY, epilog=EPILOG)(data.ingest)
-app.command(rich_help_panel=MONTHLY, epilog=EPILOG)(months.bill)
-app.command(rich_help_panel=MONTHLY, epilog=EPILOG)(months.issue)
-app.command(rich_help_panel=MONTHLY, epilog=EPILOG)(months.publish)
-app.command(rich_help_panel=MONTHLY, epilog=EPILOG)(months.run)
-app.command(rich_help_panel=MONTHLY, epilog=EPILOG)(months.reconcile)
-app.add_typer(invoices.invoices_app, name="invoices", rich_help_panel=MONTHLY)
-app.add_typer(lake.lake_app, name="lake", rich_help_panel=MONTHLY)
-app.command(rich_help_panel=EXCEL, epilog=workbooks.EPILOG)(workbooks.check)
-app.command(rich_help_panel=EXCEL, epilog=EPILOG)(workbooks.export)
-app.command(rich_help_panel=PORTAL, epilog=EPILOG)(serving.serve)
-app.add_typer(people.users_app, name="users", rich_help_panel=PORTAL)

@@ -6,71 +6,58 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
+from typing import Annotated, Any, Final, NoReturn, ParamSpec, TypeVar
 
 import psycopg
 import sqlalchemy.exc
 import typer
 
-from eisenergy.accounts import OutOfScope, Scope
+from eisenergy import unpacked
+from eisenergy.accounts import Scope
 from eisenergy.cli.output import emit, err, fail
-from eisenergy.config import BadSetting, Settings, scheduler_address
-from eisenergy.desk.exporting import NotReproducible
-from eisenergy.desk.opening import NoSuchCustomer, NotBilled
+from eisenergy.config import Settings, scheduler_address
 from eisenergy.desk.workspace import Workspace, opened
-from eisenergy.period import BadMonth, BillingMonth, NotInForce, Overlap
-from eisenergy.publish.site import PublishFailed
-from eisenergy.readings import BadMapping
-from eisenergy.run.cluster import ClusterUnusable
-from eisenergy.run.intake import NothingToIngest, WorkerDied
-from eisenergy.run.month import UnknownCustomer
-from eisenergy.run.notebook import BadParameters
-from eisenergy.samples import BadMasters
-from eisenergy.sheets import UnreadableFile
-from eisenergy.store.books import NoInvoice
-from eisenergy.store.database import DatabaseUnusable
-from eisenergy.store.lake import LakeBusy
-from eisenergy.store.masters import Conflict, NotStored
-from eisenergy.store.people import BadAccount, NoUser
-from eisenergy.store.server import ServerFailed
-from eisenergy.timeofuse import CalendarError
-from eisenergy.workbook.annotate import NotAnnotated
-from eisenergy.workbook.export import NotExportable
+from eisenergy.period import BillingMonth
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-KNOWN = (
-    BadAccount,
-    BadMapping,
-    BadMasters,
-    BadMonth,
-    BadParameters,
-    BadSetting,
-    CalendarError,
-    ClusterUnusable,
-    Conflict,
-    DatabaseUnusable,
-    LakeBusy,
-    NoInvoice,
-    NoSuchCustomer,
-    NoUser,
-    NotBilled,
-    NotAnnotated,
-    NotExportable,
-    NotReproducible,
-    NothingToIngest,
-    NotInForce,
-    NotStored,
-    OutOfScope,
-    Overlap,
-    PublishFailed,
-    ServerFailed,
-    UnknownCustomer,
-    UnreadableFile,
-    WorkerDied,
+KNOWN: Final = frozenset(
+    (
+        "eisenergy.accounts.OutOfScope",
+        "eisenergy.config.BadSetting",
+        "eisenergy.desk.exporting.NotReproducible",
+        "eisenergy.desk.opening.NoSuchCustomer",
+        "eisenergy.desk.opening.NotBilled",
+        "eisenergy.period.BadMonth",
+        "eisenergy.period.NotInForce",
+        "eisenergy.period.Overlap",
+        "eisenergy.publish.site.PublishFailed",
+        "eisenergy.readings.mapping.BadMapping",
+        "eisenergy.run.cluster.ClusterUnusable",
+        "eisenergy.run.intake.NothingToIngest",
+        "eisenergy.run.intake.WorkerDied",
+        "eisenergy.run.month.UnknownCustomer",
+        "eisenergy.run.notebook.BadParameters",
+        "eisenergy.samples.plan.BadMasters",
+        "eisenergy.sheets.UnreadableFile",
+        "eisenergy.store.books.NoInvoice",
+        "eisenergy.store.database.DatabaseUnusable",
+        "eisenergy.store.lake.LakeBusy",
+        "eisenergy.store.masters.Conflict",
+        "eisenergy.store.masters.NotStored",
+        "eisenergy.store.people.BadAccount",
+        "eisenergy.store.people.NoUser",
+        "eisenergy.store.server.ServerFailed",
+        "eisenergy.timeofuse.CalendarError",
+        "eisenergy.workbook.annotate.NotAnnotated",
+        "eisenergy.workbook.export.NotExportable",
+    )
 )
-"""Errors whose message says what was found, where, what was expected and what to do: they end a command without a traceback."""
+"""Errors whose message says what was found, where, what was expected and what to do: they end a command without a traceback. Named, not
+imported: a command loads what it needs and no more."""
+
+_GONE: Final = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, psycopg.OperationalError)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")]
 Month = Annotated[str, typer.Argument(help="Billing month, for example 2021-09.", metavar="MONTH")]
@@ -78,6 +65,11 @@ Customers = Annotated[
     list[str] | None,
     typer.Option("--customer", "-c", help="Only this customer or contract, for example EIS-0001. May be repeated."),
 ]
+
+
+def explains_itself(problem: Exception) -> bool:
+    """Say whether an error is one of :data:`KNOWN`, or a kind of one."""
+    return any(f"{kind.__module__}.{kind.__qualname__}" in KNOWN for kind in type(problem).__mro__)
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
@@ -92,19 +84,19 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
 
         try:
             return command(*args, **kwargs)
-        except KNOWN as problem:
-            refused(str(problem))
-        except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, psycopg.OperationalError) as problem:
-            said = str(getattr(problem, "orig", problem)).strip().splitlines()
-            refused(
-                f"the database went away: {said[0] if said else type(problem).__name__}. See that it runs, and run the same "
-                "command again: what is done is kept."
-            )
-        except OSError as problem:
-            if problem.strerror is None:
-                raise
-            where = f"{problem.filename}: " if problem.filename else ""
-            refused(f"{where}{problem.strerror}. Mend that, and run the same command again: what is done is kept.")
+        except Exception as problem:
+            if explains_itself(problem):
+                refused(str(problem))
+            if isinstance(problem, _GONE):
+                said = str(getattr(problem, "orig", problem)).strip().splitlines()
+                refused(
+                    f"the database went away: {said[0] if said else type(problem).__name__}. See that it runs, and run the same "
+                    "command again: what is done is kept."
+                )
+            if isinstance(problem, OSError) and problem.strerror is not None:
+                where = f"{problem.filename}: " if problem.filename else ""
+                refused(f"{where}{problem.strerror}. Mend that, and run the same command again: what is done is kept.")
+            raise
         except KeyboardInterrupt:
             err.print("interrupted; run the same command again to do what is left")
             raise typer.Exit(130) from None
@@ -115,7 +107,9 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
 def settings_of(context: typer.Context) -> Settings:
     """Return the settings that the command line and the environment give."""
     options: dict[str, Any] = context.find_root().obj or {}
-    return Settings.load(home=options.get("home"), client=options.get("client"))
+    settings = Settings.load(home=options.get("home"), client=options.get("client"))
+    unpacked.limit(settings.unpacked)
+    return settings
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import typer
 
 from eisenergy.cli.context import Json, guarded, workspace_of
 from eisenergy.cli.output import EPILOG, emit, say, table
-from eisenergy.store import compaction
+from eisenergy.store import compaction, sweeping
 
 lake_app = typer.Typer(help="The table of readings.", no_args_is_help=True)
 
@@ -18,10 +18,12 @@ def compact(context: typer.Context, json: Json = False) -> None:
 
     Every `ingest` adds files and never rewrites one, so that a late file costs nothing. After some hundred loads a month lies in
     many small files, and reading it takes longer. Run this then, at night for example; a month that is in order is left as it is. Earlier
-    states stay readable, so the old files stay: the space they take is not given back. Others may read and ingest meanwhile.
+    states stay readable, so the old files stay: the space they take is not given back. What killed loads left behind, files that no
+    version ever named, is removed when it is a day old. Others may read and ingest meanwhile.
     """
     with workspace_of(context) as (workspace, scope):
         done = compaction.compact(workspace.lake, scope)
+        swept = sweeping.sweep(workspace.lake, scope)
     if json:
         emit(
             {
@@ -39,3 +41,5 @@ def compact(context: typer.Context, json: Json = False) -> None:
             [[one.month, f"{one.rows:,}", one.before, one.after] for one in done],
             right=["rows", "files before", "files after"],
         )
+    if swept.files and not json:
+        say(f"{swept.files:,} files that killed loads left behind were removed ({swept.bytes:,} bytes).")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from eisenergy import unpacked
 from eisenergy.config import BadSetting, Settings
 from eisenergy.store.database import Database
 from eisenergy.store.lake import Lake
@@ -39,5 +40,6 @@ def opened(settings: Settings) -> Iterator[Workspace]:
         raise BadSetting(
             f"EISENERGY_HOME={str(settings.home)!r}: the folder cannot be made ({problem.strerror}). Name one that may be written to."
         ) from problem
+    unpacked.limit(settings.unpacked)
     with Database.open(settings) as database:
         yield Workspace(settings=settings, database=database, lake=Lake.open(settings, database))

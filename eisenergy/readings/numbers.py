@@ -13,14 +13,25 @@ from eisenergy.sheets import UnreadableFile
 _GROUPED: Final = {",": r"^[+-]?[1-9]\d{0,2}(,\d{3})+$", ".": r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$"}
 _NOTHING: Final = ("", "-", "--", "---", "n/a", "na", "null", "none", "nd", "n/d", "s/d")
 _BLANK: Final = sorted({form for text in _NOTHING for form in (text, text.upper(), text.title())})
+_AROUND: Final = " \t\r\n\u00a0\u202f'"
 SAMPLE_ROWS: Final = 2000
+POINTED: Final = (None, ",", "\t")
+"""Separators of files whose decimal sign is a point where no figure says otherwise; ``None`` is a spreadsheet's."""
+
+USUAL: Final = "a decimal point is usual in a file of this form; no figure proves otherwise"
 
 
 def clean(column: pl.Series) -> pl.Series:
     """Strip a text column; what stands for nothing (``-``, ``N/A``) becomes null."""
-    text = column.str.strip_chars(" \t\r\n\u00a0\u202f'")
+    text = column.str.strip_chars(_AROUND)
     blank = text.is_in(_BLANK)
     return text.set(blank, None) if blank.any() else text
+
+
+def cleaned(texts: Sequence[str]) -> list[str | None]:
+    """Do as :func:`clean` to a few texts, for which a query would cost more than the work."""
+    stripped = (text.strip(_AROUND) for text in texts)
+    return [None if text in _BLANK else text for text in stripped]
 
 
 def decimal_sign(columns: Sequence[pl.Series], separator: str | None, mapped: str | None, place: str) -> Choice:
@@ -58,8 +69,8 @@ def decimal_sign(columns: Sequence[pl.Series], separator: str | None, mapped: st
         return Choice(value=only, why=f"{proof[0]!r} has one reading only")
     if mapped is not None:
         return Choice(value=mapped, why="the mapping says so; no figure proves it")
-    if only == "." and separator in (None, ",", "\t"):
-        return Choice(value=".", why="a decimal point is usual in a file of this form; no figure proves otherwise")
+    if only == "." and separator in POINTED:
+        return Choice(value=".", why=USUAL)
     figure = signed[0]
     raise UnreadableFile(
         f"{place}: the figures can be read in two ways: {figure!r} is {figure.replace(only, '.', 1)} or "

@@ -146,8 +146,8 @@ def _serials(table: Table) -> list[str]:
     found: list[str] = []
     for column, role in enumerate(table.roles):
         if role is not None and role.field == "meter" and column in table.cells.texts:
-            values = numbers.clean(pl.Series(table.cells.texts[column].different, dtype=pl.String)).drop_nulls()
-            found += [value.removesuffix(".0") for value in values]
+            values = numbers.cleaned(table.cells.texts[column].different)
+            found += [value.removesuffix(".0") for value in values if value is not None]
     return list(dict.fromkeys(found))
 
 
@@ -172,7 +172,10 @@ def _decimal(table: Table) -> Choice | None:
     }
     early = [column for column, row in loose.items() if row < numbers.SAMPLE_ROWS]
     column = next(iter(early or loose), None)
-    if column is None or table.cells.written is None:
+    if column is None:
+        usual = table.decimal == "." and table.separator in numbers.POINTED
+        return Choice(value=".", why=numbers.USUAL) if usual else None
+    if table.cells.written is None:
         return None
     return Choice(value=table.decimal, why=f"{table.cells.written(column, loose[column])!r} has one reading only")
 

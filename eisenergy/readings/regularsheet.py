@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from eisenergy import unpacked
 from eisenergy.readings import columns, distributor, gridscan, regulartimes
 from eisenergy.readings.columns import NUMBERS, TIMES, Role
 from eisenergy.readings.mapping import Mapping
@@ -85,7 +86,8 @@ def _parts(data: bytes) -> dict[str, bytes] | None:
     """The archive's parts, every one with its checksum checked."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return {entry.filename: archive.read(entry) for entry in archive.infolist()}
+            unpacked.check_size(archive)
+            return {entry.filename: unpacked.part(archive, entry) for entry in archive.infolist()}
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError):
         return None
 

@@ -3,24 +3,25 @@
 In this order a kill at any moment leaves the old state or the new one, and the same command completes it. A file that is refused leaves
 nothing behind but its original and the reason.
 
-A folder is one load. Its files are hashed and looked up in one query; those that are new go in batches to processes, which
-keep the originals, read, and write the readings beside the table (:mod:`eisenergy.run.taking`); then one commit names all of these. Files that
+A folder is one load. Its files are hashed and looked up in one query; those that are new go in batches to whoever keeps the originals,
+reads, and writes the readings beside the table (:mod:`eisenergy.run.taking`): this process, or several; then one commit names all of these. Files that
 meet readings which are there already, or each other, are compared with them row by row, in order of their names.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from eisenergy.accounts import Scope
 from eisenergy.desk.workspace import Workspace
-from eisenergy.run import pool, taking
+from eisenergy.run import forked, taking
 from eisenergy.run.load import IngestReport, Load
 from eisenergy.run.taking import Batch, Taken
 
@@ -30,8 +31,14 @@ BATCH_FILES: Final = 256
 LOAD_ROWS: Final = 60_000_000
 """Readings of one commit; what a longer load has so far is committed and registered."""
 
-ALONE: Final = 64
-"""Files that this process reads itself: to start others takes longer."""
+FIRST: Final = (16, 64)
+"""Files of the first batches, which this process reads itself and thereby learns what the others will take."""
+
+WORTH_SECONDS: Final = 2.0
+"""Reading [CPU s] that a process is started for: to start some takes one to two."""
+
+IMPORTS: Final = (taking.__name__, "eisenergy.readings.scankernel", "eisenergy.readings.gridkernel")
+"""What a process that reads loads before it begins."""
 
 SUFFIXES: Final = {".csv", ".tsv", ".txt", ".xls", ".xlsx", ".xlsm"}
 
@@ -83,37 +90,62 @@ def ingest(
 
     :param paths: files, see :func:`gather`
     :param step: called with each file's name when it was read
-    :param executor: who reads the batches; by default this process for a few files, and as many as the settings say for more
+    :param executor: who reads the batches; by default this process, and others beside it where that pays, as many as the settings say
     :raises BadMapping: when the mappings under ``params/mappings`` cannot be read
     :raises WorkerDied: when a process that reads died
     """
     with tempfile.TemporaryDirectory(prefix=".intake-", dir=workspace.settings.home) as folder:
         load = Load(workspace, scope, Path(folder))
-        batches = load.batches(load.known(paths, step), BATCH_FILES, ALONE)
-        with _workers(workspace, batches, executor) as workers:
-            for taken in workers:
+        batches = load.batches(load.known(paths, step), BATCH_FILES, FIRST if executor is None else ())
+        with closing(_read(workspace, batches, executor)) as results:
+            for taken in results:
                 load.add(taken)
                 for arrival in taken.arrivals:
                     step(arrival.path.name)
                 if load.rows >= LOAD_ROWS:
                     load.finish()
-            load.finish()
+        load.finish()
         return load.report(paths)
 
 
-@contextmanager
-def _workers(workspace: Workspace, batches: Sequence[Batch], executor: Executor | None) -> Iterator[Iterator[Taken]]:
-    """Whoever reads the batches, and what comes of them."""
-    if executor is None and (sum(len(batch.paths) for batch in batches) <= ALONE or len(batches) == 1):
-        yield map(taking.take, batches)
+class _Pace:
+    """What reading costs here [CPU s per byte], by the ending of a file's name, as the newest batch of each showed."""
+
+    def __init__(self) -> None:
+        self._costs: dict[str, float] = {}
+
+    def take(self, batch: Batch) -> Taken:
+        """Read a batch, and learn."""
+        began = time.process_time()
+        taken = taking.take(batch)
+        spent = (time.process_time() - began) / max(1, sum(arrival.bytes for arrival in taken.arrivals))
+        self._costs |= {path.suffix.lower(): spent for path in batch.paths}
+        return taken
+
+    def seconds(self, batches: Iterable[Batch]) -> float:
+        """What reading batches would take."""
+        usual = max(self._costs.values(), default=0.0)
+        return sum(
+            self._costs.get(path.suffix.lower(), usual) * path.stat().st_size for one in batches for path in one.paths
+        )
+
+
+def _read(workspace: Workspace, batches: Sequence[Batch], executor: Executor | None) -> Generator[Taken]:
+    """What comes of the batches, in their order: this process begins, and others are started when it would take long."""
+    if executor is not None:
+        yield from _results(executor, batches)
         return
-    own = executor is None
-    workers = executor or pool.local(min(workspace.settings.workers, len(batches)), workspace.environment())
-    try:
-        yield _results(workers, batches)
-    finally:
-        if own:
-            workers.shutdown(cancel_futures=True)
+    pace, left = _Pace(), list(batches)
+    while left:
+        others = min(workspace.settings.workers, len(left), int(pace.seconds(left) / WORTH_SECONDS))
+        if others > 1 and len(batches) - len(left) >= len(FIRST):
+            workers = forked.workers(others, workspace.environment(), IMPORTS)
+            try:
+                yield from _results(workers, left)
+            finally:
+                workers.shutdown(cancel_futures=True)
+            return
+        yield pace.take(left.pop(0))
 
 
 def _results(workers: Executor, batches: Sequence[Batch]) -> Iterator[Taken]:

@@ -109,11 +109,13 @@ class Load:
             findings=entry.findings,
         )
 
-    def batches(self, paths: Sequence[Path], batch_files: int, alone: int) -> list[Batch]:
-        """Cut the files into batches, in their order: every worker has something to do, and none has too much at once."""
+    def batches(self, paths: Sequence[Path], batch_files: int, first_files: Sequence[int]) -> list[Batch]:
+        """Cut the files into batches, in their order: every worker has something to do, and none has too much at once.
+
+        :param batch_files: files of a batch at the most
+        :param first_files: of the first ones
+        """
         most = max(1, min(batch_files, -(-len(paths) // (2 * self.workspace.settings.workers))))
-        if len(paths) <= alone:
-            most = alone
         can = loading.can_stage(self.workspace.lake, self.scope)
         first = Batch(
             number=0,
@@ -125,12 +127,14 @@ class Load:
             ordinal=loading.next_ordinal(self.workspace.lake, self.scope) if can else None,
             folder=self.folder,
             paths=(),
+            quick=sum(path.stat().st_size for path in paths) >= taking.QUICK_BYTES,
         )
         cut: list[list[Path]] = []
         size = 0
         for path in paths:
             bytes_ = path.stat().st_size
-            if not cut or len(cut[-1]) >= most or size + bytes_ > BATCH_BYTES:
+            files_ = first_files[len(cut) - 1] if 0 < len(cut) <= len(first_files) else most
+            if not cut or len(cut[-1]) >= files_ or size + bytes_ > BATCH_BYTES:
                 cut.append([])
                 size = 0
             cut[-1].append(path)

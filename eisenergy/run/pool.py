@@ -40,12 +40,13 @@ def local(workers: int, environment: Mapping[str, str]) -> Executor:
     return ProcessPoolExecutor(
         max_workers=workers,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_enter,
+        initializer=enter,
         initargs=({**single, **environment},),
     )
 
 
-def _enter(environment: Mapping[str, str]) -> None:
+def enter(environment: Mapping[str, str]) -> None:
+    """Begin a process that works for another: its variables, and an end with the one it works for."""
     os.environ.update(environment)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

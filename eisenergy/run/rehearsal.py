@@ -23,6 +23,8 @@ _SHOWING: Final = (
     "print('shown')",
     "{'text': 'plain'}",
 )
+_DESK: Final = ("eisenergy.desk.opening", "eisenergy.desk.overview")
+"""What `from eisenergy import desk` loads only when it is asked for, in a child otherwise."""
 
 
 def rehearse(notebooks: Iterable[Path]) -> None:
@@ -46,7 +48,7 @@ def rehearse(notebooks: Iterable[Path]) -> None:
             *((source, []) for source in (*sorted(set(imports(notebooks))), *_SHOWING)),
         )
     ]
-    for name in _imported(book):
+    for name in (*_DESK, *_imported(book)):
         with suppress(Exception):  # what cannot be imported is the business of the customer whose notebook it is
             import_module(name)
     before = _threads()

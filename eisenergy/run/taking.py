@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
+from eisenergy import unpacked
 from eisenergy.accounts import Scope
 from eisenergy.config import Settings
 from eisenergy.findings import Finding, blocked, blocking
 from eisenergy.frames import READINGS
-from eisenergy.masters import calendars, customers
 from eisenergy.readings import (
     BadMapping,
     DistributorReport,
@@ -36,8 +37,9 @@ from eisenergy.sheets import UnreadableFile
 from eisenergy.store import files, loading
 from eisenergy.store.lake import Lake
 from eisenergy.store.loading import Part, Span
-from eisenergy.tariffs import load as tariffs
-from eisenergy.timeofuse import CalendarError
+
+QUICK_BYTES: Final = 1 << 20
+"""Files from which on the quick way is taken: to load what is compiled for it costs as much as reading a megabyte without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class Batch:
     :param meters: those that belong to a customer
     :param ordinal: the load's, ``None`` where parts cannot be written beside the table
     :param folder: for what is passed on but not yet written to the table
+    :param quick: whether regular files are read the quick way, see :data:`QUICK_BYTES`
     """
 
     number: int
@@ -59,6 +62,7 @@ class Batch:
     ordinal: int | None
     folder: Path
     paths: tuple[Path, ...]
+    quick: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,7 @@ def take(batch: Batch) -> Taken:
 
     :raises OSError: when a file cannot be read, or the workspace not be written to
     """
+    unpacked.limit(batch.settings.unpacked)
     originals = files.Originals(batch.settings, batch.scope)
     arrivals: list[Arrival] = []
     readings: dict[str, ReadResult | RegularFile] = {}
@@ -187,9 +192,11 @@ def _read(batch: Batch, path: Path, data: bytes, sha256: str) -> ReadResult | Re
     kind = "unknown"
     client = batch.scope.client
     try:
-        quick = read_regular(
-            path, client=client, timezone=batch.timezone, mapping=batch.mappings, data=data, sha256=sha256
-        )
+        quick = None
+        if batch.quick:
+            quick = read_regular(
+                path, client=client, timezone=batch.timezone, mapping=batch.mappings, data=data, sha256=sha256
+            )
         result: ReadResult | RegularFile
         if quick is not None:
             result, noticed = quick, quick.readings.findings
@@ -245,6 +252,11 @@ def _master(path: Path) -> str | None:
     """Say what a file is that holds no readings but master data, and which command imports it."""
     if path.suffix.lower() in (".csv", ".tsv", ".txt"):
         return None
+    # Loaded here, for a file that no reader knew: half a second that no other load has to wait.
+    from eisenergy.masters import calendars, customers
+    from eisenergy.tariffs import load as tariffs
+    from eisenergy.timeofuse import CalendarError
+
     readers: tuple[tuple[str, str, Callable[[], object]], ...] = (
         ("a customer list", "customers import", lambda: customers.read(path)),
         ("a price sheet", "tariffs import", lambda: tariffs.read_spreadsheet(path)),

@@ -245,6 +245,7 @@ def commit(lake: Lake, scope: Scope, parts: Sequence[Part], spans: Sequence[Span
     :param spans: what the parts hold; looked for in the table again when somebody wrote to it meanwhile
     :returns: the table's version, and the sources that have meanwhile met readings; where there are any, nothing was committed
     :raises LakeBusy: when other writers were faster every time
+    :raises LookupError: when a part is not there any more
     """
     check_client(scope)
     checked_at: int | None = None
@@ -254,6 +255,11 @@ def commit(lake: Lake, scope: Scope, parts: Sequence[Part], spans: Sequence[Span
         if now != checked_at and (met := _there(lake, table, scope, spans)):
             return table.version(), met
         checked_at = now
+        if gone := [part.path for part in parts if not Path(f"{lake.address}/{part.path}").is_file()]:
+            raise LookupError(
+                f"{lake.address}: {gone[0]} was written by this load and is gone; nothing was committed. Find what removed it, and run "
+                "the same command again."
+            )
         try:
             table.create_write_transaction(
                 [part.action(change=True) for part in parts],

@@ -41,6 +41,7 @@ FULL = {
     "EISENERGY_NOTEBOOK_ENGINE": "kernel",
     "EISENERGY_BATCH": "7",
     "EISENERGY_CHILD_MEMORY": "512",
+    "EISENERGY_UNPACKED": "64",
     "EISENERGY_SCHEDULER": "tcp://10.0.0.5:8786",
 }
 
@@ -62,6 +63,7 @@ def test_every_setting_is_read_and_passed_on(tmp_path, monkeypatch):
         notebook_engine="kernel",
         batch=7,
         child_memory=512,
+        unpacked=64,
         scheduler="tcp://10.0.0.5:8786",
     )
     assert settings.environment() == FULL

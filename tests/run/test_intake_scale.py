@@ -21,7 +21,7 @@ from eisenergy.accounts import Scope
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import blocked
 from eisenergy.readings import read_any
-from eisenergy.run import intake
+from eisenergy.run import forked, intake, taking
 from eisenergy.sheets import UnreadableFile
 from eisenergy.store import compaction, files
 from eisenergy.store.lake import Lake
@@ -43,6 +43,10 @@ def fresh(workspace: Workspace, tmp_path: Path) -> Workspace:
     with workspace.database.session(Scope.operator("EIS")) as connection:
         had = {row.sha256 for row in connection.execute(tables.source_files.select())}
     assert not had, "each test has files of its own"
+    return _aside(workspace, tmp_path)
+
+
+def _aside(workspace: Workspace, tmp_path: Path) -> Workspace:
     home = tmp_path / "home"
     home.mkdir()
     settings = replace(workspace.settings, home=home, lake=str(home / "lake"), workers=2)
@@ -66,11 +70,17 @@ def test_a_folder_is_what_its_files_are_one_by_one(
     fresh: Workspace, scope: Scope, meters: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake, "BATCH_FILES", 9)
+    monkeypatch.setattr(intake, "FIRST", (9, 9))
+    monkeypatch.setattr(intake, "WORTH_SECONDS", 1e-9)
+    monkeypatch.setattr(taking, "QUICK_BYTES", 0)
+    processes: list[int] = []
+    workers = forked.workers
+    monkeypatch.setattr(forked, "workers", lambda count, *rest: processes.append(count) or workers(count, *rest))
     fill(tmp_path / "in", meters)
     paths = intake.gather([tmp_path / "in"])
-    assert len(paths) > intake.ALONE, "processes read them"
     steps: list[str] = []
     report = intake.ingest(fresh, scope, paths, step=steps.append)
+    assert processes == [2], "processes read what follows the first batches"
     assert sorted(steps) == sorted(path.name for path in paths)
     assert [file.path for file in report.files] == list(paths)
     refused = {file.path.parent.name: file.findings[-1].code for file in report.files if file.status == "refused"}
@@ -105,15 +115,89 @@ from dataclasses import replace
 from eisenergy.accounts import Scope
 from eisenergy.config import Settings
 from eisenergy.desk.workspace import opened
-from eisenergy.run import intake
+from eisenergy.run import intake, taking
 if __name__ == "__main__":
     intake.BATCH_FILES = 9
     intake.LOAD_ROWS = 5_000
+    intake.FIRST = (4, 4)
+    intake.WORTH_SECONDS = 1e-9
+    taking.QUICK_BYTES = 0
     with opened(replace(Settings.load(), workers=2)) as workspace:
         print("ready", flush=True)
         intake.ingest(workspace, Scope.operator("EIS"), intake.gather([Path(sys.argv[1])]))
         print("done", flush=True)
 """
+
+
+BESIDE = """
+import sys
+from pathlib import Path
+from eisenergy.accounts import Scope
+from eisenergy.config import Settings
+from eisenergy.desk.workspace import opened
+from eisenergy.run import intake
+intake.LOAD_ROWS, intake.FIRST = 100, (2,) * 20
+with opened(Settings.load()) as workspace:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    intake.ingest(workspace, Scope.operator("EIS"), intake.gather(map(Path, sys.argv[1:])))
+"""
+
+
+def test_two_loads_at_the_same_time_lose_and_double_nothing(
+    workspace: Workspace, scope: Scope, meters: list[str], tmp_path: Path
+) -> None:
+    fresh = _aside(workspace, tmp_path)
+    for side, seed in (("a", 1), ("b", 2)):
+        for n, meter in enumerate(meters[:12]):
+            if n % 3 == 0:  # both sides have the file
+                put(tmp_path / side, meter, "log", date(2021, 9, 20), 1, seed=0)
+            elif n % 3 == 1:  # both sides have the time, with other figures
+                put(tmp_path / side, meter, "iso", date(2021, 9, 20), 1, seed=seed)
+            else:
+                put(tmp_path / side, meters[n + 12 * seed], "log", date(2021, 9, 20), 1)
+    loads = [
+        subprocess.Popen(
+            [sys.executable, "-c", BESIDE, str(tmp_path / side)],
+            env={**os.environ, **fresh.environment()},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for side in ("a", "b")
+    ]
+    for load in loads:
+        assert load.stdout is not None
+        assert load.stdout.readline() == "ready\n"
+    for load in loads:
+        assert load.stdin is not None
+        load.stdin.write("go\n")
+        load.stdin.flush()
+    for load in loads:
+        load.communicate()
+        assert load.returncode == 0
+    table = fresh.lake.made()
+    named = [Path(fresh.lake.address) / path for path in pl.DataFrame(table.get_add_actions(flatten=True))["path"]]
+    columns = ["meter", "start", "source", "kwh_import", "loaded"]
+    rows = pl.concat([pl.read_parquet(path, hive_partitioning=False).select(columns) for path in named])
+    assert len(named) > 6, "both committed several times"
+    assert rows.select("meter", "start", "source").is_unique().all(), "no file's reading is there twice"
+    states = rows.group_by("meter", "start").len()
+    twice = set(states.filter(pl.col("len") == 2)["meter"])
+    assert twice == {meters[n] for n in range(12) if n % 3 == 1}, "two figures, two states; one file, one state"
+    assert states["len"].max() == 2
+    for path in (*(tmp_path / "a").iterdir(), *(tmp_path / "b").iterdir()):
+        own = read_any(path, client="EIS").frame
+        stored = rows.filter(pl.col("source") == files.sha256_of(path)).sort("start")
+        assert_frame_equal(stored.select("meter", "start", "kwh_import"), own.select("meter", "start", "kwh_import"))
+    # Of two states one was loaded later, for every interval of the file the same one, and that one stands.
+    later = rows.sort("loaded").group_by("meter", "start").last().sort("meter", "start")
+    assert rows.select("meter", "start", "loaded").is_unique().all()
+    assert later.group_by("meter").agg(pl.col("source").n_unique())["source"].max() == 1
+    found = fresh.lake.read(scope, meters, START, END)
+    assert_frame_equal(found.select("meter", "start", "kwh_import"), later.select("meter", "start", "kwh_import"))
+    status = {entry.sha256: entry.status for entry in files.sources(fresh.database, scope)}
+    assert {status[source] for source in rows["source"].unique()} == {"loaded"}
 
 
 @pytest.mark.long

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +15,7 @@ from store_cases import EIS, OTHER, QUARTER, START
 from store_readings import kwh, readings
 
 from eisenergy.accounts import OutOfScope, Scope
-from eisenergy.store import compaction, loading
+from eisenergy.store import compaction, loading, sweeping
 from eisenergy.store.lake import NOTHING, Lake, LakeBusy
 from eisenergy.store.loading import Span
 
@@ -195,3 +197,41 @@ def test_a_late_file_opens_no_file_of_another_time(lake: Lake) -> None:
     frame = readings("M1", {200: 1.0}, source=A)
     parts = loading.stage(lake, EIS, [frame], 2)
     assert loading.commit(lake, EIS, parts, [span("M1", 200, 200)])[1] == set()
+
+
+def test_what_killed_loads_left_is_removed_and_nothing_else(lake: Lake) -> None:
+    first = loading.stage(lake, EIS, [readings("M1", {0: 1.0})], 1)
+    loading.commit(lake, EIS, first, [span("M1", 0, 0)])
+    lake.append(EIS, readings("M0", {0: 2.0, 1: 3.0}, source=B))
+    lake.append(EIS, readings("M1", {1: 4.0}, source=C))
+    compaction.compact(lake, EIS)  # replaces files that version 1 still reads
+    version = lake.version()
+    killed = loading.stage(lake, EIS, [readings("M7", {0: 7.0})], 2)
+    others = Path(lake.address) / "client=OTHER" / "month=2021-09" / "part-0.parquet"
+    others.parent.mkdir(parents=True)
+    others.write_bytes(b"another client's")
+    for path in Path(lake.address).rglob("*.parquet"):
+        os.utime(path, (0, time.time() - 2 * 86_400))
+    going_on = loading.stage(lake, EIS, [readings("M8", {0: 8.0})], 2)
+    before = set(Path(lake.address).rglob("*.parquet"))
+    swept = sweeping.sweep(lake, EIS)
+    assert before - set(Path(lake.address).rglob("*.parquet")) == {Path(lake.address) / killed[0].path}
+    assert (swept.files, swept.bytes) == (1, killed[0].size)
+    assert sweeping.sweep(lake, EIS).files == 0
+    assert kwh(read(lake, "M1", version=1)) == [1.0]
+    assert kwh(read(lake, "M0", "M1", version=version)) == [2.0, 3.0, 1.0, 4.0]
+    # The load that goes on commits; one whose part somebody removed does not.
+    loading.commit(lake, EIS, going_on, [span("M8", 0, 0)])
+    assert kwh(read(lake, "M8")) == [8.0]
+    with pytest.raises(LookupError, match="is gone; nothing was committed"):
+        loading.commit(lake, EIS, killed, [span("M7", 0, 0)])
+    assert kwh(read(lake, "M0", "M1", "M7", "M8")) == [2.0, 3.0, 1.0, 4.0, 8.0]
+
+
+def test_nothing_is_removed_where_the_log_does_not_begin_at_its_beginning(lake: Lake) -> None:
+    parts = loading.stage(lake, EIS, [readings("M1", {0: 1.0})], 1)
+    loading.commit(lake, EIS, parts, [span("M1", 0, 0)])
+    os.utime(Path(lake.address) / parts[0].path, (0, 0))
+    (Path(lake.address) / "_delta_log" / f"{0:020}.json").rename(Path(lake.address) / "kept")
+    assert sweeping.sweep(lake, EIS).files == 0
+    assert (Path(lake.address) / parts[0].path).is_file()

@@ -1,0 +1,144 @@
+"""Processes that share one start: a process imports what all need, and is then forked for each.
+
+A process that reads files costs one to two seconds of CPU to start, nearly all of it imports. The one that imports does nothing else: it
+neither queries nor starts a thread, so its children inherit nothing half done. Where the system does not fork, each process starts by itself.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from importlib import import_module
+from multiprocessing.connection import Connection
+from typing import Any, Final, ParamSpec, TypeVar
+
+from eisenergy.run import pool
+from eisenergy.run.orders import ONE_THREAD, can_fork
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+JOIN_SECONDS: Final = 10.0
+
+
+def workers(count: int, environment: Mapping[str, str], imports: Sequence[str]) -> Executor:
+    """Return an executor of processes that all have imported some modules.
+
+    :param environment: variables every process has, beside those that give each library one thread
+    :param imports: modules; importing them may start no thread
+    """
+    return Forked(count, environment, imports) if can_fork() else pool.local(count, environment)
+
+
+class Forked(Executor):
+    """Forked processes, each at the other end of a pipe. What one of them died of ends the work of all."""
+
+    def __init__(self, count: int, environment: Mapping[str, str], imports: Sequence[str]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._threads = ThreadPoolExecutor(count)
+        self._idle: queue.SimpleQueue[Connection[Any, Any] | None] = queue.SimpleQueue()
+        theirs = []
+        for _ in range(count):
+            mine, other = context.Pipe()
+            self._idle.put(mine)
+            theirs.append(other)
+        before = {name: os.environ.get(name) for name in ONE_THREAD}
+        os.environ.update(
+            ONE_THREAD
+        )  # inherited, so that it stands before anything is imported there; nothing reads it here
+        try:
+            self._parent = context.Process(
+                target=_parent, args=(theirs, dict(environment), list(imports)), daemon=False
+            )
+            self._parent.start()
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+        for other in theirs:
+            other.close()
+
+    def submit(self, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Have a process call a function of a module.
+
+        The future's exception is :class:`BrokenProcessPool` when the process died.
+        """
+        return self._threads.submit(self._ask, work, args, kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002  it always waits
+        """End the processes when they have done what they were given."""
+        self._threads.shutdown(wait=True, cancel_futures=cancel_futures)
+        while not self._idle.empty():
+            if (connection := self._idle.get()) is not None:
+                connection.close()
+        self._parent.join(JOIN_SECONDS)
+        if self._parent.is_alive():
+            self._parent.kill()
+            self._parent.join()
+
+    def _ask(self, work: Callable[..., R], args: Sequence[Any], kwargs: Mapping[str, Any]) -> R:
+        connection = self._idle.get()
+        try:
+            if connection is None:
+                raise EOFError
+            connection.send((work, args, kwargs))
+            good, result = connection.recv()
+        except (EOFError, OSError) as problem:
+            self._idle.put(None)  # one that died answers nobody else either
+            raise BrokenProcessPool("a process died while it worked") from problem
+        except BaseException:  # what cannot be pickled was not sent: the process waits as before
+            self._idle.put(connection)
+            raise
+        self._idle.put(connection)
+        if not good:
+            raise result
+        answer: R = result
+        return answer
+
+
+def _parent(
+    connections: Sequence[Connection[Any, Any]], environment: Mapping[str, str], imports: Sequence[str]
+) -> None:
+    """Be the process that imports: fork one child per connection, and wait for them, so that their CPU time is counted here."""
+    for name in imports:
+        import_module(name)
+    children = []
+    for own in connections:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                for other in connections:
+                    if other is not own:  # held here, it would hide that its process died
+                        other.close()
+                pool.enter(environment)
+                _serve(own)
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    for own in connections:
+        own.close()
+    for child in children:
+        os.waitpid(child, 0)
+
+
+def _serve(connection: Connection[Any, Any]) -> None:
+    """Do what is asked until nobody asks any more."""
+    while True:
+        try:
+            work, args, kwargs = connection.recv()
+        except EOFError:
+            return
+        answer: tuple[bool, Any]
+        try:
+            answer = True, work(*args, **kwargs)
+        except Exception as problem:
+            answer = False, problem
+        connection.send(answer)
