@@ -27,7 +27,10 @@ from eisenergy.store import compaction, files
 from eisenergy.store.lake import Lake
 
 START, END = datetime(2021, 8, 1, tzinfo=UTC), datetime(2021, 11, 1, tzinfo=UTC)
-METERS = 40
+METERS = 15
+"""Three of every kind of file."""
+MANY = 40
+"""For a load that takes long enough to be killed."""
 
 
 @pytest.fixture
@@ -66,6 +69,7 @@ def test_a_folder_is_what_its_files_are_one_by_one(
     fresh: Workspace, scope: Scope, meters: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake, "BATCH_FILES", 9)
+    monkeypatch.setattr(intake, "ALONE", 20)
     fill(tmp_path / "in", meters)
     paths = intake.gather([tmp_path / "in"])
     assert len(paths) > intake.ALONE, "processes read them"
@@ -120,7 +124,7 @@ if __name__ == "__main__":
 def test_a_load_that_is_killed_is_completed_by_the_same_command(
     workspace: Workspace, scope: Scope, tmp_path: Path
 ) -> None:
-    meters = know(workspace, scope, METERS)
+    meters = know(workspace, scope, MANY)
     folder = tmp_path / "in"
     fill(folder, meters, days=3)
     paths = intake.gather([folder])
