@@ -55,9 +55,9 @@ def make_case(seed: int, size: str = "small") -> Case:
     if size == "month":
         start = start.replace(day=1)
         end = (start + timedelta(days=31)).replace(day=1)
-    when = starts(zone, start, end)
-    if size == "small":
-        when = sorted(dice.sample(when, dice.randint(1, 14)))
+    first, slots = span(zone, start, end)
+    chosen = sorted(dice.sample(range(slots), dice.randint(1, 14))) if size == "small" else range(slots)
+    when = [first + QUARTER * n for n in chosen]
     count, tie = len(when), dice.often(0.5)  # tie: few decimals, so that products end on half a cent exactly
     blocks = BLOCKS if dice.often(0.9) else BLOCKS[:2]
     kwh = energies(dice, count, tie)
@@ -112,10 +112,15 @@ def make_case(seed: int, size: str = "small") -> Case:
     )
 
 
-def starts(zone: str, start: date, end: date) -> list[datetime]:
-    """Every interval from local midnight to local midnight, in UTC; a day of a clock change has fewer or more."""
+def span(zone: str, start: date, end: date) -> tuple[datetime, int]:
+    """The first interval from local midnight to local midnight, in UTC, and how many there are; a day of a clock change has fewer or more."""
     first, last = (datetime(d.year, d.month, d.day, tzinfo=ZoneInfo(zone)).astimezone(UTC) for d in (start, end))
-    return [first + QUARTER * n for n in range((last - first) // QUARTER)]
+    return first, (last - first) // QUARTER
+
+
+def starts(zone: str, start: date, end: date) -> list[datetime]:
+    first, slots = span(zone, start, end)
+    return [first + QUARTER * n for n in range(slots)]
 
 
 def hours(dice: Dice, blocks: tuple[str, ...]) -> list[tuple[int, int, str]]:

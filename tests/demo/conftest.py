@@ -6,12 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
+
+from eisenergy.cli import app
+from eisenergy.store import server
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,10 +30,12 @@ class Demo:
     home: Path
     report: dict[str, Any]
     run: Callable[..., subprocess.CompletedProcess[str]]
+    call: Callable[..., Result]
+    """The same without a process of its own, which takes longer to start than most commands to do their work."""
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     home = tmp_path_factory.mktemp("demo")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EISENERGY_")}
     environment |= {"EISENERGY_HOME": str(home), "PYTHONWARNINGS": "default"}
@@ -42,4 +48,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
     ended = run("demo", "--json")
     assert ended.returncode == 0, ended.stderr + ended.stdout
-    return Demo(home=home, report=json.loads(ended.stdout), run=run)
+    held = server.acquire(home / "pg")  # the commands below find it running, and leave it so
+    hidden: dict[str, str | None] = {name: None for name in os.environ if name.startswith("EISENERGY_")}
+
+    def call(*words: str) -> Result:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(ROOT)
+            return CliRunner().invoke(app, words, env=hidden | {"EISENERGY_HOME": str(home)})
+
+    yield Demo(home=home, report=json.loads(ended.stdout), run=run, call=call)
+    held.release()

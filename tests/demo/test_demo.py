@@ -147,13 +147,13 @@ def test_more_machines(demo: Demo) -> None:
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_command(line: str, demo: Demo) -> None:
-    ended = demo.run(*shlex.split(line)[1:])
-    assert ended.returncode == 0, f"{line}\n{ended.stdout}{ended.stderr}"
+    ended = demo.call(*shlex.split(line)[1:])
+    assert ended.exit_code == 0, f"{line}\n{ended.output}{ended.exception!r}"
     assert ended.stdout.strip()
 
 
 def test_after_all_of_them_the_invoices_are_the_same(demo: Demo) -> None:
-    ended = demo.run("invoices", "list", "--json")
+    ended = demo.call("invoices", "list", "--json")
     for invoice in demo.report["invoices"]:
         assert f'"{invoice["number"]}"' in ended.stdout
         assert invoice["input_hash"] in ended.stdout

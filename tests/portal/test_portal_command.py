@@ -13,8 +13,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import uvicorn
 from portal_cases import PASSWORD, furnish
+from typer.testing import CliRunner, Result
 
+from eisenergy.cli import app
 from eisenergy.config import Settings
 from eisenergy.store.database import Database
 
@@ -28,8 +31,9 @@ def environment(settings: Settings, database: Database) -> dict[str, str]:
     return found | settings.environment() | {"PYTHONUNBUFFERED": "1"}
 
 
-def run(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROGRAM, *words], env=environment, capture_output=True, text=True, timeout=120, check=False)
+def run(environment: dict[str, str], *words: str) -> Result:
+    """In this process: what these commands do is asked, and the portal itself is started as a program below."""
+    return CliRunner().invoke(app, words, env=environment)
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def test_the_first_operator(environment: dict[str, str], served: tuple[str, list
     url, said = served
     assert "eisenergy users invite EMAIL --role CLIENT_ADMIN" in said[1]
     ended = run(environment, "users", "invite", "ana@eis.example", "--role", "CLIENT_ADMIN", "--json")
-    assert ended.returncode == 0, ended.stderr
+    assert ended.exit_code == 0, ended.stderr
     path = json.loads(ended.stdout)["link"].removeprefix("http://127.0.0.1:8000")
     with httpx2.Client(base_url=url, headers={"Origin": url}, verify=False, timeout=60) as browser:
 
@@ -68,7 +72,7 @@ def test_the_first_operator(environment: dict[str, str], served: tuple[str, list
         assert answer.headers["location"] == "/"
         assert "Vende EIS" in browser.get("/c/EIS").text
         ended = run(environment, "users", "revoke", "ana@eis.example")
-        assert ended.returncode == 0, ended.stderr
+        assert ended.exit_code == 0, ended.stderr
         assert browser.get("/c/EIS").status_code == 303
 
 
@@ -76,7 +80,7 @@ def test_the_first_operator(environment: dict[str, str], served: tuple[str, list
 def test_accounts_on_the_command_line(environment: dict[str, str]) -> None:
     invite = ("users", "invite", "Eva@EIS.example", "--role", "CUSTOMER_USER", "--customer")
     ended = run(environment, *invite, "EIS-0002")
-    assert ended.returncode == 0, ended.stderr
+    assert ended.exit_code == 0, ended.stderr
     assert "/enlace/" in ended.stdout
     assert "no customer EIS-0099" in run(environment, *invite, "EIS-0099").stderr
     listed = json.loads(run(environment, "users", "list", "--json").stdout)["users"]
@@ -84,17 +88,20 @@ def test_accounts_on_the_command_line(environment: dict[str, str]) -> None:
     assert {"email": "eva@eis.example", "grants": [grant], "disabled": False} in listed
     for words in (("disable", "eva@eis.example"), ("enable", "eva@eis.example"), ("link", "eva@eis.example")):
         ended = run(environment, "users", *words)
-        assert ended.returncode == 0, ended.stderr
+        assert ended.exit_code == 0, ended.stderr
         assert "eva@eis.example" in ended.stdout
     ended = run(environment, "users", "revoke", "nobody@eis.example")
-    assert ended.returncode == 3
+    assert ended.exit_code == 3
     assert "list them with `eisenergy users list`" in ended.stderr
 
 
-def test_the_network_is_not_served_without_its_address(environment: dict[str, str]) -> None:
+def test_the_network_is_not_served_without_its_address(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: pytest.fail("it is served"))
     ended = run(environment, "serve", "--host", "0.0.0.0", "--port", "0")
-    assert ended.returncode == 3
+    assert ended.exit_code == 3
     assert "set EISENERGY_URL" in ended.stderr
     plain = run(environment | {"EISENERGY_URL": "http://portal.example"}, "serve", "--port", "0")
-    assert plain.returncode == 3
+    assert plain.exit_code == 3
     assert "in the clear" in plain.stderr

@@ -17,7 +17,7 @@ import pytest
 from batch_work import Done, Task
 
 from eisenergy.desk.workspace import Workspace
-from eisenergy.run import batches
+from eisenergy.run import batches, engine
 from eisenergy.run.batches import Died, Limits, Raised
 from eisenergy.run.orders import MayNotFork, can_fork
 
@@ -96,7 +96,7 @@ def test_few_tasks_give_every_worker_something_to_do() -> None:
     assert [len(batch) for batch in cut] == [2, 2, 2, 2]
 
 
-@pytest.mark.parametrize(("size", "children"), [(1, 6), (3, 2), (25, 1)])
+@pytest.mark.parametrize(("size", "children"), [(1, 6), (3, 2)])
 def test_a_batch_is_a_child(write: Callable[..., Task], size: int, children: int) -> None:
     task = write("a", "import os\nos.getpid()")
     done = run([task] * 6, limits(size=size))
@@ -104,7 +104,12 @@ def test_a_batch_is_a_child(write: Callable[..., Task], size: int, children: int
     assert len({result.pid for _, result in done}) == children
 
 
-def test_children_and_stock_papermill_give_the_same_for_a_customer(billed: Workspace, tmp_path: Path) -> None:
+@pytest.mark.parametrize("peer", [pytest.param(None, id="stock", marks=pytest.mark.long), engine.NAME])
+def test_children_and_papermill_give_the_same_for_a_customer(
+    billed: Workspace, tmp_path: Path, peer: str | None
+) -> None:
+    """In this process, with our engine, which ``test_engine`` compares to stock Papermill's kernel; in ``make test-long`` to that itself."""
+    engine.register()
     given = {"client": "EIS", "customer": "EIS-0001", "month": "2021-09"}
     environment = billed.environment()
     tasks = []
@@ -116,12 +121,12 @@ def test_children_and_stock_papermill_give_the_same_for_a_customer(billed: Works
         for name, value in environment.items():
             patch.setenv(name, value)
         for task in tasks:
-            stock = pairs.comparable(pairs.execute(task.notebook, None, **given))
+            other = pairs.comparable(pairs.execute(task.notebook, peer, **given))
             ours = pairs.comparable(task.output)
-            stock.metadata["papermill"]["input_path"] = task.notebook.name
-            for expected, found in zip(stock.cells, ours.cells, strict=True):
+            other.metadata["papermill"]["input_path"] = task.notebook.name
+            for expected, found in zip(other.cells, ours.cells, strict=True):
                 assert found == expected, expected.source
-            assert ours == stock
+            assert ours == other
 
 
 def test_a_hung_cell_costs_its_customer_only(write: Callable[..., Task]) -> None:
@@ -226,21 +231,26 @@ def test_what_one_customer_plants_the_next_never_sees(write: Callable[..., Task]
     assert shown(look).replace("\n", "") == CLEAN
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        "import eisenergy.money\neisenergy.money.total = None",
-        "import eisenergy.money, numpy\neisenergy.money.total = numpy.zeros(3)",
-        "from eisenergy.money import Decimal\nimport eisenergy.period\neisenergy.period.BillingMonth.plus = None",
-        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
-        "import signal\nprevious = signal.signal(signal.SIGTERM, signal.SIG_IGN)",
-    ],
+SPOILED = (
+    "import eisenergy.money\neisenergy.money.total = None",
+    "import eisenergy.money, numpy\neisenergy.money.total = numpy.zeros(3)",
+    "from eisenergy.money import Decimal\nimport eisenergy.period\neisenergy.period.BillingMonth.plus = None",
+    "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+    "import signal\nprevious = signal.signal(signal.SIGTERM, signal.SIG_IGN)",
 )
-def test_what_cannot_be_put_back_ends_the_child_and_a_fresh_one_goes_on(write: Callable[..., Task], spoil: str) -> None:
-    book, after = write("spoil", spoil), write("after", "1")
-    done = [result for _, result in run([after, book, after, after], limits())]
-    assert [result.error for result in done] == [None] * 4
-    assert done[0].pid == done[1].pid != done[2].pid == done[3].pid
+
+
+def test_what_cannot_be_put_back_ends_the_child_and_a_fresh_one_goes_on(write: Callable[..., Task]) -> None:
+    after = write("after", "1")
+    books = [write(f"spoil{n}", spoil) for n, spoil in enumerate(SPOILED)]
+    tasks = [after, *(task for book in books for task in (book, after, after))]
+    done = [result for _, result in run(tasks, limits())]
+    assert [result.error for result in done] == [None] * len(tasks)
+    pids = [result.pid for result in done]
+    for n, spoil in enumerate(SPOILED):
+        before, spoiled, fresh, same = pids[3 * n : 3 * n + 4]
+        assert before == spoiled != fresh == same, spoil
+    assert len(set(pids)) == len(SPOILED) + 1
 
 
 def test_a_notebook_whose_imports_start_threads_is_not_forked_for(write: Callable[..., Task], tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def customers(billed: Workspace) -> list[str]:
 
 
 def test_nobody_finds_a_canary(billed: Workspace, tmp_path: Path, customers: list[str]) -> None:
-    check(fly(billed, tmp_path, 50, 25, customers), 50)
+    check(fly(billed, tmp_path, 24, 12, customers), 24)
 
 
 @pytest.mark.long

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,8 +18,9 @@ import crowd
 import nbformat
 import pytest
 from machines import Machines, within
+from typer.testing import CliRunner
 
-from eisenergy.cli import documents, output, publishing
+from eisenergy.cli import app, documents, output, publishing
 from eisenergy.config import Settings
 from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.period import BillingMonth
@@ -337,22 +337,15 @@ def test_workers_that_cannot_do_the_work_are_told_before_anything_is_run(
     assert not stamps(workspace)
 
 
-def test_a_missing_scheduler_is_a_sentence_within_seconds(many: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_scheduler_is_a_sentence_within_seconds(many: Workspace) -> None:
     began = time.monotonic()
-    words = ("publish", "2021-09", "--scheduler", "tcp://127.0.0.1:1", "--json")
-    ended = subprocess.run(
-        [sys.executable, "-c", "from eisenergy.cli import main; main()", *words],
-        cwd=ROOT,
-        env={**os.environ, **many.environment()},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == 3, ended.stderr
+    words = ["publish", "2021-09", "--scheduler", "tcp://127.0.0.1:1", "--json"]
+    ended = CliRunner().invoke(app, words, env=many.environment())
+    assert ended.exit_code == 3, ended.output
     assert (
         "no scheduler listens at tcp://127.0.0.1:1 (Connection refused): start one with `dask scheduler" in ended.stderr
     )
+    assert isinstance(ended.exception, SystemExit)
     assert "Traceback" not in ended.stderr
     assert time.monotonic() - began < 60
 

@@ -116,7 +116,7 @@ def test_both_engines_give_the_same(executed: Path, name: str, monkeypatch: pyte
     compare(pairs.comparable(output), pairs.comparable(output.with_name(f"{name}.{engine.NAME}.ipynb")))
 
 
-@pytest.mark.parametrize("name", ["home", "dashboard", "invoice"])
+@pytest.mark.parametrize("name", [pytest.param("home", marks=pytest.mark.long), "dashboard", "invoice"])
 def test_both_engines_give_the_same_for_a_customer(
     billed: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -27,7 +27,10 @@ from eisenergy.store import compaction, files
 from eisenergy.store.lake import Lake
 
 START, END = datetime(2021, 8, 1, tzinfo=UTC), datetime(2021, 11, 1, tzinfo=UTC)
-METERS = 40
+METERS = 15
+"""Three of every kind of file."""
+MANY = 40
+"""For a load that takes long enough to be killed."""
 
 
 @pytest.fixture
@@ -204,7 +207,7 @@ def test_two_loads_at_the_same_time_lose_and_double_nothing(
 def test_a_load_that_is_killed_is_completed_by_the_same_command(
     workspace: Workspace, scope: Scope, tmp_path: Path
 ) -> None:
-    meters = know(workspace, scope, METERS)
+    meters = know(workspace, scope, MANY)
     folder = tmp_path / "in"
     fill(folder, meters, days=3)
     paths = intake.gather([folder])

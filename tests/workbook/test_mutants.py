@@ -98,6 +98,7 @@ def test_there_are_enough_of_them() -> None:
     assert len({mutant.name for mutant in ERRORS}) == len(ERRORS)
 
 
+@pytest.mark.long
 def test_the_unchanged_workbook_passes(tmp_path: Path) -> None:
     result = check.check(books.reference().save(tmp_path / "unchanged.xlsx"))
     assert not flagged(result), said(result, flagged(result))
