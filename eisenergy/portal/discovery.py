@@ -40,6 +40,9 @@ class ProviderFailed(RuntimeError):
         self.remembered = remembered
 
 
+_now = time.monotonic
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     found: Any
@@ -61,15 +64,15 @@ class _Asked:
             raise ProviderFailed("the provider has not answered yet", remembered=True)
         try:
             kept = self._answer
-            age = float("inf") if kept is None else time.monotonic() - kept.at
+            age = float("inf") if kept is None else _now() - kept.at
             if kept is not None and age < (older_than if kept.failure is None else FAILED):
                 if kept.failure is not None:
                     raise ProviderFailed(kept.failure, remembered=True)
                 return kept.found
             try:
-                self._answer = _Answer(self._ask(), None, time.monotonic())
+                self._answer = _Answer(self._ask(), None, _now())
             except ProviderFailed as problem:
-                self._answer = _Answer(None, str(problem), time.monotonic())
+                self._answer = _Answer(None, str(problem), _now())
                 raise
             return self._answer.found
         finally:
