@@ -27,6 +27,8 @@ KNOWN: Final = {
     "UNPACKED": "megabytes a workbook may take unpacked; what says or holds more is refused (default: 256)",
     "URL": "address under which people reach the portal (default: where `eisenergy serve` listens)",
     "PROXY": "address of the proxy whose X-Forwarded-For is believed (default: nobody's)",
+    "SECRET_KEY": "32 random bytes in base64 that second factors are sealed with (default: HOME/secret.key, made when missing)",
+    "PASSWORDS": "file of common passwords that nobody may choose, one a line (default: none)",
     "SMTP_HOST": "mail server for links (default: none, links are shown to whoever makes them)",
     "SMTP_PORT": "its port (default: 587)",
     "SMTP_TLS": "starttls, tls or none (default: starttls)",
@@ -107,10 +109,14 @@ class PortalSettings:
     :param accel: place in nginx that serves the sites' files once the portal has said so
     :param metrics: host and port at which Prometheus reads
     :param log: ``text`` or ``json``
+    :param secret_key: what second factors are sealed with, in base64; ``None``: the workspace's file
+    :param passwords: list of those nobody may choose, one a line
     """
 
     url: str | None = None
     proxy: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+    passwords: Path | None = None
     mail: Mail | None = None
     openid: OpenId | None = None
     accel: str | None = None
@@ -256,6 +262,7 @@ def _portal(env: Mapping[str, str], port: int, tls: str) -> PortalSettings:
                 raise BadSetting(f"{PREFIX}{name}={value!r}: expected an address such as https://portal.example")
         return None if value is None else value.rstrip("/")
 
+    common = given("PASSWORDS")
     host, issuer = given("SMTP_HOST"), address("OIDC_ISSUER")
     url = address("URL")
     if url is not None and urlsplit(url).path:
@@ -277,7 +284,14 @@ def _portal(env: Mapping[str, str], port: int, tls: str) -> PortalSettings:
                 f"{PREFIX}OIDC_ISSUER is set: expected {PREFIX}OIDC_CLIENT_ID and _CLIENT_SECRET beside it"
             )
         openid = OpenId(issuer=issuer, client_id=client_id, client_secret=secret, label=given("OIDC_LABEL") or "OpenID")
-    return PortalSettings(url=url, proxy=given("PROXY"), mail=mail, openid=openid)
+    return PortalSettings(
+        url=url,
+        proxy=given("PROXY"),
+        secret_key=given("SECRET_KEY"),
+        passwords=Path(common).absolute() if common else None,
+        mail=mail,
+        openid=openid,
+    )
 
 
 def _place(given: str) -> str | None:

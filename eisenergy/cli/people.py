@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -13,7 +14,7 @@ from eisenergy.accounts import Role, Scope
 from eisenergy.cli.context import Json, guarded, workspace_of
 from eisenergy.cli.output import emit, say, table
 from eisenergy.config import Settings
-from eisenergy.store import people
+from eisenergy.store import audit, people
 from eisenergy.store.audit import Actor
 from eisenergy.store.database import Database
 from eisenergy.store.people import EVERY_CLIENT, Grant, Invited, NoUser, User
@@ -109,6 +110,33 @@ def users_enable(context: typer.Context, email: Email) -> None:
     _set_disabled(context, email, False)
 
 
+@users_app.command("log")
+@guarded
+def users_log(
+    context: typer.Context,
+    nobodys: Annotated[
+        bool,
+        typer.Option(
+            "--nobodys",
+            help="The lines that belong to no client: sign-ins of unknown accounts, what system administrators do with theirs.",
+        ),
+    ] = False,
+    count: Annotated[int, typer.Option(help="How many lines, the newest first.", min=1, max=10_000)] = 50,
+    json: Json = False,
+) -> None:
+    """Print the newest lines of the audit log: who did what, when and from where."""
+    with workspace_of(context) as (workspace, scope):
+        client = audit.NOBODYS if nobodys else scope.client
+        entries = audit.entries(workspace.database, _scope(client), limit=count)
+    if json:
+        emit({"log": [{**asdict(entry), "at": entry.at.isoformat()} for entry in entries]})
+        return
+    rows = [
+        [f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.actor, entry.address, entry.action, entry.subject] for entry in entries
+    ]
+    table(f"Audit log of {client}", ["UTC", "who", "from", "what", "subject"], rows)
+
+
 def _set_disabled(context: typer.Context, email: str, disabled: bool) -> None:
     with workspace_of(context) as (workspace, scope):
         client, user = _find(workspace.database, scope, email)
@@ -144,7 +172,8 @@ def _tell(settings: Settings, invited: Invited, json: bool) -> None:
     if json:
         emit({"email": invited.email, "link": link})
     elif link is None:
-        say(escape(f"{invited.email} has a password, or another client's link, already: the right is given"))
+        say(escape(f"{invited.email} has an account already: the right is given"))
+        say("Links made before for it may have ended; `eisenergy users link EMAIL` makes a new one.")
     else:
         say(escape(f"{invited.email} sets a password here, once, within seven days:"))
         say(escape(f"  {link}"))

@@ -30,7 +30,7 @@ def serve(
     import uvicorn
 
     from eisenergy.accounts import Role, Scope
-    from eisenergy.portal import logs
+    from eisenergy.portal import factor, logs
     from eisenergy.portal.app import guarded as portal
     from eisenergy.portal.context import Context
     from eisenergy.portal.observe import Meters
@@ -41,8 +41,11 @@ def serve(
     with _listening(host, port) as listener:
         url = _url(settings, host, listener.getsockname()[1])
         with opened(settings) as workspace:
+            portal_context = Context(settings=settings, database=workspace.database, url=url)
+            factor.seal_old(portal_context)
+            common = portal_context.common
             meters = Meters(workspace.database)
-            app = portal(Context(settings=settings, database=workspace.database, url=url), meters)
+            app = portal(portal_context, meters)
             anybody = any(
                 people.users(workspace.database, Scope(client=client, role=Role.SYSTEM_ADMIN))
                 for client in (settings.client, people.EVERY_CLIENT)
@@ -52,6 +55,8 @@ def serve(
                 say(
                     "Nobody can sign in yet. Make the first operator with `eisenergy users invite EMAIL --role CLIENT_ADMIN`."
                 )
+            if not common:
+                say("Common passwords are not refused by a list. Name one with EISENERGY_PASSWORDS.")
             proxy = settings.portal.proxy
             config = uvicorn.Config(
                 app,
@@ -104,6 +109,11 @@ def _url(settings: Settings, host: str, port: int) -> str:
     from eisenergy.portal.context import is_loopback
 
     if settings.portal.url is not None:
+        if settings.portal.url.startswith("https://") and settings.portal.proxy is None:
+            raise BadSetting(
+                f"EISENERGY_URL={settings.portal.url} is reached through a proxy: set EISENERGY_PROXY to its address, such as "
+                "127.0.0.1. Without it every visitor comes from the proxy's, and a few wrong passwords hold up everybody."
+            )
         return settings.portal.url
     if not is_loopback(host):
         raise BadSetting(

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from ipaddress import ip_address
-from typing import Final
 from urllib.parse import urlsplit
 
-from eisenergy.config import BadSetting, Settings
-from eisenergy.store.database import Database
+from joserfc.jwk import OctKey
 
-LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+from eisenergy.config import BadSetting, Settings
+from eisenergy.portal import passwords, sealing
+from eisenergy.store.database import Database
 
 
 def utc_now() -> datetime:
@@ -28,7 +29,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """One portal, running.
 
@@ -48,6 +49,17 @@ class Context:
                 f"EISENERGY_URL={self.url!r}: passwords would cross the network in the clear. Put a proxy with a certificate "
                 "before the portal and name its address, such as https://portal.example."
             )
+
+    @cached_property
+    def key(self) -> OctKey:
+        """What second factors are sealed with. :raises BadSetting: when there is none to use"""
+        return sealing.key_of(self.settings)
+
+    @cached_property
+    def common(self) -> frozenset[str]:
+        """Passwords that nobody may choose. :raises BadSetting: when the list cannot be read"""
+        path = self.settings.portal.passwords
+        return frozenset() if path is None else passwords.listed(path)
 
     @property
     def secure(self) -> bool:

@@ -11,6 +11,8 @@ from typing import Final
 
 import pyotp
 
+from eisenergy.portal import sealing
+from eisenergy.portal.context import Context
 from eisenergy.store import signins
 from eisenergy.store.database import Database
 from eisenergy.store.opaque import hashed
@@ -49,13 +51,21 @@ def new_recovery_codes() -> tuple[list[str], list[str]]:
     return codes, [_recovery_hash(code) for code in codes]
 
 
-def use(database: Database, login: Login, code: str, at: datetime) -> bool:
+def use(context: Context, login: Login, code: str, at: datetime) -> bool:
     """Whether a code is right, and use it up: neither a step nor a recovery code works twice."""
     plain = "".join(code.split())
     if login.totp_secret is not None and plain.isdigit():
-        step = step_of(login.totp_secret, plain, at)
-        return step is not None and signins.take_step(database, login.user, step)
-    return _use_recovery(database, login.user, plain)
+        secret = sealing.opened(context.key, login.user, login.totp_secret)
+        step = None if secret is None else step_of(secret, plain, at)
+        return step is not None and signins.take_step(context.database, login.user, step)
+    return _use_recovery(context.database, login.user, plain)
+
+
+def seal_old(context: Context) -> None:
+    """Seal the secrets that were stored as they are, before secrets were sealed."""
+    for user, stored in signins.factors(context.database).items():
+        if not sealing.is_sealed(stored):
+            signins.reseal(context.database, user, stored, sealing.sealed(context.key, user, stored))
 
 
 def _use_recovery(database: Database, user: uuid.UUID, code: str) -> bool:

@@ -35,10 +35,12 @@ class Rule:
 
     :param roles: ``None``: everybody, also without signing in; empty: whoever is signed in, about nothing but themselves
     :param viewed: whether an operator in a customer's view may ask for it, as that customer
+    :param shared: the answer is the same for everybody, and caches keep it: who asks is not looked up
     """
 
     roles: frozenset[Role] | None
     viewed: bool = False
+    shared: bool = False
 
     def check(self, path: str, method: str) -> None:
         """Refuse a route that does not fit. :raises BadRule: naming it"""
@@ -47,11 +49,14 @@ class Rule:
             raise BadRule(f"{method} {path}: a rule for roles goes with {{client}} in the path, and no other rule does")
         if self.roles and self.roles - OPERATOR_ROLES and not customer:
             raise BadRule(f"{method} {path}: a rule for customers goes with {{customer}} in the path")
+        if self.shared and (self.roles is not None or method != "GET"):
+            raise BadRule(f"{method} {path}: only what everybody may see is the same for everybody")
         if self.roles and self.viewed and method != "GET":
             raise BadRule(f"{method} {path}: nothing changes in a customer's view")
 
 
 PUBLIC: Final = Rule(roles=None, viewed=True)
+ASSETS: Final = Rule(roles=None, viewed=True, shared=True)
 ONESELF: Final = Rule(roles=frozenset())
 ONESELF_OR_VIEW: Final = Rule(roles=frozenset(), viewed=True)
 CUSTOMERS: Final = Rule(roles=ALL_ROLES, viewed=True)

@@ -59,7 +59,7 @@ class Guarded:
         headers["Permissions-Policy"] = PERMISSIONS
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        shared = path.startswith(ASSETS) and status == 200
+        shared = path.startswith(ASSETS) and status == 200 and "set-cookie" not in headers
         headers["Cache-Control"] = "public, max-age=3600" if shared else "no-store"
         if self.context.secure:
             headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"

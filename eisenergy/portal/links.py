@@ -12,6 +12,7 @@ from eisenergy.portal.context import Context
 from eisenergy.portal.words import language_of, say
 from eisenergy.store import audit, signins, tickets
 from eisenergy.store.audit import Actor
+from eisenergy.store.people import homes
 from eisenergy.store.signins import Login
 
 RESET: Final = timedelta(hours=1)
@@ -48,9 +49,10 @@ def ask_reset(context: Context, email: str, by: Actor, at: datetime) -> Callable
         if login is None or login.disabled:
             return
         with context.database.signing_in() as connection:
-            token = tickets.issue(connection, tickets.RESET, login.user, at, RESET)
-            client = login.grants[0].client if login.grants else audit.NOBODYS
-            audit.write(connection, client, by, at, "RESET_ASKED", email)
+            token = tickets.issue_reset(connection, login.user, at, RESET)
+            if token is None:
+                return  # the links in the mails before this one work
+            audit.write_each(connection, homes(login.grants), by, at, "RESET_ASKED", email)
         try:
             mail_link(context, email, login.locale, token, "reset")
         except mail.NotSent as problem:
@@ -79,8 +81,7 @@ def use(context: Context, token: str, password: str, by: Actor, at: datetime) ->
             return None
         signins.set_password(connection, login.user, made, at)
         device = tickets.issue(connection, tickets.DEVICE, login.user, at, DEVICE)
-        client = login.grants[0].client if login.grants else audit.NOBODYS
-        audit.write(connection, client, by, at, "PASSWORD_SET", login.email)
+        audit.write_each(connection, homes(login.grants), by, at, "PASSWORD_SET", login.email)
     return device
 
 

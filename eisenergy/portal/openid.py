@@ -11,32 +11,26 @@ import json
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final, cast
-from urllib.parse import urlsplit
+from typing import Any, Final
 
 import httpx2
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import OAuth2Client
 from authlib.oidc.core import CodeIDToken
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
 from eisenergy.config import OpenId
-from eisenergy.portal.context import is_loopback
+from eisenergy.portal import discovery
+from eisenergy.portal.discovery import ProviderFailed
 from eisenergy.store import signins
 from eisenergy.store.database import Database
 from eisenergy.store.people import BadAccount, address_of
 from eisenergy.store.signins import Login
 
 ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
-PATIENCE: Final = 10.0
 LEEWAY: Final = 60
 """Seconds that the provider's clock may be off."""
-
-
-class ProviderFailed(RuntimeError):
-    """The provider cannot be reached, or answered what it must not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +71,7 @@ def begin(provider: OpenId, redirect: str, wanted: str) -> tuple[str, Asked]:
         verifier=secrets.token_urlsafe(48),
         wanted=wanted,
     )
-    found = _metadata(provider)
+    found = discovery.metadata(provider)
     with _client(provider, redirect) as client:
         url, _ = client.create_authorization_url(
             found["authorization_endpoint"], state=asked.state, nonce=asked.nonce, code_verifier=asked.verifier
@@ -97,7 +91,7 @@ def identity(provider: OpenId, redirect: str, asked: Asked, answer: dict[str, st
         raise ProviderFailed(f"the answer is from {answer['iss']!r}, expected {provider.issuer}")
     if "code" not in answer:
         raise ProviderFailed(f"the provider refused: {answer.get('error', 'no code')}")
-    found = _metadata(provider)
+    found = discovery.metadata(provider)
     try:
         with _client(provider, redirect) as client:
             token = client.fetch_token(
@@ -106,8 +100,9 @@ def identity(provider: OpenId, redirect: str, asked: Asked, answer: dict[str, st
                 code_verifier=asked.verifier,
                 grant_type="authorization_code",
             )
-        keys = KeySet.import_key_set(cast(Any, _get(found["jwks_uri"])))
-        decoded = jwt.decode(str(token["id_token"]), keys, algorithms=list(ALGORITHMS))
+        signed = str(token["id_token"])
+        kid = jws.extract_compact(signed.encode()).headers().get("kid")
+        decoded = jwt.decode(signed, discovery.keys(provider, kid), algorithms=list(ALGORITHMS))
         claims = CodeIDToken(
             decoded.claims,
             decoded.header,
@@ -146,28 +141,5 @@ def _client(provider: OpenId, redirect: str) -> Any:
         scope="openid email",
         redirect_uri=redirect,
         code_challenge_method="S256",
-        timeout=PATIENCE,
+        timeout=discovery.PATIENCE,
     )
-
-
-def _metadata(provider: OpenId) -> dict[str, Any]:
-    found = _get(f"{provider.issuer}/.well-known/openid-configuration")
-    if found.get("issuer") != provider.issuer:
-        raise ProviderFailed(f"{provider.issuer} calls itself {found.get('issuer')!r}; check EISENERGY_OIDC_ISSUER")
-    for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
-        parts = urlsplit(str(found.get(name, "")))
-        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
-            raise ProviderFailed(f"{provider.issuer} names {found.get(name)!r} as {name}: expected https")
-    return found
-
-
-def _get(url: str) -> dict[str, Any]:
-    try:
-        answer = httpx2.get(url, timeout=PATIENCE)
-        answer.raise_for_status()
-        found = answer.json()
-    except (httpx2.HTTPError, ValueError) as problem:
-        raise ProviderFailed(f"{url} gave no answer to use: {problem}") from problem
-    if not isinstance(found, dict):
-        raise ProviderFailed(f"{url}: expected a JSON object")
-    return found

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Final
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
+
+from eisenergy.config import BadSetting
 
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)
 """Source: OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes, one lane."""
@@ -15,6 +18,20 @@ _AT_ONCE: Final = threading.BoundedSemaphore(4)
 SHORTEST: Final = 12
 LONGEST: Final = 128
 _KINDS: Final = 5
+_WALKS: Final = (
+    "abcdefghijklmnopqrstuvwxyz",
+    "01234567890",
+    "qwertyuiop[]",
+    "asdfghjklñ;",
+    "zxcvbnm,.",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.0p",
+    "1q2w3e4r5t6y7u8i9o0p",
+)
+_WALKED: Final = frozenset(
+    way[n : n + 2] for walk in _WALKS for way in (walk, walk[::-1]) for n in range(len(walk) - 1)
+)
+_MOST: Final = 0.7
+"""Of the neighbouring characters, how many make a password a walk."""
 
 
 def hash_of(password: str) -> str:
@@ -45,10 +62,24 @@ def is_outdated(stored: str) -> bool:
     return _HASHER.check_needs_rehash(stored)
 
 
-def problem(password: str, again: str, email: str) -> str | None:
+def listed(path: Path) -> frozenset[str]:
+    """Read a list of common passwords, one a line; those that are too short anyway are left out.
+
+    :raises BadSetting: when it cannot be read
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as problem:
+        raise BadSetting(f"EISENERGY_PASSWORDS={path} cannot be read: {problem.strerror}") from problem
+    return frozenset(line.strip().casefold() for line in lines if SHORTEST <= len(line.strip()) <= LONGEST)
+
+
+def problem(password: str, again: str, email: str, common: frozenset[str] = frozenset()) -> str | None:
     """Return the key of the text that says why a new password is refused, ``None`` where it is not.
 
     Length counts, kinds of characters do not. Source: NIST SP 800-63B, 5.1.1.2.
+
+    :param common: passwords that many people use, in small letters
     """
     if password != again:
         return "password.differ"
@@ -58,4 +89,15 @@ def problem(password: str, again: str, email: str) -> str | None:
     known = {email.partition("@")[0], "eispower", "eisenergy", "contraseña", "password"}
     if len(set(plain)) < _KINDS or plain.isdigit() or any(len(word) > 3 and word in plain for word in known):
         return "password.weak"
+    if plain in common or _is_pattern(plain):
+        return "password.weak"
     return None
+
+
+def _is_pattern(plain: str) -> bool:
+    """Whether a text is one piece repeated, or mostly a walk over the keyboard, the alphabet or the digits."""
+    if plain in (plain + plain)[1:-1]:
+        return True
+    pairs = [plain[n : n + 2] for n in range(len(plain) - 1)]
+    walked = sum(pair in _WALKED for pair in pairs)
+    return walked >= _MOST * len(pairs)

@@ -24,7 +24,7 @@ from eisenergy.store.people import NoUser
 
 Handler = Callable[[Visit], Response]
 LARGEST_FORM: Final = 64 * 1024
-"""Bytes; uploads have a limit of their own."""
+"""Bytes."""
 
 
 class NoSuchPage(LookupError):
@@ -93,7 +93,8 @@ def _endpoint(context: Context, entry: Entry) -> Callable[[Request], object]:
         form: dict[str, str] = {}
         if entry.method == "POST":
             async with request.form(max_files=0, max_fields=200, max_part_size=LARGEST_FORM) as sent:
-                form = {name: value for name, value in sent.items() if isinstance(value, str)}
+                # No text of ours holds a NUL, and PostgreSQL takes none.
+                form = {name: value.replace("\x00", "") for name, value in sent.items() if isinstance(value, str)}
         visit = Visit(context=context, request=request, at=context.now(), form=form)
         return await run_in_threadpool(_serve, entry, visit)
 
@@ -105,7 +106,7 @@ def _serve(entry: Entry, visit: Visit) -> Response:
     """Answer one request: who asks, may they, was the form ours, and then the page."""
     context, fresh = visit.context, None
     token = cookies.read(context, visit.request, cookies.SESSION)
-    if token is not None:
+    if token is not None and not entry.rule.shared:
         visit.session = sessions.find(context.database, token, visit.at)
         visit.token = token
         if visit.session is not None and visit.session.stale:
@@ -130,6 +131,8 @@ def _serve(entry: Entry, visit: Visit) -> Response:
 
 def _admitted(entry: Entry, visit: Visit) -> Response:
     places = visit.request.path_params
+    if any("\x00" in str(place) for place in places.values()):
+        raise NoSuchPage
     database = visit.context.database
     customer = places.get("customer")
     visit.scope = guard.scope_of(entry.rule, visit.session, places.get("client"), customer)

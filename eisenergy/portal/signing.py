@@ -15,7 +15,7 @@ from eisenergy.store import audit, guesses, sessions, signins, tickets
 from eisenergy.store.audit import Actor
 from eisenergy.store.guesses import Attempt
 from eisenergy.store.opaque import hashed
-from eisenergy.store.people import BadAccount, address_of
+from eisenergy.store.people import BadAccount, address_of, homes
 from eisenergy.store.signins import Login
 
 CODE_LIFE: Final = timedelta(minutes=5)
@@ -61,23 +61,33 @@ def again(visit: Visit, password: str) -> Outcome:
     return by_password(visit, visit.session.email, password)
 
 
-def ask_code(visit: Visit, login: Login, response: Response) -> Response:
-    """Remember that the password was right, until the code comes."""
+def ask_code(visit: Visit, login: Login, response: Response, purpose: str = tickets.CODE) -> Response | None:
+    """Remember what was proved, until the code comes.
+
+    :param login: as it was when the proof was looked at
+    :param purpose: one of :data:`eisenergy.store.tickets.CODES`
+    :returns: ``None`` as :func:`finish`
+    """
     with visit.context.database.signing_in() as connection:
-        token = tickets.issue(connection, tickets.CODE, login.user, visit.at, CODE_LIFE)
+        if not signins.still(connection, login):
+            return None
+        token = tickets.issue(connection, purpose, login.user, visit.at, CODE_LIFE)
     cookies.put(visit.context, response, cookies.CODE, token, CODE_LIFE)
     return response
 
 
-def half_signed_in(visit: Visit) -> Login | None:
-    """Return who gave a right password a moment ago, ``None`` where nobody did."""
+def half_signed_in(visit: Visit) -> tuple[Login, str] | None:
+    """Return who gave a right password, or came from the provider, a moment ago, and which it was; ``None`` where nobody did."""
     token = cookies.read(visit.context, visit.request, cookies.CODE)
     if token is None:
         return None
-    with visit.context.database.signing_in() as connection:
-        user = tickets.holder(connection, (tickets.CODE,), token, visit.at)
-    login = None if user is None else signins.by_user(visit.context.database, user)
-    return None if login is None or login.disabled else login
+    for purpose, how in ((tickets.CODE, "password and code"), (tickets.CODE_AFTER_OPENID, "OpenID and code")):
+        with visit.context.database.signing_in() as connection:
+            user = tickets.holder(connection, (purpose,), token, visit.at)
+        login = None if user is None else signins.by_user(visit.context.database, user)
+        if login is not None and not login.disabled:
+            return login, how
+    return None
 
 
 def by_code(visit: Visit, login: Login, code: str) -> Outcome:
@@ -85,32 +95,40 @@ def by_code(visit: Visit, login: Login, code: str) -> Outcome:
     attempt = _begin(visit, f"code {login.email}", login)
     if attempt.wait:
         return Outcome(login=None, wait=attempt.wait)
-    if not factor.use(visit.context.database, login, code, visit.at):
+    if not factor.use(visit.context, login, code, visit.at):
         _refused(visit, login.email, login, "CODE_FAILED")
         return Outcome(login=None)
     guesses.succeeded(visit.context.database, attempt, visit.at)
     return Outcome(login=login)
 
 
-def finish(visit: Visit, login: Login, wanted: str | None, how: str) -> Response:
+def finish(visit: Visit, login: Login, wanted: str | None, how: str, *, half: bool = False) -> Response | None:
     """Start a fresh session for somebody who proved who they are; whatever cookie they came with is worth nothing.
 
+    :param login: as it was when the proof was looked at
     :param wanted: where they wanted to go
     :param how: for the audit log, for example ``password``
+    :param half: whether what came before the code is in :func:`half_signed_in`'s ticket, which is used up
+    :returns: ``None`` when the password was set anew, or the account shut, since the proof was looked at
     """
     context = visit.context
+    known = _device_of(visit, login) is not None  # before the transaction: one request holds one connection
+    code = cookies.read(context, visit.request, cookies.CODE)
     with context.database.signing_in() as connection:
+        if not signins.still(connection, login):
+            return None
+        if code is not None:
+            taken = tickets.take(connection, tickets.CODES, code, visit.at)
+            if half and taken != login.user:
+                return None
         if visit.token is not None:
             sessions.end(connection, visit.token)
-        code = cookies.read(context, visit.request, cookies.CODE)
-        if code is not None:
-            tickets.take(connection, (tickets.CODE,), code, visit.at)
         token = sessions.start(connection, login.user, visit.at)
         device = None
-        if _device_of(visit, login) is None:
+        if not known:
             device = tickets.issue(connection, tickets.DEVICE, login.user, visit.at, DEVICE)
         actor = Actor(name=login.email, address=visit.address)
-        audit.write(connection, _home(login), actor, visit.at, "SIGN_IN", login.email, new={"how": how})
+        audit.write_each(connection, homes(login.grants), actor, visit.at, "SIGN_IN", login.email, new={"how": how})
     response = visit.go(own_path(wanted))
     cookies.put(context, response, cookies.SESSION, token)
     if device is not None:
@@ -136,10 +154,6 @@ def _device_of(visit: Visit, login: Login) -> str | None:
 
 
 def _refused(visit: Visit, email: str, login: Login | None, action: str) -> None:
-    actor = Actor(name="nobody", address=visit.address)
-    client = audit.NOBODYS if login is None else _home(login)
-    audit.record(visit.context.database, client, actor, visit.at, action, email)
-
-
-def _home(login: Login) -> str:
-    return login.grants[0].client if login.grants else audit.NOBODYS
+    clients = homes(() if login is None else login.grants)
+    with visit.context.database.signing_in() as connection:
+        audit.write_each(connection, clients, visit.actor, visit.at, action, email)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from eisenergy.portal import csrf
 from eisenergy.portal.render import render
 from eisenergy.portal.routes import NoSuchPage
 from eisenergy.portal.visit import Visit
-from eisenergy.publish.site import OPERATOR
+from eisenergy.publish.site import INVOICE, OPERATOR
 
 TYPES: Final = {
     ".html": "text/html; charset=utf-8",
@@ -31,6 +32,8 @@ TYPES: Final = {
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".csv": "text/csv; charset=utf-8",
 }
+DOCUMENTS: Final = frozenset({".html", ".pdf", ".csv", ".xlsx"})
+"""Files of which the audit log tells who saw them; the others are what pages load."""
 _PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _OURS: Final = '<link rel="icon" type="image/svg+xml" href="/assets/portal/icon.svg"><link rel="stylesheet" href="/assets/portal/bar.css">'
 _HEAD: Final = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
@@ -79,6 +82,18 @@ def months_of(folder: Path) -> frozenset[str]:
         for path in folder.iterdir()
         if re.fullmatch(r"\d{4}-\d{2}", path.stem) and not path.name.startswith(".")
     )
+
+
+def invoice_pdf(folder: Path, month: str, number: str) -> Path | None:
+    """Return the PDF of an invoice, ``None`` where the month's PDF is another's, a draft's, or not there.
+
+    Publishing says beside the PDF which invoice it shows: a site may be older than the invoice, and show its draft.
+    """
+    try:
+        shown = json.loads(inside(folder, f"{month}/{INVOICE}").read_text(encoding="utf-8"))
+        return inside(folder, f"{month}/invoice.pdf") if shown["number"] == number else None
+    except (NoSuchPage, OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def serve(visit: Visit, file: Path, *, download: str | None = None) -> Response:

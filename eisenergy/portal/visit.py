@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.background import BackgroundTask
 from starlette.requests import Request
@@ -119,10 +118,9 @@ class Visit:
 def own_path(wanted: str | None) -> str:
     """Return where to go after sign-in: a path of ours, or the first page for everything else.
 
-    A browser takes ``//host``, ``/\\host`` and control characters for other things than a path.
+    A browser takes ``//host``, ``/\\host`` and control characters for other things than a path. Nothing is parsed: what is no address
+    fails nothing.
     """
     text = wanted or ""
-    parts = urlsplit(text) if text.isprintable() and "\\" not in text else None
-    if parts is None or parts.scheme or parts.netloc or not text.startswith("/") or text.startswith("//"):
-        return "/"
-    return text
+    ours = text.startswith("/") and not text.startswith("//") and "\\" not in text and text.isprintable()
+    return text if ours else "/"

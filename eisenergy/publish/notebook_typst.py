@@ -192,6 +192,19 @@ def _meta(notebook: Any, executed: Path) -> Meta:
     )
 
 
+def invoice_of(executed: Path) -> dict[str, str | None] | None:
+    """Return number (``None`` for a draft) and contract of the invoice that an executed notebook shows; ``None`` where it shows none."""
+    for cell in read_notebook(executed).cells:
+        for output in cell.get("outputs", ()):
+            if (found := _INVOICE.search(output.get("data", {}).get("text/markdown", ""))) is not None:
+                data = _value(found[1])
+                return {
+                    "number": None if data["draft"] else data["number"],
+                    "contract": data["supply"]["rows"][0][1],
+                }
+    return None
+
+
 def _value(escaped: str) -> Any:
     """Read back what :func:`~eisenergy.publish.document.typst_json` wrote."""
     return json.loads(json.loads(f'"{escaped}"'))

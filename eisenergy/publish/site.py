@@ -1,6 +1,7 @@
 """Sites: what a customer and the operator open in a browser, put together from executed notebooks.
 
-``sites/CLIENT/CUSTOMER/``: ``index.html``, ``MONTH/dashboard.html`` and ``.pdf``, ``MONTH/invoice.html`` and ``.pdf``, ``assets/``.
+``sites/CLIENT/CUSTOMER/``: ``index.html``, ``MONTH/dashboard.html`` and ``.pdf``, ``MONTH/invoice.html`` and ``.pdf``, ``assets/``;
+``MONTH/invoice.json`` says which invoice the PDF shows: ``number`` (``null`` for a draft) and ``contract``.
 ``sites/CLIENT/_operator/``: ``index.html`` (the newest month), ``MONTH.html``, ``.pdf`` and ``.csv`` (all customers), ``assets/``.
 Publishing a month keeps the pages of the others.
 """
@@ -24,11 +25,14 @@ from eisenergy.publish.captions import Words
 from eisenergy.publish.customer_list import CSV
 from eisenergy.publish.folders import QUARTO
 from eisenergy.publish.navigation import Link, Site, for_month, front_matter, read_notebook, read_site
+from eisenergy.publish.notebook_typst import invoice_of
 from eisenergy.publish.place import PROJECT, staged
 from eisenergy.publish.quarto import Page
 from eisenergy.publish.renderer import Renderer
 
 OPERATOR: Final = "_operator"
+INVOICE: Final = "invoice.json"
+"""Beside an invoice's PDF: the number it shows."""
 PAGES: Final = ("home", "dashboard", "invoice")
 OVERVIEW: Final = "operator"
 
@@ -179,6 +183,7 @@ def _publish(
             else:
                 files = _embedded(stage, target.parent / ".assets", site, links, pages, locale)
             files += _lists(stage, pages)
+            files += _numbers(stage, pages)
             _unlink_unpublished(stage, target, files)
     except Exception as problem:
         raise PublishFailed(f"{client}/{customer}, {month}, renderer {renderer}: {problem}") from problem
@@ -240,6 +245,17 @@ def _lists(stage: Path, pages: list[Page]) -> list[str]:
                 if page.where != "index" and CSV in output.get("data", {}):
                     files.append(f"{page.where}.csv")
                     _write(stage / files[-1], "\ufeff" + output.data[CSV])
+    return files
+
+
+def _numbers(stage: Path, pages: list[Page]) -> list[str]:
+    """Write beside each invoice which one it is, as the notebook shows it."""
+    files = []
+    for page in pages:
+        invoice = invoice_of(page.executed)
+        if page.where != "index" and invoice is not None:
+            files.append((Path(page.where).parent / INVOICE).as_posix())
+            _write(stage / files[-1], json.dumps(invoice, ensure_ascii=False))
     return files
 
 

@@ -96,12 +96,12 @@ def find(database: Database, token: str, at: datetime) -> Bearer | None:
 
 
 def revoke(database: Database, client: str, token: uuid.UUID, *, by: Actor, at: datetime) -> None:
-    """End a token at once."""
+    """End a token at once; one that was ended before stays as it is."""
     table = tables.api_tokens
     with database.signing_in() as connection:
         name = connection.execute(
             update(table)
-            .where(table.c.client == client, table.c.id == token)
+            .where(table.c.client == client, table.c.id == token, table.c.revoked_at.is_(None))
             .values(revoked_at=at)
             .returning(table.c.name)
         ).scalar()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -78,6 +79,21 @@ def write(
     connection.execute(
         insert(tables.audit).values({name: value for name, value in values.items() if value is not None})
     )
+
+
+def write_each(
+    connection: Connection,
+    clients: Iterable[str],
+    actor: Actor,
+    at: datetime,
+    action: str,
+    subject: str,
+    *,
+    new: Any = None,
+) -> None:
+    """Append a line to the log of each of some clients, as :func:`write` does."""
+    for client in clients:
+        write(connection, client, actor, at, action, subject, new=new)
 
 
 def record(database: Database, client: str, actor: Actor, at: datetime, action: str, subject: str) -> None:

@@ -10,7 +10,7 @@ import json
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.engine import make_url
@@ -45,7 +45,7 @@ class Database:
 
     def __init__(self, app_url: str, running: server.Server | None = None) -> None:
         self.app_url = app_url
-        self.engine: Engine = create_engine(make_url(app_url), pool_pre_ping=True, pool_size=5, max_overflow=20)
+        self.engine: Engine = _engine(make_url(app_url), pool_pre_ping=True, pool_size=5, max_overflow=20)
         self._finish = weakref.finalize(self, _finish, self.engine, running)  # runs at the end of the process, too
 
     @classmethod
@@ -116,12 +116,17 @@ class Database:
         self.close()
 
 
+def _engine(url: str | URL, **options: Any) -> Engine:
+    """An engine whose errors do not tell parameters: they are hashes, addresses and secrets, and errors are logged."""
+    return create_engine(url, hide_parameters=True, **options)
+
+
 def provision(running: server.Server, name: str) -> str:
     """Make the roles and a database on a server of our own, when missing.
 
     :returns: address of the database for its owner
     """
-    engine = create_engine(running.url(server.SUPERUSER, "postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    engine = _engine(running.url(server.SUPERUSER, "postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _PROVISION_LOCK})
         _make_roles(connection, login=True)
@@ -161,7 +166,7 @@ def _as_role(url: URL, role: str) -> URL:
 
 def _app_url(url: URL) -> str:
     """Prepare a given server and return the address as the application's role."""
-    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    engine = _engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     try:
         connection = engine.connect()
     except OperationalError as error:
@@ -209,11 +214,11 @@ def _app_url(url: URL) -> str:
 
 
 def _migrate_when_needed(owner: URL, app: URL) -> None:
-    engine = create_engine(app, poolclass=NullPool)
+    engine = _engine(app, poolclass=NullPool)
     with engine.connect() as connection:
         if current(connection) == HEAD:
             return
-    migrate(create_engine(owner, poolclass=NullPool))
+    migrate(_engine(owner, poolclass=NullPool))
 
 
 def _check_role(engine: Engine) -> None:

@@ -19,11 +19,18 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from eisenergy.store import tables
 from eisenergy.store.database import Database
 
-FREE: Final = {"pair": 3, "account": 20, "address": 30}
+FREE: Final = {"pair": 3, "account": 20, "address": 30, "provider": 30}
 """Failures that cost no wait."""
-BOUND: Final = {"pair": timedelta(minutes=15), "account": timedelta(minutes=5), "address": timedelta(minutes=5)}
+BOUND: Final = {
+    "pair": timedelta(minutes=15),
+    "account": timedelta(minutes=5),
+    "address": timedelta(minutes=5),
+    "provider": timedelta(minutes=5),
+}
+FORGIVEN: Final = timedelta(hours=1)
+"""After each hour a count has one failure less, so that a busy place's do not add up for ever."""
 FORGOTTEN: Final = timedelta(days=1)
-"""A count that nothing was added to for so long begins anew."""
+"""A count that nobody added to for so long begins anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +64,21 @@ def begin(database: Database, account: str, address: str, at: datetime, *, devic
     keys = [("pair", _key(pair))]
     if device is None:
         keys += [("account", _key(account)), ("address", _key(address))]
-    keys.sort()
+    return _begin(database, sorted(keys), at)
+
+
+def begin_at_provider(database: Database, address: str, at: datetime) -> Attempt:
+    """Count an answer that somebody claims to bring from the OpenID provider, as :func:`begin` does.
+
+    No account is known yet, and many people share one place.
+    """
+    return _begin(database, [("provider", _key(place_of(address)))], at)
+
+
+def _begin(database: Database, keys: list[tuple[str, str]], at: datetime) -> Attempt:
     table = tables.guesses
     with database.signing_in() as connection:
-        counts: dict[tuple[str, str], int] = {}
+        counts: dict[tuple[str, str], tuple[int, datetime]] = {}
         opens = at
         for kind, key in keys:
             connection.execute(
@@ -68,17 +86,23 @@ def begin(database: Database, account: str, address: str, at: datetime, *, devic
             )
             row = connection.execute(select(table).where(table.c.kind == kind, table.c.key == key)).first()
             if row is not None and row.last_at > at - FORGOTTEN:
-                counts[kind, key] = row.failures
+                counts[kind, key] = _left(row.failures, row.last_at, at)
                 opens = max(opens, row.open_at)
         if opens > at:
             return Attempt(keys=tuple(keys), wait=opens - at)
         connection.execute(delete(table).where(table.c.last_at < at - FORGOTTEN))
         for kind, key in keys:
-            failures = counts.get((kind, key), 0) + 1
-            values = {"failures": failures, "last_at": at, "open_at": at + delay(kind, failures)}
+            failures, since = counts.get((kind, key), (0, at))
+            values = {"failures": failures + 1, "last_at": since, "open_at": at + delay(kind, failures + 1)}
             query = upsert(table).values({"kind": kind, "key": key, **values})
             connection.execute(query.on_conflict_do_update(index_elements=["kind", "key"], set_=values))
     return Attempt(keys=tuple(keys), wait=timedelta(0))
+
+
+def _left(failures: int, since: datetime, at: datetime) -> tuple[int, datetime]:
+    """Return what is left of a count, and from when on it is forgiven further: a try, right or wrong, does not put that off."""
+    hours = (at - since) // FORGIVEN
+    return (failures - hours, since + hours * FORGIVEN) if hours < failures else (0, at)
 
 
 def succeeded(database: Database, attempt: Attempt, at: datetime) -> None:

@@ -82,7 +82,7 @@ class User:
 class Invited:
     """What an invitation did.
 
-    :param token: of the one-time link, ``None`` where the account signs in already or another client manages it, too
+    :param token: of the one-time link, ``None`` where the account signs in already or another client gave it rights, too
     """
 
     user: uuid.UUID
@@ -102,6 +102,11 @@ def address_of(email: str) -> str:
     ):
         raise BadAccount(f"{email[:80]!r} is no e-mail address: expected name@host.example")
     return plain
+
+
+def homes(grants: Iterable[Grant]) -> tuple[str, ...]:
+    """Return the clients whose logs tell what somebody does with the account itself; nobody's where there are none."""
+    return tuple(sorted({grant.client for grant in grants})) or (audit.NOBODYS,)
 
 
 def read_grants(connection: Connection, users: Iterable[uuid.UUID] | None = None) -> dict[uuid.UUID, list[Grant]]:
@@ -129,6 +134,9 @@ def invite(
 ) -> Invited:
     """Give somebody a right, and make the account where there is none; whoever has no password yet gets a one-time link.
 
+    Whoever held a link owns the account. So one that another client gave rights to gets a second client's from a system
+    administrator alone, and its open links end; one without any right begins anew: what opened it before does no longer.
+
     :raises BadAccount: for what is no e-mail address, or customers that are not in the masters
     :raises OutOfScope: for a right that the scope may not give
     """
@@ -138,14 +146,25 @@ def invite(
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": plain})
         _check_customers(connection, grant)
         table = tables.users
-        user = connection.execute(select(table.c.id).where(table.c.email == plain)).scalar()
+        user = connection.execute(select(table.c.id).where(table.c.email == plain).with_for_update()).scalar()
         if user is None:
             user = uuid.uuid4()
             values = {"id": user, "email": plain, "locale": locale, "created_at": at}
             connection.execute(insert(table).values(values))
             connection.execute(insert(tables.credentials).values(user_id=user, recovery=[]))
-        everything = read_grants(connection, [user]).get(user, [])
+            everything = []
+        else:
+            everything = read_grants(connection, [user]).get(user, [])
+            if not everything:
+                _begin_anew(connection, user)
         before = next((one for one in everything if one.client == grant.client), None)
+        alone = all(one.client == grant.client for one in everything)
+        if not alone and before is None:
+            if scope.role is not Role.SYSTEM_ADMIN:
+                raise OutOfScope(
+                    f"{plain} has rights that client {scope.client} did not give; a system administrator adds one"
+                )
+            tickets.void_links(connection, user)
         if before != grant:
             _put(connection, user, grant, by, at)
             if before is not None:
@@ -155,8 +174,6 @@ def invite(
         password = connection.execute(
             select(tables.credentials.c.password).where(tables.credentials.c.user_id == user)
         ).scalar()
-        alone = all(one.client == grant.client for one in everything)
-        # Whoever holds the link owns the account: not for one that another client gave rights to.
         token = None
         if password is None and alone:
             token = tickets.issue(connection, tickets.FIRST, user, at, INVITATION)
@@ -296,6 +313,23 @@ def _end_sessions(connection: Connection, user: uuid.UUID) -> None:
 
 def _void_links(connection: Connection, user: uuid.UUID) -> None:
     connection.execute(delete(tables.tickets).where(tables.tickets.c.user_id == user))
+
+
+def _begin_anew(connection: Connection, user: uuid.UUID) -> None:
+    """Empty an account that has no rights: whoever gave it some before may know its password, or hold its telephone."""
+    _void_links(connection, user)  # first: whoever uses one at this moment is done, or finds it gone
+    proofs = tables.credentials
+    nothing: dict[str, Any] = {
+        "password": None,
+        "password_at": None,
+        "totp_secret": None,
+        "totp_step": None,
+        "recovery": [],
+    }
+    connection.execute(
+        update(proofs).where(proofs.c.user_id == user).values({**nothing, "issuer": None, "subject": None})
+    )
+    _end_sessions(connection, user)
 
 
 def _user(row: Row[Any], grants: list[Grant]) -> User:

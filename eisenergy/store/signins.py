@@ -19,7 +19,8 @@ class Login:
     """An account as sign-in sees it. Never shown.
 
     :param password: argon2id hash; ``None`` before the first one is set
-    :param totp_secret: of the second factor, ``None`` where it is off
+    :param password_at: when the password was set, UTC
+    :param totp_secret: of the second factor, sealed, ``None`` where it is off
     :param recovery: how many recovery codes are left
     """
 
@@ -28,6 +29,7 @@ class Login:
     locale: str
     disabled: bool
     password: str | None
+    password_at: datetime | None
     totp_secret: str | None
     recovery: int
     grants: tuple[Grant, ...]
@@ -63,6 +65,7 @@ def _find(database: Database, condition: ColumnElement[bool]) -> Login | None:
         locale=row.locale,
         disabled=row.disabled_at is not None,
         password=row.password,
+        password_at=row.password_at,
         totp_secret=row.totp_secret,
         recovery=len(row.recovery),
         grants=grants,
@@ -77,6 +80,18 @@ def set_password(connection: Connection, user: uuid.UUID, password: str, at: dat
         connection.execute(delete(table).where(table.c.user_id == user))
 
 
+def still(connection: Connection, login: Login) -> bool:
+    """Whether an account is as it was when it was read: its password not set anew, not shut. It stays so in this transaction."""
+    proofs, people = tables.credentials, tables.users
+    row = connection.execute(
+        select(proofs.c.password_at, people.c.disabled_at)
+        .join_from(proofs, people, people.c.id == proofs.c.user_id)
+        .where(proofs.c.user_id == login.user)
+        .with_for_update(read=True)
+    ).one()
+    return row.password_at == login.password_at and row.disabled_at is None
+
+
 def rehash(database: Database, user: uuid.UUID, old: str, new: str) -> None:
     """Keep the same password's hash under newer parameters."""
     proofs = tables.credentials
@@ -86,14 +101,37 @@ def rehash(database: Database, user: uuid.UUID, old: str, new: str) -> None:
         )
 
 
-def set_factor(connection: Connection, user: uuid.UUID, secret: str | None, recovery: Sequence[str]) -> None:
+def set_factor(
+    connection: Connection, user: uuid.UUID, secret: str | None, recovery: Sequence[str], step: int | None = None
+) -> None:
     """Switch the second factor on or off.
 
+    :param secret: sealed
     :param recovery: hashes of the recovery codes
+    :param step: time step of the code it was switched on with; neither that one nor an earlier one works again
     """
     proofs = tables.credentials
-    values = {"totp_secret": secret, "totp_step": None, "recovery": list(recovery)}
+    values = {"totp_secret": secret, "totp_step": step, "recovery": list(recovery)}
     connection.execute(update(proofs).where(proofs.c.user_id == user).values(values))
+
+
+def reseal(database: Database, user: uuid.UUID, old: str, new: str) -> None:
+    """Keep the same secret of the second factor sealed anew."""
+    proofs = tables.credentials
+    with database.signing_in() as connection:
+        connection.execute(
+            update(proofs).where(proofs.c.user_id == user, proofs.c.totp_secret == old).values(totp_secret=new)
+        )
+
+
+def factors(database: Database) -> dict[uuid.UUID, str]:
+    """Return the second factors' secrets as they are stored."""
+    proofs = tables.credentials
+    with database.signing_in() as connection:
+        rows = connection.execute(
+            select(proofs.c.user_id, proofs.c.totp_secret).where(proofs.c.totp_secret.is_not(None))
+        ).all()
+    return {row.user_id: row.totp_secret for row in rows}
 
 
 def take_step(database: Database, user: uuid.UUID, step: int) -> bool:

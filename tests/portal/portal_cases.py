@@ -192,6 +192,7 @@ def write_site(settings: Settings, client: str, customer: str, text: str) -> Pat
     (folder / "assets" / "page" / "house.css").write_text("p { color: red }", encoding="utf-8")
     (folder / "2021-09").mkdir(exist_ok=True)
     (folder / "2021-09" / "invoice.pdf").write_bytes(b"%PDF-1.7 " + text.encode())
+    (folder / "2021-09" / "invoice.json").write_text(f'{{"number": "FAC-00000{customer[-1]}"}}', encoding="utf-8")
     return folder
 
 

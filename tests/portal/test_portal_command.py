@@ -9,16 +9,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
 import pytest
 import uvicorn
-from portal_cases import PASSWORD, furnish
+from portal_cases import BY, PASSWORD, START, furnish
 from typer.testing import CliRunner, Result
 
-from eisenergy.cli import app
-from eisenergy.config import Settings
+from eisenergy.cli import app, serving
+from eisenergy.config import BadSetting, PortalSettings, Settings
+from eisenergy.store import audit
 from eisenergy.store.database import Database
 
 PROGRAM = str(Path(sys.executable).parent / "eisenergy")
@@ -105,3 +107,24 @@ def test_the_network_is_not_served_without_its_address(
     plain = run(environment | {"EISENERGY_URL": "http://portal.example"}, "serve", "--port", "0")
     assert plain.exit_code == 3
     assert "in the clear" in plain.stderr
+
+
+def test_a_proxy_is_named_with_the_address_it_stands_for(settings: Settings) -> None:
+    """Else every visitor seems to come from the proxy, and a few wrong passwords hold up everybody."""
+    behind = replace(settings, portal=PortalSettings(url="https://portal.example"))
+    with pytest.raises(BadSetting, match="set EISENERGY_PROXY"):
+        serving._url(behind, "127.0.0.1", 8000)
+    named = replace(settings, portal=PortalSettings(url="https://portal.example", proxy="127.0.0.1"))
+    assert serving._url(named, "127.0.0.1", 8000) == "https://portal.example"
+    here = replace(settings, portal=PortalSettings(url="http://localhost:8000"))
+    assert serving._url(here, "127.0.0.1", 8000) == "http://localhost:8000"
+
+
+@pytest.mark.long
+def test_lines_of_the_log_that_are_nobodys_have_a_reader(environment: dict[str, str], database: Database) -> None:
+    for client in ("EIS", audit.NOBODYS):
+        audit.record(database, client, BY, START, "TEST", f"line of {client}")
+    listed = json.loads(run(environment, "users", "log", "--nobodys", "--json").stdout)["log"]
+    assert [entry["subject"] for entry in listed if entry["action"] == "TEST"] == ["line of *"]
+    ended = run(environment, "users", "log", "--count", "1")
+    assert "line of EIS" in ended.stdout

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +16,8 @@ import pytest
 from portal_cases import START, Browser, Running, furnish, leads_to_sign_in, populate, query, serving
 
 from eisenergy.config import OpenId, PortalSettings, Settings
-from eisenergy.portal import openid
-from eisenergy.store import signins
+from eisenergy.portal import discovery, openid
+from eisenergy.store import guesses, signins
 from eisenergy.store.database import Database
 
 HOME = "/c/EIS/clientes/EIS-0001"
@@ -45,6 +48,7 @@ def _unbound(portal: Running) -> None:
 
     with portal.database.signing_in() as connection:
         connection.execute(text("UPDATE eisenergy.credentials SET issuer = NULL, subject = NULL"))
+    discovery.forget()
 
 
 def vouch(provider: str, **how: object) -> None:
@@ -149,18 +153,118 @@ def test_an_answer_to_another_question_goes_no_further(provider: str) -> None:
     """Not even to the provider: the verifier would hold it off, too, but the state comes first."""
     settings = OpenId(issuer="http://127.0.0.1:1", client_id="a", client_secret="b", label="c")
     asked = openid.Asked(state="mine", nonce="n", verifier="v", wanted="/")
-    with pytest.raises(openid.ProviderFailed, match="its state differs"):
+    with pytest.raises(discovery.ProviderFailed, match="its state differs"):
         openid.identity(settings, "http://127.0.0.1:2/openid/vuelta", asked, {"state": "other", "code": "c"}, START)
 
 
-def test_forged_answers_are_slowed(portal: Running, provider: str) -> None:
+def test_forged_answers_are_slowed_and_no_passwords(portal: Running, provider: str) -> None:
     vouch(provider, claims=EMAIL)
-    browser = portal.browser()
+    forger = portal.browser(address="203.0.113.60")
+    answer_of(forger)
+    cookie = forger.client.cookies["eisenergy-openid"]
     answers = []
+    for _ in range(guesses.FREE["provider"] + 2):
+        forger.client.cookies.set("eisenergy-openid", cookie)
+        answers.append(forger.get("/openid/vuelta?state=forged&code=forged").status_code)
+    assert answers == [400] * (guesses.FREE["provider"] + 1) + [429]
+    # and nobody's password
+    assert forger.sign_in("customer@eis.example").status_code == 303
+
+
+def test_five_failures_behind_one_address_hold_up_nobody(portal: Running, provider: str) -> None:
+    vouch(provider, claims={**EMAIL, "nonce": "wrong"})
     for _ in range(5):
-        answer_of(browser)
-        answers.append(browser.get("/openid/vuelta?state=forged&code=forged").status_code)
-    assert answers == [400, 400, 400, 400, 429]
+        employee = portal.browser(address="203.0.113.62")
+        assert employee.get(answer_of(employee)).status_code == 400
+    vouch(provider, claims=EMAIL)
+    employee = portal.browser(address="203.0.113.62")
+    assert employee.get(answer_of(employee)).status_code == 303
+
+
+def test_a_provider_is_asked_rarely_and_by_one_at_a_time(
+    portal: Running, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vouch(provider, claims=EMAIL)
+    asked: list[str] = []
+    get = discovery._get
+
+    def counted(url: str) -> dict[str, object]:
+        asked.append(url)
+        time.sleep(0.2)
+        return get(url)
+
+    monkeypatch.setattr(discovery, "_get", counted)
+    browsers = [portal.browser() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda browser: browser.get("/openid").status_code, browsers)) == [303] * 8
+    assert len(asked) == 1
+    for browser in browsers[:2]:
+        assert browser.get(answer_of(browser)).status_code == 303
+    assert len(asked) == 2  # the keys, once
+    monkeypatch.setattr(discovery, "_now", lambda: time.monotonic() + discovery.KEPT + 1)
+    assert portal.browser().get("/openid").status_code == 303
+    assert len(asked) == 3
+
+
+def test_a_provider_that_is_gone_holds_nobody_up(
+    portal: Running, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def gone(url: str) -> dict[str, object]:
+        asked.append(url)
+        raise discovery.ProviderFailed("gone")
+
+    monkeypatch.setattr(discovery, "_get", gone)
+    before = len(portal.audit("OPENID_FAILED"))
+    browsers = [portal.browser() for _ in range(8)]
+    assert [browser.get("/openid").status_code for browser in browsers] == [502] * 8
+    assert len(asked) == 1
+    assert len(portal.audit("OPENID_FAILED")) == before + 1
+    monkeypatch.undo()
+    monkeypatch.setattr(discovery, "_now", lambda: time.monotonic() + discovery.FAILED + 1)
+    assert portal.browser().get("/openid").status_code == 303
+
+
+def test_whoever_waits_for_another_ones_question_does_not_wait_long(
+    portal: Running, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking, go_on = threading.Event(), threading.Event()
+
+    def slow(url: str) -> dict[str, object]:
+        asking.set()
+        assert go_on.wait(30)
+        raise discovery.ProviderFailed("slow")
+
+    monkeypatch.setattr(discovery, "_get", slow)
+    monkeypatch.setattr(discovery, "QUEUED", 0.05)
+    first = portal.browser()
+    thread = threading.Thread(target=lambda: first.get("/openid"))
+    thread.start()
+    assert asking.wait(30)
+    assert portal.browser().get("/openid").status_code == 502  # while the first still waits
+    assert thread.is_alive()
+    go_on.set()
+    thread.join(30)
+
+
+def test_a_fresh_key_of_the_provider_is_found(portal: Running, provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    vouch(provider, claims=EMAIL)
+    get, fresh = discovery._get, False
+
+    def rotated(url: str) -> dict[str, object]:
+        found = get(url)
+        if url.endswith("/keys") and not fresh:  # the keys of yesterday
+            found = {"keys": [{**key, "kid": "yesterday"} for key in found["keys"]]}  # type: ignore[attr-defined]
+        return found
+
+    monkeypatch.setattr(discovery, "_get", rotated)
+    browser = portal.browser()
+    assert browser.get(answer_of(browser)).status_code == 400
+    fresh = True
+    assert browser.get(answer_of(browser)).status_code == 400  # not asked for again at once
+    monkeypatch.setattr(discovery, "_now", lambda: time.monotonic() + discovery.FAILED + 1)
+    assert browser.get(answer_of(browser)).status_code == 303
 
 
 def test_after_the_provider_nobody_is_sent_elsewhere(portal: Running, provider: str) -> None:
@@ -179,6 +283,6 @@ def test_a_provider_that_calls_itself_otherwise_is_not_used(portal: Running, pro
 def test_a_provider_on_the_network_is_spoken_to_over_https(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = OpenId(issuer="https://id.example", client_id="a", client_secret="b", label="c")
     found = {"issuer": "https://id.example", "authorization_endpoint": "http://id.example/a"}
-    monkeypatch.setattr(openid, "_get", lambda url: found)
-    with pytest.raises(openid.ProviderFailed, match="expected https"):
+    monkeypatch.setattr(discovery, "_get", lambda url: found)
+    with pytest.raises(discovery.ProviderFailed, match="expected https"):
         openid.begin(settings, "http://127.0.0.1:1/openid/vuelta", "/")

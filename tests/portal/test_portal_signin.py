@@ -200,8 +200,8 @@ def test_passwords_that_are_easy_to_guess_are_refused(portal: Running, password:
 
 
 def test_a_link_is_not_given_to_who_does_not_own_the_account(portal: Running, somebody: str) -> None:
-    """Another seller invites an address that has an account here: it must not come to own it."""
-    luz = Scope.operator("LUZ")
+    """An address that has an account here gets a right at another seller: that one must not come to own it."""
+    luz = replace(ADMIN, client="LUZ")
     grant = Grant(client="LUZ", role=Role.CLIENT_ADMIN)
     assert people.invite(portal.database, luz, somebody, grant, by=BY, at=START).token is None
     neighbour = portal.signed_in("neighbour")

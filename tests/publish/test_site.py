@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -41,6 +42,7 @@ def test_layout_of_a_customer_s_site(settings: Settings, executed: dict[str, Pat
         "2021-09/dashboard.pdf",
         "2021-09/invoice.html",
         "2021-09/invoice.pdf",
+        "2021-09/invoice.json",
     )
     assert {path.relative_to(published.folder).as_posix() for path in published.paths} == set(names)
     assert all(path.is_file() for path in published.paths)
@@ -70,7 +72,7 @@ def test_everything_a_page_loads_or_links_is_there(
 def test_a_second_month_keeps_the_first_and_links_both(settings: Settings, executed: dict[str, Path]) -> None:
     folder = publish(settings, executed, AUGUST).folder
     august = {name: content for name, content in listing(folder).items() if name.startswith("2021-08/")}
-    assert len(august) == 4
+    assert len(august) == 5
     index = (folder / "index.html").read_text(encoding="utf-8")
     assert 'href="2021-08/invoice.pdf"' in index
     assert 'href="2021-09/invoice.pdf"' not in index.split('id="invoices"')[1]
@@ -150,6 +152,20 @@ def test_english_navigation(settings: Settings, executed: dict[str, Path], tmp_p
     assert ">Consumption</a>" in text
     assert "Last 13" not in text
     assert "Energy of the last 13 months" in text
+
+
+def test_beside_the_pdf_stands_which_invoice_it_shows(
+    settings: Settings, executed: dict[str, Path], tmp_path: Path
+) -> None:
+    """The portal hands a PDF out under an invoice's number only where this says so; a draft has none."""
+    desk = sample_desks.customer_month(issued=False)
+    draft = executed_notebooks.execute("invoice", desk, tmp_path / "invoice.ipynb")
+    contract = desk.contract.number
+    for notebooks, number in ((executed | {"invoice": draft}, None), (executed, "FAC-000001")):
+        beside = publish(settings, notebooks).folder / "2021-09" / "invoice.json"
+        assert json.loads(beside.read_text(encoding="utf-8")) == {"number": number, "contract": contract}
+        text = "".join(page.extract_text() for page in pypdf.PdfReader(beside.with_suffix(".pdf")).pages)
+        assert ("FAC-000001" in text) == (number is not None)
 
 
 # ------------------------------------------------------------------ whole or not at all

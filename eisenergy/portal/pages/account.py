@@ -11,12 +11,13 @@ import pyotp
 from starlette.responses import Response
 
 from eisenergy.accounts import Scope
-from eisenergy.portal import cookies, factor, passwords, signing
+from eisenergy.portal import cookies, factor, passwords, sealing, signing
 from eisenergy.portal.guard import ONESELF, ONESELF_OR_VIEW, OPERATOR_ROLES, own_scope, view_scope
 from eisenergy.portal.routes import Routes
+from eisenergy.portal.signing import Outcome
 from eisenergy.portal.visit import Visit
 from eisenergy.store import audit, listing, masters, sessions, signins
-from eisenergy.store.people import EVERY_CLIENT
+from eisenergy.store.people import EVERY_CLIENT, homes
 from eisenergy.store.signins import Login
 
 routes: Final = Routes()
@@ -71,7 +72,9 @@ def account(visit: Visit) -> Response:
 def change_password(visit: Visit) -> Response:
     """Set another password, after the current one; every other session ends."""
     login = _login(visit)
-    problem = passwords.problem(visit.form.get("password", ""), visit.form.get("again", ""), login.email)
+    problem = passwords.problem(
+        visit.form.get("password", ""), visit.form.get("again", ""), login.email, visit.context.common
+    )
     if problem is not None:
         return _account(visit, problem=visit.say(problem), status=422)
     if (refusal := _checked(visit)) is not None:
@@ -80,7 +83,7 @@ def change_password(visit: Visit) -> Response:
     with visit.context.database.signing_in() as connection:
         signins.set_password(connection, login.user, made, visit.at)
         fresh = sessions.start(connection, login.user, visit.at)
-        audit.write(connection, _home(login), visit.actor, visit.at, "PASSWORD_SET", login.email)
+        audit.write_each(connection, homes(login.grants), visit.actor, visit.at, "PASSWORD_SET", login.email)
     visit.token = fresh
     response = _account(visit, done=visit.say("password.changed"))
     cookies.put(visit.context, response, cookies.SESSION, fresh)
@@ -99,28 +102,34 @@ def factor_on(visit: Visit) -> Response:
     login, secret = _login(visit), visit.form.get("secret", "")
     if len(secret) != len(pyotp.random_base32()) or not set(secret) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"):
         return _factor(visit, factor.new_secret(), visit.say("code.wrong"), 422)
-    if (refusal := _checked(visit, lambda text, status: _factor(visit, secret, text, status))) is not None:
+
+    def shown(text: str, status: int) -> Response:
+        return _factor(visit, secret, text, status)
+
+    if (refusal := _checked(visit, shown)) is not None:
         return refusal
     step = factor.step_of(secret, "".join(visit.form.get("code", "").split()), visit.at)
     if step is None:
-        return _factor(visit, secret, visit.say("code.wrong"), 422)
+        return shown(visit.say("code.wrong"), 422)
+    if (refusal := _code_checked(visit, login, shown)) is not None:
+        return refusal
     codes, hashes = factor.new_recovery_codes()
+    kept = sealing.sealed(visit.context.key, login.user, secret)
     with visit.context.database.signing_in() as connection:
-        signins.set_factor(connection, login.user, secret, hashes)
-        audit.write(connection, _home(login), visit.actor, visit.at, "FACTOR_ON", login.email)
-    signins.take_step(visit.context.database, login.user, step)
+        signins.set_factor(connection, login.user, kept, hashes, step)
+        audit.write_each(connection, homes(login.grants), visit.actor, visit.at, "FACTOR_ON", login.email)
     return visit.page("codes", codes=codes)
 
 
 @routes.action("/cuenta/factor/quitar", ONESELF)
 def factor_off(visit: Visit) -> Response:
-    """Switch the second factor off, after the password."""
+    """Switch the second factor off, after the password and a code of it."""
     login = _login(visit)
-    if (refusal := _checked(visit)) is not None:
+    if (refusal := _checked(visit) or _code_checked(visit, login)) is not None:
         return refusal
     with visit.context.database.signing_in() as connection:
         signins.set_factor(connection, login.user, None, [])
-        audit.write(connection, _home(login), visit.actor, visit.at, "FACTOR_OFF", login.email)
+        audit.write_each(connection, homes(login.grants), visit.actor, visit.at, "FACTOR_OFF", login.email)
     return _account(visit, done=visit.say("factor.stopped"))
 
 
@@ -134,15 +143,23 @@ def _login(visit: Visit) -> Login:
 def _checked(visit: Visit, show: Callable[[str, int], Response] | None = None) -> Response | None:
     """Return a refusal where the current password is not right, ``None`` where it is."""
 
-    def shown(text: str, status: int) -> Response:
-        return _account(visit, problem=text, status=status) if show is None else show(text, status)
+    return _refusal(visit, signing.again(visit, visit.form.get("current", "")), "password.bad", show)
 
-    outcome = signing.again(visit, visit.form.get("current", ""))
+
+def _code_checked(visit: Visit, login: Login, show: Callable[[str, int], Response] | None = None) -> Response | None:
+    """Return a refusal where a second factor is on and the code of it is not right, ``None`` where it is, or none is on."""
+    if login.totp_secret is None:
+        return None
+    return _refusal(visit, signing.by_code(visit, login, visit.form.get("now", "")), "code.wrong", show)
+
+
+def _refusal(visit: Visit, outcome: Outcome, key: str, show: Callable[[str, int], Response] | None) -> Response | None:
     if outcome.login is not None:
         return None
+    status, text = 422, visit.say(key)
     if outcome.wait:
-        return shown(visit.say("wait", seconds=math.ceil(outcome.wait.total_seconds())), 429)
-    return shown(visit.say("password.bad"), 422)
+        status, text = 429, visit.say("wait", seconds=math.ceil(outcome.wait.total_seconds()))
+    return _account(visit, problem=text, status=status) if show is None else show(text, status)
 
 
 def _account(visit: Visit, *, problem: str | None = None, done: str | None = None, status: int = 200) -> Response:
@@ -155,8 +172,5 @@ def _factor(visit: Visit, secret: str, problem: str | None = None, status: int =
     assert visit.session is not None
     groups = " ".join(secret[n : n + 4] for n in range(0, len(secret), 4))
     uri = factor.uri(secret, visit.session.email)
-    return visit.page("factor", status=status, secret=secret, groups=groups, uri=uri, problem=problem)
-
-
-def _home(login: Login) -> str:
-    return login.grants[0].client if login.grants else audit.NOBODYS
+    on = _login(visit).totp_secret is not None
+    return visit.page("factor", status=status, secret=secret, groups=groups, uri=uri, problem=problem, on=on)

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import Response
 
 from eisenergy.portal import sites
-from eisenergy.portal.guard import PUBLIC
+from eisenergy.portal.guard import ASSETS as OPEN
 from eisenergy.portal.routes import NoSuchPage, Routes
 from eisenergy.portal.visit import Visit
 from eisenergy.publish.folders import ASSETS, FONTS, REPORTS
@@ -16,7 +16,7 @@ routes: Final = Routes()
 FOLDERS: Final = {"page": ASSETS, "fonts": FONTS, "portal": REPORTS / "portal" / "assets"}
 
 
-@routes.page("/assets/{folder}/{name}", PUBLIC)
+@routes.page("/assets/{folder}/{name}", OPEN)
 def asset(visit: Visit) -> Response:
     """Serve one of them."""
     folder = FOLDERS.get(str(visit.request.path_params["folder"]))

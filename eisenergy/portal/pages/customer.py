@@ -68,7 +68,10 @@ def invoice_pdf(visit: Visit) -> Response:
     """Hand out an invoice's PDF, as it was published."""
     invoice = _invoice(visit)
     folder = sites.site_folder(visit, visit.about()[2])
-    file = sites.inside(folder, f"{invoice.month}/invoice.pdf")
+    file = sites.invoice_pdf(folder, str(invoice.month), invoice.number)
+    if file is None:
+        text = visit.say("not_published.text", number=invoice.number, name=visit.about()[1].name)
+        return visit.page("error", status=404, title=visit.say("not_published.title"), text=text)
     visit.note("SEEN", f"invoice {invoice.number}")
     return sites.serve(visit, file, download=f"{invoice.number}.pdf")
 
@@ -95,6 +98,6 @@ def site(visit: Visit) -> Response:
     path = str(visit.request.path_params["path"])
     code = visit.about()[2]
     file = sites.inside(sites.site_folder(visit, code), path)
-    if file.suffix in (".html", ".pdf"):
+    if file.suffix.lower() in sites.DOCUMENTS:
         visit.note("SEEN", f"{code}/{path or 'index.html'}")
     return sites.serve(visit, file)

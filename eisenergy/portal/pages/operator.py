@@ -44,7 +44,7 @@ def site(visit: Visit) -> Response:
     """Serve a file of the operator's site."""
     path = str(visit.request.path_params["path"])
     file = sites.inside(sites.site_folder(visit, None), path)
-    if file.suffix in (".html", ".pdf"):
+    if file.suffix.lower() in sites.DOCUMENTS:
         visit.note("SEEN", f"operator/{path or 'index.html'}")
     return sites.serve(visit, file)
 

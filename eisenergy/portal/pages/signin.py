@@ -18,7 +18,7 @@ from eisenergy.portal.routes import Routes
 from eisenergy.portal.signing import Outcome
 from eisenergy.portal.visit import Visit, own_path
 from eisenergy.portal.words import language_of
-from eisenergy.store import audit, guesses, sessions, signins
+from eisenergy.store import audit, guesses, sessions, signins, tickets
 
 routes: Final = Routes()
 _LANGUAGE_LIFE: Final = timedelta(days=365)
@@ -41,8 +41,9 @@ def sign_in_sent(visit: Visit) -> Response:
     if outcome.login is None:
         return _refused(visit, outcome, "wrong", lambda text, status: _form(visit, wanted, text, status, email))
     if outcome.login.totp_secret is not None:
-        return signing.ask_code(visit, outcome.login, visit.go(f"/entrar/codigo?next={_quoted(wanted)}"))
-    return signing.finish(visit, outcome.login, wanted, "password")
+        there = visit.go(f"/entrar/codigo?next={_quoted(wanted)}")
+        return _finished(visit, signing.ask_code(visit, outcome.login, there), wanted)
+    return _finished(visit, signing.finish(visit, outcome.login, wanted, "password"), wanted)
 
 
 @routes.page("/entrar/codigo", PUBLIC)
@@ -57,9 +58,10 @@ def code(visit: Visit) -> Response:
 def code_sent(visit: Visit) -> Response:
     """Look at a code."""
     wanted = visit.form.get("next", "")
-    login = signing.half_signed_in(visit)
-    if login is None:
+    half = signing.half_signed_in(visit)
+    if half is None:
         return _form(visit, wanted, visit.say("code.late"), 401)
+    login, how = half
     outcome = signing.by_code(visit, login, visit.form.get("code", ""))
     if outcome.login is None:
         return _refused(
@@ -68,7 +70,7 @@ def code_sent(visit: Visit) -> Response:
             "code.wrong",
             lambda text, status: visit.page("code", status=status, wanted=own_path(wanted), problem=text),
         )
-    return signing.finish(visit, outcome.login, wanted, "password and code")
+    return _finished(visit, signing.finish(visit, login, wanted, how, half=True), wanted)
 
 
 @routes.action("/salir", ONESELF_OR_VIEW)
@@ -119,7 +121,7 @@ def link_sent(visit: Visit) -> Response:
     if email is None:
         return _link(visit, None, 410)
     password = visit.form.get("password", "")
-    problem = passwords.problem(password, visit.form.get("again", ""), email)
+    problem = passwords.problem(password, visit.form.get("again", ""), email, visit.context.common)
     if problem is not None:
         return _link(visit, visit.say(problem), 422)
     actor = audit.Actor(name=email, address=visit.address)
@@ -135,6 +137,7 @@ def link_sent(visit: Visit) -> Response:
 def openid(visit: Visit) -> Response:
     """Send the browser to the provider."""
     from eisenergy.portal import openid as provider
+    from eisenergy.portal.discovery import ProviderFailed
 
     settings = visit.context.settings.portal.openid
     if settings is None:
@@ -142,8 +145,9 @@ def openid(visit: Visit) -> Response:
     wanted = own_path(visit.request.query_params.get("next"))
     try:
         url, asked = provider.begin(settings, _redirect(visit), wanted)
-    except provider.ProviderFailed as problem:
-        visit.note("OPENID_FAILED", str(problem))
+    except ProviderFailed as problem:
+        if not problem.remembered:
+            visit.note("OPENID_FAILED", str(problem))
         return _form(visit, wanted, visit.say("openid.failed"), 502)
     response = visit.go(url)
     cookies.put(visit.context, response, cookies.OPENID, asked.to_cookie(), timedelta(minutes=10))
@@ -154,18 +158,19 @@ def openid(visit: Visit) -> Response:
 def openid_back(visit: Visit) -> Response:
     """Take the provider's answer."""
     from eisenergy.portal import openid as provider
+    from eisenergy.portal.discovery import ProviderFailed
 
     settings = visit.context.settings.portal.openid
     asked = provider.Asked.from_cookie(cookies.read(visit.context, visit.request, cookies.OPENID))
     if settings is None or asked is None:
         return _form(visit, "", visit.say("openid.failed"), 400)
     answer = dict(visit.request.query_params)
-    attempt = guesses.begin(visit.context.database, f"openid {visit.address}", visit.address, visit.at)
+    attempt = guesses.begin_at_provider(visit.context.database, visit.address, visit.at)
     if attempt.wait:
         return _refused(visit, Outcome(login=None, wait=attempt.wait), "wrong", partial(_form, visit, asked.wanted))
     try:
         claims = provider.identity(settings, _redirect(visit), asked, answer, visit.at)
-    except provider.ProviderFailed as problem:
+    except ProviderFailed as problem:
         visit.note("OPENID_FAILED", str(problem))
         response = _form(visit, "", visit.say("openid.failed"), 400)
     else:
@@ -175,9 +180,11 @@ def openid_back(visit: Visit) -> Response:
             visit.note("OPENID_UNKNOWN", f"{claims['sub']} {claims.get('email', '')}")
             response = _form(visit, "", visit.say("openid.unknown"), 403)
         elif login.totp_secret is not None:
-            response = signing.ask_code(visit, login, visit.go(f"/entrar/codigo?next={_quoted(asked.wanted)}"))
+            there = visit.go(f"/entrar/codigo?next={_quoted(asked.wanted)}")
+            half = signing.ask_code(visit, login, there, tickets.CODE_AFTER_OPENID)
+            response = _finished(visit, half, asked.wanted)
         else:
-            response = signing.finish(visit, login, asked.wanted, "OpenID")
+            response = _finished(visit, signing.finish(visit, login, asked.wanted, "OpenID"), asked.wanted)
     cookies.drop(visit.context, response, cookies.OPENID)
     return response
 
@@ -223,6 +230,11 @@ def _form(
         email=email,
         provider=None if provider is None else provider.label,
     )
+
+
+def _finished(visit: Visit, response: Response | None, wanted: str) -> Response:
+    """Return where sign-in led, or the form where what was proved held no longer at its end."""
+    return _form(visit, wanted, visit.say("wrong"), 401) if response is None else response
 
 
 def _link(visit: Visit, problem: str | None, status: int) -> Response:

@@ -49,9 +49,12 @@ def invite(visit: Visit) -> Response:
         invited = people.invite(
             visit.context.database, scope, email, grant, by=visit.actor, at=visit.at, locale=visit.language
         )
+    except OutOfScope:
+        visit.note("REFUSED", f"right for {email}")
+        return _page(visit, problem=visit.say("not_yours_to_give", email=email.strip().lower()), status=403)
     except BadAccount:
         return _page(visit, problem=visit.say("bad_customers", codes=", ".join(codes)), status=422)
-    return _told(visit, invited, "first")
+    return _told(visit, invited)
 
 
 @routes.action(f"{HOME}/{{user}}/enlace", OPERATORS)
@@ -62,7 +65,7 @@ def new_link(visit: Visit) -> Response:
         invited = people.new_link(visit.context.database, scope, _user(visit), by=visit.actor, at=visit.at)
     except OutOfScope:
         return _page(visit, problem=visit.say("not_yours"), status=403)
-    return _told(visit, invited, "first")
+    return _told(visit, invited)
 
 
 @routes.action(f"{HOME}/{{user}}/quitar", OPERATORS)
@@ -76,24 +79,22 @@ def revoke(visit: Visit) -> Response:
 @routes.action(f"{HOME}/{{user}}/desactivar", OPERATORS)
 def disable(visit: Visit) -> Response:
     """Shut an account, at once."""
-    scope, _ = visit.within()
-    database = visit.context.database
-    return _changed(
-        visit,
-        "disabled",
-        lambda user: people.set_disabled(database, scope, user, True, by=visit.actor, at=visit.at),
-    )
+    return _shut(visit, True)
 
 
 @routes.action(f"{HOME}/{{user}}/activar", OPERATORS)
 def enable(visit: Visit) -> Response:
     """Open a shut account again."""
+    return _shut(visit, False)
+
+
+def _shut(visit: Visit, disabled: bool) -> Response:
     scope, _ = visit.within()
     database = visit.context.database
     return _changed(
         visit,
-        "enabled",
-        lambda user: people.set_disabled(database, scope, user, False, by=visit.actor, at=visit.at),
+        "disabled" if disabled else "enabled",
+        lambda user: people.set_disabled(database, scope, user, disabled, by=visit.actor, at=visit.at),
     )
 
 
@@ -109,14 +110,14 @@ def _changed(visit: Visit, done: str, change: Callable[[uuid.UUID], str]) -> Res
     return _page(visit, done=visit.say(done, email=email))
 
 
-def _told(visit: Visit, invited: Invited, kind: str) -> Response:
+def _told(visit: Visit, invited: Invited) -> Response:
     """Mail the link, or show it where no mail is sent."""
     context = visit.context
     if invited.token is None:
         return _page(visit, done=visit.say("invited.known", email=invited.email))
     if context.settings.portal.mail is not None:
         try:
-            links.mail_link(context, invited.email, visit.language, invited.token, kind)
+            links.mail_link(context, invited.email, visit.language, invited.token, "first")
         except mail.NotSent as problem:
             return _page(visit, problem=visit.say("link.not_mailed", problem=problem), status=502)
         return _page(visit, done=visit.say("link.mailed", email=invited.email))
