@@ -18,7 +18,8 @@ MEGABYTES: Final = 256
 _LOCAL: Final = 30  # bytes of a local header before the name
 _PIECE: Final = 1 << 20
 
-_most = MEGABYTES << 20
+_most = [MEGABYTES << 20]
+"""Bytes. In a list, so that setting it changes no module: a notebook's process that changes modules is not used again."""
 
 
 class TooLarge(ValueError):
@@ -31,16 +32,15 @@ class Damaged(ValueError):
 
 def limit(megabytes: int) -> None:
     """Set what archives may take unpacked, in this process."""
-    global _most
-    _most = megabytes << 20
+    _most[0] = megabytes << 20
 
 
 def check_size(archive: zipfile.ZipFile) -> None:
     """Refuse an archive by the sizes it names. :raises TooLarge:"""
     size = sum(entry.file_size for entry in archive.infolist())
-    if size > _most:
+    if size > _most[0]:
         raise TooLarge(
-            f"it unpacks to {size / (1 << 20):,.0f} MB, and {_most >> 20:,} are allowed: it is damaged or made to fill the memory. "
+            f"it unpacks to {size / (1 << 20):,.0f} MB, and {_most[0] >> 20:,} are allowed: it is damaged or made to fill the memory. "
             "If it is a workbook of yours, save each year or meter by itself, or set EISENERGY_UNPACKED to more megabytes"
         )
 

@@ -32,6 +32,5 @@ def __getattr__(name: str) -> Any:
     # Loaded when asked for: whoever needs a workspace alone, as the command that takes files in, need not wait for all that bills.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_PLACES.get(name, 'model')}"), name)
-    globals()[name] = value
-    return value
+    # Not kept here: a module that changes while a notebook runs costs its process the rest of the batch.
+    return getattr(import_module(f"{__name__}.{_PLACES.get(name, 'model')}"), name)

@@ -153,7 +153,10 @@ def customers(billed: Workspace) -> list[str]:
 
 
 def test_nobody_finds_a_canary(billed: Workspace, tmp_path: Path, customers: list[str]) -> None:
-    check(fly(billed, tmp_path, 24, 12, customers), 24)
+    flown = fly(billed, tmp_path, 24, 12, customers)
+    check(flown, 24)
+    # A child that is not as it was is not used again, and each fresh one costs as much as several customers.
+    assert len({result.pid for _, result in flown}) == 2
 
 
 @pytest.mark.long
