@@ -49,19 +49,21 @@ RETRIES: Final = 5
 """How often a batch that a worker refused, or could not begin, is given out again."""
 
 DECISIVE: Final = (
-    *(
-        "dask",
-        "distributed",
-        "cloudpickle",
-        "numpy",
-        "polars",
-        "deltalake",
-        "sqlalchemy",
-        "psycopg",
-        "papermill",
-        "nbclient",
-    ),
-    *("nbconvert", "ipykernel", "altair", "vl-convert-python", "typst"),
+    "dask",
+    "distributed",
+    "cloudpickle",
+    "numpy",
+    "polars",
+    "deltalake",
+    "sqlalchemy",
+    "psycopg",
+    "papermill",
+    "nbclient",
+    "nbconvert",
+    "ipykernel",
+    "altair",
+    "vl-convert-python",
+    "typst",
 )
 """Packages that have to be the same everywhere: what passes between machines, or what documents look like, depends on them."""
 

@@ -22,6 +22,8 @@ from concurrent.futures import (
 )
 from typing import Any, Final, TypeVar
 
+from eisenergy.run.orders import ONE_THREAD
+
 AHEAD: Final = 256
 LOOK_SECONDS: Final = 5.0
 
@@ -36,12 +38,11 @@ def local(workers: int, environment: Mapping[str, str]) -> Executor:
     :param environment: variables every worker starts with: the settings, and one thread per numeric library, since the
         processes themselves already fill the machine
     """
-    single = {"POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     return ProcessPoolExecutor(
         max_workers=workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=enter,
-        initargs=({**single, **environment},),
+        initargs=({**ONE_THREAD, **environment},),
     )
 
 

@@ -54,6 +54,11 @@ _CONFIGURATION: Final = {
 }
 
 
+def loads_of(scope: Scope) -> str:
+    """Name of a client's loads among the table's transactions, whose version counts them."""
+    return f"eisenergy.load.{scope.client}"
+
+
 class LakeBusy(RuntimeError):
     """Other writers were faster every time. Nothing was written."""
 
@@ -155,7 +160,7 @@ class Lake:
         meters = rows["meter"].unique().to_list()
         first, last = _span(rows)
         self._allowed(scope, meters)
-        application = f"eisenergy.load.{scope.client}"
+        application = loads_of(scope)
         for attempt in range(ATTEMPTS):
             table = self.made()
             ordinal = table.transaction_version(application) or 0

@@ -26,7 +26,7 @@ from deltalake.transaction import AddAction
 
 from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.frames import KEY, READINGS
-from eisenergy.store.lake import ATTEMPTS, Lake, LakeBusy, checked
+from eisenergy.store.lake import ATTEMPTS, Lake, LakeBusy, checked, loads_of
 
 ROW_GROUP: Final = 122_880
 """Rows of a row group: some forty customers' months."""
@@ -166,12 +166,7 @@ def _statistics(rows: pl.DataFrame) -> str:
 def next_ordinal(lake: Lake, scope: Scope) -> int:
     """Return the ordinal that a load begun now would get."""
     table = lake.table()
-    return 1 if table is None else (table.transaction_version(application(scope)) or 0) + 1
-
-
-def application(scope: Scope) -> str:
-    """Name of the client's loads among the table's transactions."""
-    return f"eisenergy.load.{scope.client}"
+    return 1 if table is None else (table.transaction_version(loads_of(scope)) or 0) + 1
 
 
 def meeting(spans: Iterable[Span]) -> set[str]:
@@ -251,7 +246,7 @@ def commit(lake: Lake, scope: Scope, parts: Sequence[Part], spans: Sequence[Span
     checked_at: int | None = None
     for attempt in range(ATTEMPTS):
         table = lake.made()
-        now = table.transaction_version(application(scope)) or 0
+        now = table.transaction_version(loads_of(scope)) or 0
         if now != checked_at and (met := _there(lake, table, scope, spans)):
             return table.version(), met
         checked_at = now
@@ -267,7 +262,7 @@ def commit(lake: Lake, scope: Scope, parts: Sequence[Part], spans: Sequence[Span
                 table.schema(),
                 ["client", "month"],
                 commit_properties=CommitProperties(
-                    app_transactions=[Transaction(application(scope), now + 1)], max_commit_retries=0
+                    app_transactions=[Transaction(loads_of(scope), now + 1)], max_commit_retries=0
                 ),
             )
         except CommitFailedError:

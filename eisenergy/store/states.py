@@ -12,7 +12,7 @@ from datetime import datetime
 import polars as pl
 
 from eisenergy.accounts import OutOfScope, Scope
-from eisenergy.store.lake import Lake
+from eisenergy.store.lake import Lake, loads_of
 
 States = Mapping[str, tuple[int, int]]
 """UTC month, for example ``2021-09`` -> (rows, ordinal of the last load); a month without rows is not in it."""
@@ -66,7 +66,7 @@ def loaded_since(
     before, table = lake._table(then), lake._table(now)
     if table is None:
         return frozenset()
-    application = f"eisenergy.load.{scope.client}"
+    application = loads_of(scope)
     last = 0 if before is None else before.transaction_version(application) or 0
     if last == (table.transaction_version(application) or 0):
         return frozenset()
