@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import eisenergy
-from eisenergy.cli import data, demo, invoices, lake, months, people, serving, workbooks
+from eisenergy.cli import data, demo, invoices, lake, months, people, serving, workbooks, working
 from eisenergy.cli.output import EPILOG
 
 app = typer.Typer(
@@ -64,6 +64,7 @@ app.add_typer(lake.lake_app, name="lake", rich_help_panel=MONTHLY)
 app.command(rich_help_panel=EXCEL, epilog=workbooks.EPILOG)(workbooks.check)
 app.command(rich_help_panel=EXCEL, epilog=EPILOG)(workbooks.export)
 app.command(rich_help_panel=PORTAL, epilog=EPILOG)(serving.serve)
+app.command(rich_help_panel=PORTAL, epilog=EPILOG)(working.worker)
 app.add_typer(people.users_app, name="users", rich_help_panel=PORTAL)
 
 
