@@ -22,9 +22,11 @@ from eisenergy.cli.publishing import publish_month, workers_elsewhere
 from eisenergy.config import Settings
 from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.work import due
-from eisenergy.work.kinds import KINDS, LISTED, Kind, Work
+from eisenergy.work.files import ALL
+from eisenergy.work.kinds import LISTED, Kind, Work
 from eisenergy.work.kinds import bill as bill_kind
 from eisenergy.work.kinds import issue as issue_kind
+from eisenergy.work.watching import Watched
 
 _log: Final = logging.getLogger(__name__)
 RESTART: Final = 2
@@ -54,7 +56,7 @@ def month_kind(work: Work) -> Mapping[str, Any]:
     return {"bill": bill_kind(work), "issue": issue_kind(work, verify=False), "publish": publish_kind(work)}
 
 
-ALL_KINDS: Final[Mapping[str, Kind]] = {**KINDS, "publish": publish_kind, "month": month_kind}
+ALL_KINDS: Final[Mapping[str, Kind]] = {**ALL, "publish": publish_kind, "month": month_kind}
 
 
 @guarded
@@ -106,7 +108,12 @@ def _run(
 
 
 def _minding(workspace: Workspace, lines: tuple[due.Line, ...]) -> Callable[[datetime], object]:
+    folder = workspace.settings.work.watch
+    watched = None if folder is None else Watched(workspace, folder)
+
     def minding(at: datetime) -> None:
+        if watched is not None:
+            watched.look(at)
         for _ in due.defer_due(workspace.database, lines, workspace.settings.client, at):
             pass
 

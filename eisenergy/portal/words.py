@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from eisenergy.portal import english, spanish
+from eisenergy.portal import english, spanish, work_english, work_spanish
 
 LOCALES: Final = {"es": "es-SV", "en": "en"}
 
-_TEXTS: Final = {"es": spanish.TEXTS, "en": english.TEXTS}
+_TEXTS: Final = {"es": spanish.TEXTS | work_spanish.TEXTS, "en": english.TEXTS | work_english.TEXTS}
 
 
 def language_of(wanted: str | None) -> str:

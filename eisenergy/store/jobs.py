@@ -3,8 +3,7 @@
 A job's row and its place in the queue are made in one transaction, the caller's own, so that neither is there without the other or
 without what it is about. The queue holds the ids of client and job and nothing else (see migration 0006).
 
-Several workers may come to work on one job: one was thought dead and is not. Each takes it with a higher ``attempt``, and what an earlier
-attempt still has to say is not heard.
+What a worker does with a job is in :mod:`eisenergy.store.attempts`.
 """
 
 from __future__ import annotations
@@ -24,25 +23,17 @@ from eisenergy.accounts import OutOfScope, Role, Scope
 from eisenergy.store import audit, tables
 from eisenergy.store.audit import Actor
 from eisenergy.store.database import Database
-from eisenergy.store.people import read_grants
 
 QUEUE: Final = "eisenergy_jobs"
 """Schema of procrastinate's tables."""
 TASK: Final = "job"
 """The only task that the queue knows: do the job of this id."""
 WAITING, RUNNING, DONE, REFUSED, FAILED = "waiting", "running", "done", "refused", "failed"
-DEATHS: Final = 3
-"""So often a worker may die over a job before it is left alone."""
-_OPEN: Final = (WAITING, RUNNING)
-_OPERATORS: Final = (Role.SYSTEM_ADMIN, Role.CLIENT_ADMIN)
+OPEN: Final = (WAITING, RUNNING)
 
 
 class NoJob(LookupError):
     """No such job at this client."""
-
-
-class Superseded(RuntimeError):
-    """Another worker has taken the job over: this one stops."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +78,7 @@ class Job:
     @property
     def open(self) -> bool:
         """Whether it is still to be done."""
-        return self.state in _OPEN
+        return self.state in OPEN
 
     @property
     def scope(self) -> Scope:
@@ -211,7 +202,7 @@ def again(database: Database, scope: Scope, job: uuid.UUID, *, by: Actor, user: 
     table = tables.jobs
     with database.session(scope) as connection:
         row = _row(connection, scope, job, lock=True)
-        found = _job(row)
+        found = to_job(row)
         if found.state not in (REFUSED, FAILED):
             return False
         values = {
@@ -228,7 +219,7 @@ def again(database: Database, scope: Scope, job: uuid.UUID, *, by: Actor, user: 
             "asked_by": by.name[: audit.LONGEST],
             "address": by.address[: audit.LONGEST],
         }
-        connection.execute(_mine(update(table), scope.client, job).values(values))
+        connection.execute(of_id(update(table), scope.client, job).values(values))
         audit.write(
             connection,
             scope.client,
@@ -245,7 +236,7 @@ def again(database: Database, scope: Scope, job: uuid.UUID, *, by: Actor, user: 
 def find(database: Database, scope: Scope, job: uuid.UUID) -> Job:
     """Return a job. :raises NoJob: when the scope has none of this id"""
     with database.session(scope) as connection:
-        return _job(_row(connection, scope, job))
+        return to_job(_row(connection, scope, job))
 
 
 def listed(
@@ -262,7 +253,7 @@ def listed(
         query = query.where(table.c.state == state)
     query = query.order_by(table.c.asked_at.desc(), table.c.id).limit(limit).offset(after)
     with database.session(scope) as connection:
-        return tuple(_job(row) for row in connection.execute(query))
+        return tuple(to_job(row) for row in connection.execute(query))
 
 
 def counts(database: Database, scope: Scope) -> dict[str, int]:
@@ -273,156 +264,22 @@ def counts(database: Database, scope: Scope) -> dict[str, int]:
         return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def begin(database: Database, client: str, job: uuid.UUID, at: datetime) -> Job | None:
-    """Take a job on; ``None`` when there is nothing left to do.
-
-    Over whatever a worker has died :data:`DEATHS` times is dead itself: it ends as failed.
-    """
-    scope, table = Scope.operator(client), tables.jobs
-    with database.session(scope) as connection:
-        row = connection.execute(
-            _mine(select(table), client, job).where(table.c.state.in_(_OPEN)).with_for_update()
-        ).first()
-        if row is None:
-            return None
-        died = row.state == RUNNING
-        values: dict[str, Any] = {
-            "state": RUNNING,
-            "attempt": row.attempt + 1,
-            "deaths": row.deaths + died,
-            "started_at": at,
-            "seen_at": at,
-            "counted_at": None,
-            "done": 0,
-            "total": None,
-            "doing": "",
-            "problem": None,
-        }
-        if row.deaths + died >= DEATHS:
-            problem = {"code": "died", "text": f"A worker died {row.deaths + died} times while it was at this job."}
-            values |= {"state": FAILED, "ended_at": at, "problem": problem}
-        taken = _job(connection.execute(_mine(update(table), client, job).values(values).returning(*table.c)).one())
-        if taken.state == FAILED:
-            _write_end(connection, taken, at)
-            return None
-    return taken
-
-
-def still_allowed(database: Database, job: Job) -> bool:
-    """Whether who asked for a job may still do so: the account is open, and has a right at the client that is no less."""
-    if job.user is None:
-        return True
-    people = tables.users
-    with database.signing_in() as connection:
-        open_ = connection.execute(
-            select(people.c.id).where(people.c.id == job.user, people.c.disabled_at.is_(None))
-        ).first()
-        grants = read_grants(connection, [job.user]).get(job.user, []) if open_ else []
-    enough = _OPERATORS[: _OPERATORS.index(job.role) + 1]
-    scopes = [scope for grant in grants if (scope := grant.scope(job.client)) is not None]
-    return any(scope.role in enough and scope.customers is None for scope in scopes)
-
-
-def tell(
-    database: Database, job: Job, at: datetime, *, done: int, total: int | None, doing: str, counted_at: datetime
-) -> None:
-    """Say how far a job is. :raises Superseded: when another worker has it"""
-    values = {
-        "done": done,
-        "total": total,
-        "doing": doing[:200].replace("\x00", ""),
-        "counted_at": counted_at,
-        "seen_at": at,
-    }
-    with database.session(job.scope) as connection:
-        _own(connection, job, values)
-
-
-def put_back(database: Database, job: Job, at: datetime, problem: Mapping[str, Any] | None) -> None:
-    """Leave a job for later: its worker ends, or what it needs is not there now. :raises Superseded: when another worker has it"""
-    with database.session(job.scope) as connection:
-        _own(connection, job, {"state": WAITING, "seen_at": at, "problem": None if problem is None else dict(problem)})
-
-
-def end(
-    database: Database,
-    job: Job,
-    at: datetime,
-    state: str,
-    *,
-    result: Any = None,
-    problem: Mapping[str, Any] | None = None,
-) -> None:
-    """Say what came of a job, here and in the audit log.
-
-    :param state: ``done``, ``refused`` or ``failed``
-    :raises Superseded: when another worker has it
-    """
-    values = {
-        "state": state,
-        "ended_at": at,
-        "seen_at": at,
-        "result": result,
-        "problem": None if problem is None else dict(problem),
-    }
-    with database.session(job.scope) as connection:
-        ended = _job(_own(connection, job, values))
-        _write_end(connection, ended, at)
-
-
-def _write_end(connection: Connection, job: Job, at: datetime) -> None:
-    new = {"job": str(job.id), "state": job.state}
-    if job.problem is not None:
-        new["problem"] = job.problem.get("code", "")
-    audit.write(connection, job.client, job.actor, at, "JOB_END", f"{job.kind} {job.subject}".strip(), new=new)
-
-
-def rescue(database: Database, silent: float) -> int:
-    """Put back into the queue what dead workers were at, and forget these workers.
-
-    :param silent: seconds without a sign of life after which a worker is dead
-    :returns: how many jobs there were
-    """
-    dead = f"SELECT id FROM {QUEUE}.procrastinate_workers WHERE last_heartbeat < now() - make_interval(secs => :silent)"
-    with database.engine.begin() as connection:
-        # One statement: of two workers that look at once, one finds the job already put back.
-        count = connection.execute(
-            text(
-                f"UPDATE {QUEUE}.procrastinate_jobs SET status = 'todo', attempts = attempts + 1, scheduled_at = NULL "
-                f"WHERE status = 'doing' AND (worker_id IS NULL OR worker_id IN ({dead}))"
-            ),
-            {"silent": silent},
-        ).rowcount
-        connection.execute(text(f"DELETE FROM {QUEUE}.procrastinate_workers WHERE id IN ({dead})"), {"silent": silent})
-    return int(count)
-
-
-def _mine(statement: Any, client: str, job: uuid.UUID) -> Any:
+def of_id(statement: Any, client: str, job: uuid.UUID) -> Any:
+    """Narrow a statement about jobs to one of them."""
     return statement.where(tables.jobs.c.client == client, tables.jobs.c.id == job)
 
 
-def _own(connection: Connection, job: Job, values: dict[str, Any]) -> Row[Any]:
-    table = tables.jobs
-    row: Row[Any] | None = connection.execute(
-        _mine(update(table), job.client, job.id)
-        .where(table.c.attempt == job.attempt, table.c.state == RUNNING)
-        .values(values)
-        .returning(*table.c)
-    ).first()
-    if row is None:
-        raise Superseded(f"job {job.id} was taken over by another worker")
-    return row
-
-
 def _row(connection: Connection, scope: Scope, job: uuid.UUID, *, lock: bool = False) -> Row[Any]:
-    query = _mine(select(tables.jobs), scope.client, job)
+    query = of_id(select(tables.jobs), scope.client, job)
     row: Row[Any] | None = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         raise NoJob(f"client {scope.client} has no job {job}")
     return row
 
 
-def _job(row: Row[Any]) -> Job:
+def to_job(row: Row[Any]) -> Job:
+    """Return a row of the table as what it tells of."""
+
     def utc(at: datetime | None) -> datetime | None:
         return None if at is None else at.astimezone(UTC)
 

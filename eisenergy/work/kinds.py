@@ -135,3 +135,4 @@ def check(work: Work) -> Mapping[str, Any]:
 
 
 KINDS: Final[Mapping[str, Kind]] = {"bill": bill, "issue": issue, "check": check}
+"""Those about months; those about files are in :mod:`eisenergy.work.files`."""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
-from eisenergy.store import jobs
+from eisenergy.store import attempts
 from eisenergy.store.database import Database
 from eisenergy.store.jobs import Job
 
@@ -60,7 +60,7 @@ class Progress:
         if self._stopping.is_set():
             raise Stopped
         self._told = self._now()
-        jobs.tell(
+        attempts.tell(
             self._database,
             self._job,
             self._told,

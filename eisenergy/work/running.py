@@ -23,9 +23,10 @@ from eisenergy.accounts import OutOfScope
 from eisenergy.desk.workspace import Workspace
 from eisenergy.run.cluster import ClusterUnusable
 from eisenergy.run.intake import WorkerDied
-from eisenergy.store import jobs
+from eisenergy.store import attempts
+from eisenergy.store.attempts import Superseded
 from eisenergy.store.database import DatabaseUnusable
-from eisenergy.store.jobs import DONE, FAILED, REFUSED, Job, Superseded
+from eisenergy.store.jobs import DONE, FAILED, REFUSED, Job
 from eisenergy.store.lake import LakeBusy
 from eisenergy.store.server import ServerFailed
 from eisenergy.work.kinds import Kind, Work
@@ -82,7 +83,7 @@ class Runner:
         :raises Again: when it is to be tried again
         """
         database = self.workspace.database
-        job = jobs.begin(database, client, id, self.now())
+        job = attempts.begin(database, client, id, self.now())
         if job is None:
             return ""
         try:
@@ -98,7 +99,7 @@ class Runner:
         if kind is None:
             return self._end(job, FAILED, problem=_problem("unknown", f"No worker here knows jobs of kind {job.kind}."))
         try:
-            if not jobs.still_allowed(self.workspace.database, job):
+            if not attempts.still_allowed(self.workspace.database, job):
                 return self._end(job, REFUSED, problem=_problem("rights", f"{job.asked_by} may no longer do this."))
             progress = Progress(self.workspace.database, job, now=self.now, stopping=self.stopping)
             result = kind(Work(workspace=self.workspace, job=job, progress=progress, at=self.now()))
@@ -127,12 +128,12 @@ class Runner:
 
     def _put_back(self, job: Job, problem: Mapping[str, Any] | None) -> None:
         try:
-            jobs.put_back(self.workspace.database, job, self.now(), problem)
+            attempts.put_back(self.workspace.database, job, self.now(), problem)
         except HEALING:
             _log.warning("job %s %s is tried again, and the database cannot be told", job.kind, job.id)
 
     def _end(self, job: Job, state: str, **told: Any) -> str:
-        jobs.end(self.workspace.database, job, self.now(), state, **told)
+        attempts.end(self.workspace.database, job, self.now(), state, **told)
         return state
 
 

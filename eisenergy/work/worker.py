@@ -23,7 +23,7 @@ from procrastinate.jobs import Job as Queued
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg_pool import PoolTimeout
 
-from eisenergy.store import jobs
+from eisenergy.store import attempts, jobs
 from eisenergy.work.running import HEALING, Again, Runner
 
 _log: Final = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def _mind(runner: Runner, pace: Pace, minding: Callable[[datetime], object] | No
     """Look after everything that nobody asks for, until the worker ends."""
     while not runner.stopping.is_set():
         with _waiting_for_the_database():
-            if count := jobs.rescue(runner.workspace.database, pace.silent):
+            if count := attempts.rescue(runner.workspace.database, pace.silent):
                 _log.warning("%s jobs of workers that died are taken up again", count)
             if minding is not None:
                 minding(datetime.now(UTC))

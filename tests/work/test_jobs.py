@@ -14,7 +14,7 @@ from work_cases import BY, EIS, LUZ, ask, ended, now, wait, working
 
 from eisenergy.accounts import OutOfScope, Role, Scope
 from eisenergy.config import Settings
-from eisenergy.store import jobs, people
+from eisenergy.store import attempts, jobs, people
 from eisenergy.store.database import Database
 from eisenergy.store.people import Grant
 
@@ -115,7 +115,7 @@ def _died_over(database: Database, job: uuid.UUID) -> uuid.UUID:
             ),
             {"w": worker},
         )
-    assert jobs.begin(database, "LUZ", job, now()) is not None
+    assert attempts.begin(database, "LUZ", job, now()) is not None
     return job
 
 
@@ -127,9 +127,9 @@ def test_a_living_workers_job_is_left_to_it(database: Database) -> None:
             "UPDATE eisenergy_jobs.procrastinate_jobs SET status = 'doing', worker_id = :w WHERE args->>'job' = :job"
         )
         connection.execute(text(query), {"w": worker, "job": str(job)})
-    assert jobs.rescue(database, 30) == 0
-    assert jobs.rescue(database, 0) == 1
-    assert jobs.rescue(database, 0) == 0
+    assert attempts.rescue(database, 30) == 0
+    assert attempts.rescue(database, 0) == 1
+    assert attempts.rescue(database, 0) == 0
 
 
 @pytest.mark.long
@@ -156,9 +156,9 @@ def test_a_killed_workers_job_is_taken_up_again(settings: Settings, database: Da
 
 def test_trying_again_is_done_once(database: Database) -> None:
     job = ask(database, "check", month="2021-09")
-    taken = jobs.begin(database, "EIS", job, now())
+    taken = attempts.begin(database, "EIS", job, now())
     assert not jobs.again(database, EIS, job, by=BY, user=None, at=now())
-    jobs.end(database, taken, now(), "failed", problem={"code": "internal", "text": "1"})
+    attempts.end(database, taken, now(), "failed", problem={"code": "internal", "text": "1"})
     assert [jobs.again(database, EIS, job, by=BY, user=None, at=now()) for _ in range(2)] == [True, False]
     with pytest.raises(jobs.NoJob):
         jobs.again(database, LUZ, job, by=BY, user=None, at=now())
@@ -166,24 +166,24 @@ def test_trying_again_is_done_once(database: Database) -> None:
 
 def test_a_worker_that_came_back_from_the_dead_is_not_heard(database: Database) -> None:
     job = ask(database, "bill", month="2021-09")
-    first = jobs.begin(database, "EIS", job, now())
-    second = jobs.begin(database, "EIS", job, now())
-    with pytest.raises(jobs.Superseded):
-        jobs.tell(database, first, now(), done=1, total=2, doing="", counted_at=now())
-    with pytest.raises(jobs.Superseded):
-        jobs.end(database, first, now(), "failed")
-    jobs.end(database, second, now(), "done", result={"mine": 2})
+    first = attempts.begin(database, "EIS", job, now())
+    second = attempts.begin(database, "EIS", job, now())
+    with pytest.raises(attempts.Superseded):
+        attempts.tell(database, first, now(), done=1, total=2, doing="", counted_at=now())
+    with pytest.raises(attempts.Superseded):
+        attempts.end(database, first, now(), "failed")
+    attempts.end(database, second, now(), "done", result={"mine": 2})
     assert jobs.find(database, EIS, job).result == {"mine": 2}
-    assert jobs.begin(database, "EIS", job, now()) is None
+    assert attempts.begin(database, "EIS", job, now()) is None
 
 
 def test_a_job_that_kills_its_workers_is_left_alone(database: Database) -> None:
     job = ask(database, "bill", month="2021-09")
-    for _ in range(jobs.DEATHS):
-        assert jobs.begin(database, "EIS", job, now()) is not None
-    assert jobs.begin(database, "EIS", job, now()) is None
+    for _ in range(attempts.DEATHS):
+        assert attempts.begin(database, "EIS", job, now()) is not None
+    assert attempts.begin(database, "EIS", job, now()) is None
     dead = jobs.find(database, EIS, job)
-    assert (dead.state, dead.problem["code"], dead.deaths) == ("failed", "died", jobs.DEATHS)
+    assert (dead.state, dead.problem["code"], dead.deaths) == ("failed", "died", attempts.DEATHS)
 
 
 def test_jobs_are_asked_for_by_operators_and_seen_by_them(database: Database) -> None:
