@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 import typer
@@ -29,6 +29,8 @@ from eisenergy.work.kinds import issue as issue_kind
 from eisenergy.work.watching import Watched
 
 _log: Final = logging.getLogger(__name__)
+CLOCK: Final = timedelta(seconds=30)
+"""Time between two looks at the cron lines, which name minutes."""
 RESTART: Final = 2
 """Seconds before a worker that ended is started again."""
 END: Final = 60
@@ -111,9 +113,15 @@ def _minding(workspace: Workspace, lines: tuple[due.Line, ...]) -> Callable[[dat
     folder = workspace.settings.work.watch
     watched = None if folder is None else Watched(workspace, folder)
 
+    looked: datetime | None = None
+
     def minding(at: datetime) -> None:
+        nonlocal looked
         if watched is not None:
             watched.look(at)
+        if looked is not None and at - looked < CLOCK:
+            return
+        looked = at
         for _ in due.defer_due(workspace.database, lines, workspace.settings.client, at):
             pass
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from eisenergy.accounts import Client
 from eisenergy.desk.workspace import Workspace
-from eisenergy.findings import Finding, blocked, blocking
+from eisenergy.findings import Finding, blocked, blocking, warning
 from eisenergy.masters import calendars, customers
 from eisenergy.readings import Format, load_mappings
 from eisenergy.readings.preview import Preview, preview
@@ -28,7 +28,6 @@ from eisenergy.work.kinds import LISTED, Work
 
 T = TypeVar("T")
 READINGS, REPORT, CUSTOMERS, TARIFF, CALENDAR = "readings", "report", "customers", "tariff", "calendar"
-UNKNOWN_METER: Final = "unknown-meter"
 CALENDAR_NAME: Final = "eis-bloques"
 """Under which tariffs refer to an uploaded calendar."""
 UNPACKED: Final = 256 << 20
@@ -57,10 +56,9 @@ class Look:
     def importable(self) -> bool:
         """Whether an import may take anything of it.
 
-        A faulty row of a list stops that row alone, and a meter that nobody has may be in a list that is imported together with its file.
+        A faulty row of a list stops that row alone.
         """
-        stops = [finding for finding in self.findings if finding.code != UNKNOWN_METER]
-        return self.kind is not None and (self.kind == CUSTOMERS or not blocked(stops))
+        return self.kind is not None and (self.kind == CUSTOMERS or not blocked(self.findings))
 
     def to_json(self) -> dict[str, Any]:
         """Return the preview as it is kept."""
@@ -90,8 +88,9 @@ def look(work: Work, path: Path) -> Look:
     if kind == READINGS and seen.meta is not None:
         known = masters.meters(work.workspace.database, work.scope)
         findings += tuple(
-            blocking(
-                UNKNOWN_METER,
+            # It stops the import, but a list that is imported together with the file may name the meter.
+            warning(
+                "unknown-meter",
                 meter,
                 f"{path.name}: meter {meter} belongs to no customer of {client.code}. Upload the customer list that names it "
                 "and import both, or that one first.",

@@ -60,6 +60,7 @@ def _table(sheet: str | None, table: Sequence[Sequence[object]], rows: int) -> d
     below = [row for row in table[place + 1 :] if any(value not in (None, "") for value in row)][:rows]
     names = [f"{cell(0, index)[:-1]} {header or ''}".strip() for index, header in enumerate(headers)]
     return {
+        "raw": True,
         "head": names,
         "rows": [
             ["" if value is None else str(value)[:200] for value in [*row, *[None] * len(names)][: len(names)]]

@@ -33,7 +33,7 @@ FIELDS: Final = (
 )  # fmt: skip
 """What a column may be, see params/schemas/reading-mapping.schema.json."""
 NOTHING_READ: Final[Mapping[str, Any]] = {
-    "head": [], "rows": [], "columns": [], "tables": [], "findings": [], "more_findings": 0, "before": None
+    "head": [], "rows": [], "columns": [], "tables": [], "findings": [], "more_findings": 0, "before": None, "raw": False
 }  # fmt: skip
 CHOICES: Final = {"decimal": (",", "."), "date_order": ("dmy", "mdy", "ymd"), "stamp": ("start", "end")}
 """Settings of a source that the form offers besides."""

@@ -20,6 +20,13 @@ routes: Final = Routes()
 HOME: Final = "/c/{client}/trabajos"
 PAGE: Final = 50
 KINDS: Final = ("parse", "ingest", "bill", "issue", "publish", "month", "check")
+RESULTS: Final = (
+    "month", "files", "added", "superseded", "unchanged", "drafts", "total", "parked_count", "parked", "not_in_force", "issued_before",
+    "issued_count", "issued", "already", "stale_count", "stale", "made", "kept", "failed_count", "failed", "contracts",
+    "without_readings", "missing", "estimated",
+)  # fmt: skip
+"""What is shown of a result, in this order; nothing is shown of what is nought."""
+PARTS: Final = ("file", "contract", "subject", "status", "why")
 PROBLEMS: Final = ("rights", "refused", "later", "gave-up", "died", "internal", "unknown")
 
 
@@ -125,13 +132,7 @@ def _figures(visit: Visit, job: Job) -> list[tuple[str, str]]:
     flat: dict[str, Any] = {}
     for name, value in job.result.items():
         flat |= value if isinstance(value, dict) and name in ("bill", "issue", "publish") else {name: value}
-    rows = []
-    for name, value in flat.items():
-        key = f"job.result.{name}"
-        shown = _shown(value)
-        if shown and has_text(visit, key):
-            rows.append((visit.say(key), shown))
-    return rows
+    return [(visit.say(f"job.result.{name}"), shown) for name in RESULTS if (shown := _shown(visit, flat.get(name)))]
 
 
 def has_text(visit: Visit, key: str) -> bool:
@@ -143,17 +144,19 @@ def has_text(visit: Visit, key: str) -> bool:
     return True
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
+def _shown(visit: Visit, value: Any) -> str:
+    if isinstance(value, bool) or not value:
         return ""
     if isinstance(value, list):
-        return "\n".join(_line(one) for one in value)
+        return "\n".join(_line(visit, one) for one in value)
     if isinstance(value, dict):
         return "\n".join(f"{name}: {count}" for name, count in value.items())
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _line(one: Any) -> str:
+def _line(visit: Visit, one: Any) -> str:
     if isinstance(one, dict):
-        return ": ".join(str(part) for part in one.values() if part is not None)
+        if has_text(visit, key := f"file.status.{one.get('status')}"):
+            one = {**one, "status": visit.say(key)}
+        return ": ".join(str(one[name]) for name in PARTS if one.get(name) is not None)
     return one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)
