@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from portal_cases import Person, furnish, person
+from portal_cases import Person, furnish, owner, person
 from sqlalchemy import text
 from work_cases import BY, EIS, LUZ, ask, ended, now, wait, working
 
@@ -152,6 +152,19 @@ def test_a_killed_workers_job_is_taken_up_again(settings: Settings, database: Da
         done = ended(database, job, scope=LUZ)
     assert (done.state, done.attempt, done.deaths) == ("done", 3, 1)
     assert log.read_text().split() == [str(one.pid) for one in (first, second, third)]
+
+
+@pytest.mark.long
+def test_a_worker_outlives_its_connections(settings: Settings, database: Database, tmp_path: Path) -> None:
+    with working(settings, tmp_path / "log", heartbeat=0.3) as process:
+        assert ended(database, ask(database, "check", month="2021-09", scope=LUZ), scope=LUZ).state == "done"
+        for _ in range(3):
+            with owner(settings) as connection:
+                query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                connection.execute(text(query))
+            job = ask(database, "check", month="2021-09", scope=LUZ)
+            assert ended(database, job, scope=LUZ, seconds=90).state == "done"
+        assert process.poll() is None
 
 
 def test_trying_again_is_done_once(database: Database) -> None:
