@@ -24,7 +24,19 @@ OPTIONAL = frozenset({"quarto"})
 
 
 UNTRACED = frozenset(
-    {"badinput", "benchmarks", "demo", "notebooks", "portal", "publish", "readings", "samples", "store", "work", "workbook"}
+    {
+        "badinput",
+        "benchmarks",
+        "demo",
+        "notebooks",
+        "portal",
+        "publish",
+        "readings",
+        "samples",
+        "store",
+        "work",
+        "workbook",
+    }
 )
 """Folders whose tests do not count towards the coverage of money and time."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import threading
 import uuid
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -271,6 +273,22 @@ def test_limits_are_kept_before_anything_is(desk: Desk, database: Database) -> N
     nobody = desk.running.browser().client.post("/c/EIS/cargas", files=[("files", ("a.csv", b"1"))])
     assert nobody.status_code == 401
     assert len(uploads.listed(database, EIS, limit=500)) == before
+
+
+@pytest.mark.parametrize(("who", "status"), [(None, 401), ("neighbour", 403)])
+def test_who_may_not_is_told_before_anything_is_sent(desk: Desk, who: str | None, status: int) -> None:
+    parts = urlsplit(desk.running.url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+    try:
+        connection.putrequest("POST", "/c/EIS/cargas")
+        connection.putheader("Content-Type", "multipart/form-data; boundary=x")
+        connection.putheader("Content-Length", str(1 << 20))
+        if who is not None:
+            connection.putheader("Cookie", f"eisenergy={desk.running.session_of(who)}")
+        connection.endheaders()
+        assert connection.getresponse().status == status  # and would wait for a megabyte that never comes
+    finally:
+        connection.close()
 
 
 def test_another_sellers_files_and_jobs_are_not_there(desk: Desk, database: Database) -> None:
