@@ -39,6 +39,12 @@ KNOWN: Final = {
     "OIDC_CLIENT_ID": "our name at the provider",
     "OIDC_CLIENT_SECRET": "our secret at the provider",
     "OIDC_LABEL": "what the button says (default: OpenID)",
+    "MONTHLY": "cron line of the monthly run: minute hour day month weekday, where the seller is, and a client's code behind "
+    "them where it is for one alone; several with ; between them (default: none)",
+    "DAILY": "cron line of the daily check of the readings (default: none)",
+    "WATCH": "folder with a folder per client: files that lie still there are stored and ingested (default: none)",
+    "UPLOAD_FILES": "files that one upload may have (default: 50)",
+    "UPLOAD_MEGABYTES": "megabytes that one upload may have (default: 200)",
     "SCHEDULER": "tcp://host:port of a dask scheduler whose workers make the documents (default: this machine does)",
     "ACCEL": "place in nginx that serves HOME/sites for X-Accel-Redirect, such as /_sites (default: the portal sends files itself)",
     "METRICS": "host:port at which Prometheus reads counts and times (default: nowhere)",
@@ -125,6 +131,35 @@ class PortalSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkSettings:
+    """What workers and uploads need.
+
+    :param monthly: cron lines of the monthly run, ``;`` between them; empty: none
+    :param daily: likewise of the daily check
+    :param watch: folder with a folder per client
+    :param upload_files: files of one upload
+    :param upload_bytes: of one upload [bytes]
+    """
+
+    monthly: str = ""
+    daily: str = ""
+    watch: Path | None = None
+    upload_files: int = 50
+    upload_bytes: int = 200 << 20
+
+    def environment(self) -> dict[str, str]:
+        """The same settings as environment variables."""
+        result = {
+            PREFIX + "MONTHLY": self.monthly,
+            PREFIX + "DAILY": self.daily,
+            PREFIX + "WATCH": "" if self.watch is None else str(self.watch),
+            PREFIX + "UPLOAD_FILES": str(self.upload_files),
+            PREFIX + "UPLOAD_MEGABYTES": str(self.upload_bytes >> 20),
+        }
+        return {name: value for name, value in result.items() if value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the environment says, checked.
 
@@ -149,6 +184,7 @@ class Settings:
     unpacked: int = 256
     portal: PortalSettings = field(default_factory=PortalSettings)
     scheduler: str | None = None
+    work: WorkSettings = field(default_factory=WorkSettings)
 
     @classmethod
     def load(
@@ -210,6 +246,13 @@ class Settings:
                 log=one_of("LOG", "text", "json"),
             ),
             scheduler=scheduler_address(env.get(PREFIX + "SCHEDULER"), f"{PREFIX}SCHEDULER"),
+            work=WorkSettings(
+                monthly=text("MONTHLY", ""),
+                daily=text("DAILY", ""),
+                watch=Path(env[PREFIX + "WATCH"]).absolute() if env.get(PREFIX + "WATCH") else None,
+                upload_files=number("UPLOAD_FILES", 50),
+                upload_bytes=number("UPLOAD_MEGABYTES", 200) << 20,
+            ),
         )
 
     @property

@@ -40,6 +40,7 @@ UNTRACED = frozenset(
         "readings",
         "samples",
         "store",
+        "work",
         "workbook",
     }
 )

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "check": ("workbooks", "check", _EXCEL),
     "export": ("workbooks", "export", _EXCEL),
     "serve": ("serving", "serve", _PORTAL),
+    "worker": ("working", "worker", _PORTAL),
     "client": ("data", "client_app", _SETUP),
     "calendar": ("data", "calendar_app", _SETUP),
     "tariffs": ("data", "tariffs_app", _SETUP),

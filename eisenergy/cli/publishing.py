@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -49,10 +49,12 @@ def publish_month(
     customers: Collection[str] | None,
     force: bool,
     elsewhere: Cluster | None = None,
+    counted: Callable[[str, int], AbstractContextManager[Callable[[str], None]]] = progress,
 ) -> list[documents.Made]:
     """Make the sites of a month, those of some customers or of all, and the operator's; failures are among the results.
 
     :param elsewhere: workers that make them; ``None``: this machine
+    :param counted: what counts the sites that are done, given a title and how many there are
     """
     settings = workspace.settings
     client = masters.client(workspace.database, scope)
@@ -99,7 +101,7 @@ def publish_month(
     if left:
         shown = {task.customer for task in left}  # the operator's page shows all customers' months
         keep_history(workspace, scope, month, customers=None if None in shown else {c for c in shown if c is not None})
-    with progress(f"Publishing {month} with {renderer}", len(left)) as step:
+    with counted(f"Publishing {month} with {renderer}", len(left)) as step:
         for task, result in _each(workspace, left, elsewhere):
             one = result if isinstance(result, documents.Made) else documents.lost(settings, task, result)
             folder = documents.folder_of(settings, task)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from eisenergy.cli.context import guarded, settings_of
 from eisenergy.cli.output import fail, say
+from eisenergy.cli.working import kept_working
 from eisenergy.config import BadSetting, Settings
 from eisenergy.desk.workspace import opened
 
@@ -25,8 +26,15 @@ def serve(
         str, typer.Option(help="Address to listen at; others than this machine's need EISENERGY_URL.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen at; 0 takes a free one.", min=0, max=65535)] = 8000,
+    with_worker: Annotated[
+        bool,
+        typer.Option(
+            "--worker/--no-worker",
+            help="Start a process beside the portal that does the jobs; without it start `eisenergy worker` yourself.",
+        ),
+    ] = True,
 ) -> None:
-    """Start the portal: customers' and operators' pages behind a login."""
+    """Start the portal: customers' and operators' pages behind a login, and a worker for what runs in the background."""
     import uvicorn
 
     from eisenergy.accounts import Role, Scope
@@ -67,7 +75,8 @@ def serve(
                 proxy_headers=proxy is not None,
                 forwarded_allow_ips=proxy or "",
             )
-            with _read_by_prometheus(settings, meters):
+            working = kept_working(settings, workspace) if with_worker else nullcontext()
+            with _read_by_prometheus(settings, meters), working:
                 uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -9,8 +9,11 @@ from typing import Final
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Message
 
 from eisenergy.accounts import OutOfScope
 from eisenergy.portal import cookies, csrf, guard
@@ -19,12 +22,16 @@ from eisenergy.portal.guard import NotSignedIn, ReadOnlyView, Rule
 from eisenergy.portal.visit import Visit
 from eisenergy.store import listing, masters, sessions
 from eisenergy.store.books import NoInvoice
+from eisenergy.store.jobs import NoJob
 from eisenergy.store.masters import NotStored
 from eisenergy.store.people import NoUser
+from eisenergy.store.uploads import NoUpload
 
 Handler = Callable[[Visit], Response]
 LARGEST_FORM: Final = 64 * 1024
-"""Bytes."""
+"""Bytes; uploads have a limit of their own."""
+ANY_FORM: Final = 1 << 20
+"""Bytes that an upload may have beside its files."""
 
 
 class NoSuchPage(LookupError):
@@ -33,12 +40,16 @@ class NoSuchPage(LookupError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One route."""
+    """One route.
+
+    :param files: whether the form holds files; who asks is looked at before any of it is taken
+    """
 
     path: str
     method: str
     rule: Rule
     handler: Handler
+    files: bool = False
 
 
 class Routes:
@@ -55,11 +66,15 @@ class Routes:
         """Take a form at a path. :raises BadRule: when rule and path do not fit"""
         return self._add(path, "POST", rule)
 
-    def _add(self, path: str, method: str, rule: Rule) -> Callable[[Handler], Handler]:
+    def upload(self, path: str, rule: Rule) -> Callable[[Handler], Handler]:
+        """Take a form with files at a path. :raises BadRule: when rule and path do not fit"""
+        return self._add(path, "POST", rule, files=True)
+
+    def _add(self, path: str, method: str, rule: Rule, *, files: bool = False) -> Callable[[Handler], Handler]:
         rule.check(path, method)
 
         def keep(handler: Handler) -> Handler:
-            self.entries.append(Entry(path=path, method=method, rule=rule, handler=handler))
+            self.entries.append(Entry(path=path, method=method, rule=rule, handler=handler, files=files))
             return handler
 
         return keep
@@ -74,7 +89,8 @@ def install(app: FastAPI, context: Context, routes: Routes) -> None:
             methods=[entry.method],
             response_model=None,
             include_in_schema=False,
-            max_body_size=LARGEST_FORM,
+            # An upload is counted as it comes in, see _limited: a page says what the limit is.
+            max_body_size=None if entry.files else LARGEST_FORM,
             name=f"{entry.handler.__module__.rsplit('.', 1)[-1]}.{entry.handler.__name__}",
         )
 
@@ -90,30 +106,73 @@ def unruled(app: FastAPI) -> list[str]:
 
 def _endpoint(context: Context, entry: Entry) -> Callable[[Request], object]:
     async def endpoint(request: Request) -> Response:
-        form: dict[str, str] = {}
-        if entry.method == "POST":
-            async with request.form(max_files=0, max_fields=200, max_part_size=LARGEST_FORM) as sent:
-                # No text of ours holds a NUL, and PostgreSQL takes none.
-                form = {name: value.replace("\x00", "") for name, value in sent.items() if isinstance(value, str)}
-        visit = Visit(context=context, request=request, at=context.now(), form=form)
-        return await run_in_threadpool(_serve, entry, visit)
+        visit = Visit(context=context, request=request, at=context.now())
+        if entry.method != "POST":
+            return await run_in_threadpool(_serve, entry, visit)
+        most = 0
+        if entry.files:
+            refusal = await run_in_threadpool(_serve, replace(entry, handler=_nothing), visit, before_form=True)
+            if refusal.status_code != 204:
+                return refusal
+            most = context.settings.work.upload_files
+            request = _limited(request, context.settings.work.upload_bytes + ANY_FORM)
+        try:
+            sent = await request.form(max_files=most, max_fields=200, max_part_size=LARGEST_FORM)
+        except HTTPException as problem:
+            why = {413: "upload.large", 400: "upload.many" if "Too many files" in problem.detail else ""}
+            if not entry.files or not (key := why.get(problem.status_code)):
+                raise
+            text = visit.say(f"{key}.text", most=most, megabytes=context.settings.work.upload_bytes >> 20)
+            return visit.page("error", status=413, title=visit.say(key), text=text)
+        try:
+            # No text of ours holds a NUL, and PostgreSQL takes none.
+            visit.form = {name: value.replace("\x00", "") for name, value in sent.items() if isinstance(value, str)}
+            visit.files = [value for value in sent.getlist("files") if isinstance(value, UploadFile)]
+            return await run_in_threadpool(_serve, entry, visit)
+        finally:
+            await sent.close()
 
     endpoint.rule = entry.rule  # type: ignore[attr-defined]
     return endpoint
 
 
-def _serve(entry: Entry, visit: Visit) -> Response:
-    """Answer one request: who asks, may they, was the form ours, and then the page."""
-    context, fresh = visit.context, None
+def _limited(request: Request, limit: int) -> Request:
+    """Return a request that ends when more comes than is allowed, whatever it said about its length.
+
+    :param limit: [bytes]
+    """
+    seen = 0
+
+    async def receive() -> Message:
+        nonlocal seen
+        message = await request.receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise HTTPException(413)
+        return message
+
+    return Request(request.scope, receive)
+
+
+def _nothing(_: Visit) -> Response:
+    return Response(status_code=204)
+
+
+def _serve(entry: Entry, visit: Visit, *, before_form: bool = False) -> Response:
+    """Answer one request: who asks, may they, was the form ours, and then the page.
+
+    :param before_form: the form has not been read yet: who asks is looked at, and what they sent is not
+    """
+    context = visit.context
     token = cookies.read(context, visit.request, cookies.SESSION)
-    if token is not None and not entry.rule.shared:
+    if token is not None and visit.session is None and not entry.rule.shared:
         visit.session = sessions.find(context.database, token, visit.at)
         visit.token = token
         if visit.session is not None and visit.session.stale:
-            fresh = sessions.rotate(context.database, token, visit.at)
-            visit.session, visit.token = replace(visit.session, view=None), fresh or token
+            visit.fresh = sessions.rotate(context.database, token, visit.at)
+            visit.session, visit.token = replace(visit.session, view=None), visit.fresh or token
     try:
-        response = _admitted(entry, visit)
+        response = _admitted(entry, visit, before_form=before_form)
     except NotSignedIn:
         response = _to_sign_in(visit)
     except ReadOnlyView:
@@ -122,22 +181,27 @@ def _serve(entry: Entry, visit: Visit) -> Response:
     except OutOfScope:
         visit.note("REFUSED", f"{entry.method} {visit.request.url.path}")
         response = visit.page("error", status=403, title=visit.say("error.403"), text=visit.say("error.403.text"))
+    except (NoJob, NoUpload):
+        visit.note("REFUSED", f"{entry.method} {visit.request.url.path}")
+        response = visit.page("error", status=404, title=visit.say("error.404"), text=visit.say("error.404.text"))
     except (NoSuchPage, NotStored, NoInvoice, NoUser):
         response = visit.page("error", status=404, title=visit.say("error.404"), text=visit.say("error.404.text"))
-    if fresh is not None:
-        cookies.put(context, response, cookies.SESSION, fresh)
+    if visit.fresh is not None:
+        cookies.put(context, response, cookies.SESSION, visit.fresh)
     return response
 
 
-def _admitted(entry: Entry, visit: Visit) -> Response:
+def _admitted(entry: Entry, visit: Visit, *, before_form: bool) -> Response:
     places = visit.request.path_params
     if any("\x00" in str(place) for place in places.values()):
         raise NoSuchPage
     database = visit.context.database
     customer = places.get("customer")
     visit.scope = guard.scope_of(entry.rule, visit.session, places.get("client"), customer)
-    if entry.method == "POST" and not csrf.is_ours(
-        visit.request, visit.secret(), visit.form.get("csrf", ""), visit.context.url
+    if (
+        entry.method == "POST"
+        and not before_form
+        and not csrf.is_ours(visit.request, visit.secret(), visit.form.get("csrf", ""), visit.context.url)
     ):
         return visit.page("error", status=403, title=visit.say("error.form"), text=visit.say("error.form.text"))
     if visit.scope is not None:

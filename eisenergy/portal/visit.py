@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from starlette.background import BackgroundTask
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -27,7 +28,9 @@ class Visit:
     """One request.
 
     :param token: of the session's cookie
+    :param fresh: the token that takes its place, for the answer's cookie
     :param form: the fields that were sent
+    :param files: the files that were sent, where the route takes any
     :param at: when it came, UTC; the same for everything it does
     :param client: the tenant in the path
     :param customer: code and name of the customer in the path
@@ -38,10 +41,12 @@ class Visit:
     at: datetime
     session: Session | None = None
     token: str | None = None
+    fresh: str | None = None
     scope: Scope | None = None
     client: Client | None = None
     customer: tuple[str, str] | None = None
     form: Mapping[str, str] = field(default_factory=dict)
+    files: Sequence[UploadFile] = ()
 
     @property
     def address(self) -> str:

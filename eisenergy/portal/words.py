@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from eisenergy.portal import english, spanish
+from eisenergy.portal import english, spanish, work_english, work_spanish
 
 LOCALES: Final = {"es": "es-SV", "en": "en"}
 
-_TEXTS: Final = {"es": spanish.TEXTS, "en": english.TEXTS}
+TEXTS: Final = {"es": spanish.TEXTS | work_spanish.TEXTS, "en": english.TEXTS | work_english.TEXTS}
 
 
 def language_of(wanted: str | None) -> str:
@@ -18,4 +18,4 @@ def language_of(wanted: str | None) -> str:
 
 def say(language: str, key: str, **values: object) -> str:
     """Return a text with its values in place. :raises KeyError: for a text that is not there"""
-    return _TEXTS[language][key].format(**values)
+    return TEXTS[language][key].format(**values)

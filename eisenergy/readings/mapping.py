@@ -32,6 +32,7 @@ class Mapping:
     :param kwh_from: ``kw`` or ``register_kwh``: derive energy from it
     :param split: share longer intervals evenly among 15-minute slots
     :param signed: the energy column is net, negative means fed in
+    :param own: saved by the tenant's operators; it comes before those of the project
     """
 
     name: str
@@ -50,6 +51,7 @@ class Mapping:
     kwh_from: str | None = None
     split: bool = False
     signed: bool = False
+    own: bool = False
 
     def fits(self, file: str, sheet: str | None, headers: Collection[str]) -> bool:
         """Say whether the mapping is for a table.
@@ -99,8 +101,11 @@ def load_mappings(folder: Path) -> tuple[Mapping, ...]:
     return tuple(result)
 
 
-def mapping_of(document: dict[str, Any]) -> Mapping:
-    """Build a mapping from a document that the schema allows."""
+def mapping_of(document: dict[str, Any], *, own: bool = False) -> Mapping:
+    """Build a mapping from a document that the schema allows.
+
+    :param own: see :class:`Mapping`
+    """
     match = document["match"]
     plain = {
         name: document.get(name)
@@ -115,6 +120,7 @@ def mapping_of(document: dict[str, Any]) -> Mapping:
         columns={fold(header): canonical for header, canonical in document.get("columns", {}).items()},
         split=document.get("split") == "even",
         signed=document.get("signed", False),
+        own=own,
         **plain,
     )
 
@@ -122,9 +128,14 @@ def mapping_of(document: dict[str, Any]) -> Mapping:
 def pick(mappings: Iterable[Mapping], file: str, sheet: str | None, headers: Collection[str]) -> Mapping | None:
     """Return the mapping for a table, ``None`` when there is none.
 
+    Of those the tenant's operators saved, the one that names most headers is taken.
+
     :raises BadMapping: when two claim it
     """
     fitting = [mapping for mapping in mappings if mapping.fits(file, sheet, headers)]
+    if own := [mapping for mapping in fitting if mapping.own]:
+        most = max(len(mapping.headers) for mapping in own)
+        fitting = [mapping for mapping in own if len(mapping.headers) == most]
     if len(fitting) > 1:
         names = ", ".join(repr(mapping.name) for mapping in fitting)
         place = file if sheet is None else f"{file}, sheet {sheet}"

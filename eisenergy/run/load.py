@@ -19,7 +19,7 @@ from eisenergy.masters import codec
 from eisenergy.readings import load_mappings
 from eisenergy.run import taking
 from eisenergy.run.taking import Arrival, Batch, Taken
-from eisenergy.store import files, loading, masters
+from eisenergy.store import files, loading, masters, uploads
 from eisenergy.store.files import ReportRow, SourceFile
 from eisenergy.store.loading import Span
 
@@ -72,7 +72,10 @@ class Load:
         self.scope = scope
         self.client = masters.client(workspace.database, scope)
         self.meters = masters.meters(workspace.database, scope)
-        self.mappings = load_mappings(workspace.settings.params / "mappings")
+        self.mappings = (
+            *uploads.mappings(workspace.database, scope),
+            *load_mappings(workspace.settings.params / "mappings"),
+        )
         self.outcomes: dict[Path, FileOutcome] = {}
         self.again: dict[Path, Path] = {}
         self.pending: list[Taken] = []

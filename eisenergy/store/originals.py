@@ -8,13 +8,15 @@ import re
 import secrets
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.config import Settings
 
 _TOGETHER: Final = 128
 """Files that are open at once while their bytes go to the disk."""
+_PIECE: Final = 1 << 20
+"""Bytes of a stream that are in memory at once."""
 
 
 def sha256_of(path: Path) -> str:
@@ -55,6 +57,33 @@ class Originals:
         if len(self._open) >= _TOGETHER:
             self.settle()
         return sha256, data
+
+    def keep_stream(self, source: BinaryIO) -> tuple[str, int]:
+        """Copy what comes out of a stream, a piece at a time; nothing stays of what is there already.
+
+        :returns: the sha256 of the bytes, and how many there are
+        """
+        part = self._inbox / f".part-{secrets.token_hex(8)}"
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        digest, size = hashlib.sha256(), 0
+        try:
+            while piece := source.read(_PIECE):
+                digest.update(piece)
+                size += len(piece)
+                written = 0
+                while written < len(piece):
+                    written += os.write(handle, memoryview(piece)[written:])
+        except BaseException:
+            os.close(handle)
+            part.unlink(missing_ok=True)
+            raise
+        target = _place(self._inbox, digest.hexdigest())
+        if _holds(target, size):
+            os.close(handle)
+            part.unlink()
+        else:
+            self._open.append((handle, part, target))
+        return digest.hexdigest(), size
 
     def settle(self) -> None:
         """Put what was copied in its place, once the disk has it."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Computed,
     Date,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
+    Index,
     Integer,
     MetaData,
     Numeric,
@@ -336,6 +338,64 @@ audit: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE; clien
     Column("old", JSONB),
     Column("new", JSONB),
     implicit_returning=False,  # whoever writes a line may not read it back
+)
+
+jobs: Final = Table(  # as people see them; the queue itself is procrastinate's, in the schema eisenergy_jobs
+    "jobs",
+    metadata,
+    _client(),
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("arguments", JSONB, nullable=False),
+    Column("alone", Boolean, nullable=False),
+    Column("user_id", Uuid),
+    Column("role", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("asked_at", _instant, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("deaths", Integer, nullable=False),
+    Column("started_at", _instant),
+    Column("counted_at", _instant),
+    Column("seen_at", _instant),
+    Column("ended_at", _instant),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer),
+    Column("doing", Text, nullable=False),
+    Column("result", JSONB(none_as_null=True)),
+    Column("problem", JSONB(none_as_null=True)),
+    Index("ix_eisenergy_jobs_asked_at", "client", "asked_at"),
+)
+
+uploads: Final = Table(
+    "uploads",
+    metadata,
+    _client(),
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("way", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("received_at", _instant, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("kind", Text),
+    Column("preview", JSONB(none_as_null=True)),
+    Column("outcome", JSONB(none_as_null=True)),
+    Column("job", Uuid, nullable=False),
+    Index("ix_eisenergy_uploads_received_at", "client", "received_at"),
+)
+
+reading_mappings: Final = Table(  # those that operators saved; those of the project lie in params/mappings
+    "reading_mappings",
+    metadata,
+    _client(),
+    Column("name", Text, primary_key=True),
+    Column("document", JSONB, nullable=False),
+    Column("saved_by", Text, nullable=False),
+    Column("saved_at", _instant, nullable=False),
 )
 
 PEOPLE: Final = frozenset({"users", "credentials", "sessions", "tickets", "guesses"})

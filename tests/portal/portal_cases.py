@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import re
 import socket
@@ -24,7 +25,7 @@ from eisenergy.config import Settings
 from eisenergy.portal.app import guarded
 from eisenergy.portal.context import Context
 from eisenergy.portal.passwords import hash_of
-from eisenergy.store import books, masters, people, sessions, signins
+from eisenergy.store import books, masters, people, sessions, signins, uploads
 from eisenergy.store.audit import Actor
 from eisenergy.store.database import Database
 from eisenergy.store.people import EVERY_CLIENT, Grant
@@ -72,6 +73,7 @@ class Running:
     clock: Clock
     people: dict[str, Person] = field(default_factory=dict)
     opened: list[httpx2.Client] = field(default_factory=list)
+    work: dict[str, tuple[str, str]] = field(default_factory=dict)  # client -> an upload and a job
 
     def wire(self, **options: object) -> httpx2.Client:
         """A connection that keeps no cookies of its own accord; closed with the portal."""
@@ -253,6 +255,19 @@ def populate(database: Database) -> dict[str, Person]:
     }
     found["viewer"].view = ("EIS", "EIS-0001")
     people.revoke(database, Scope(client="EIS", role=Role.SYSTEM_ADMIN), found["stranger"].user, by=BY, at=START)
+    return found
+
+
+def give_work(settings: Settings, database: Database) -> dict[str, tuple[str, str]]:
+    """A file and a job at each seller, whose names hold the seller's mark."""
+    found = {}
+    for client in CLIENTS:
+        scope = Scope.operator(client)
+        sha256 = hashlib.sha256(client.encode()).hexdigest()
+        with database.session(scope) as connection:
+            name = f"{mark(client, 'operator')}.csv"
+            ids = uploads.receive(connection, scope, name, sha256, 1, way="portal", by=BY, user=None, at=START)
+        found[client] = (str(ids[0]), str(ids[1]))
     return found
 
 

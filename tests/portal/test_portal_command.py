@@ -8,6 +8,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +20,13 @@ import uvicorn
 from portal_cases import BY, PASSWORD, START, furnish
 from typer.testing import CliRunner, Result
 
+from eisenergy.accounts import Scope
 from eisenergy.cli import app, serving
 from eisenergy.config import BadSetting, PortalSettings, Settings
-from eisenergy.store import audit
+from eisenergy.store import audit, jobs
 from eisenergy.store.database import Database
 
+EIS = Scope.operator("EIS")
 PROGRAM = str(Path(sys.executable).parent / "eisenergy")
 
 
@@ -56,7 +60,7 @@ def served(environment: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
         assert process.returncode in (0, 130, -signal.SIGINT)
 
 
-def test_the_first_operator(environment: dict[str, str], served: tuple[str, list[str]]) -> None:
+def test_the_first_operator(environment: dict[str, str], served: tuple[str, list[str]], database: Database) -> None:
     url, said = served
     assert "eisenergy users invite EMAIL --role CLIENT_ADMIN" in said[1]
     ended = run(environment, "users", "invite", "ana@eis.example", "--role", "CLIENT_ADMIN", "--json")
@@ -73,9 +77,21 @@ def test_the_first_operator(environment: dict[str, str], served: tuple[str, list
         answer = send("/entrar", "/entrar", email="ana@eis.example", password=PASSWORD)
         assert answer.headers["location"] == "/"
         assert "Vende EIS" in browser.get("/c/EIS").text
+        job = defer(database)
         ended = run(environment, "users", "revoke", "ana@eis.example")
         assert ended.exit_code == 0, ended.stderr
         assert browser.get("/c/EIS").status_code == 303
+    # the worker that came with it has worked meanwhile
+    last = time.monotonic() + 60
+    while jobs.find(database, EIS, job).open:
+        assert time.monotonic() < last
+        time.sleep(0.1)
+    assert jobs.find(database, EIS, job).state == "done"
+
+
+def defer(database: Database) -> uuid.UUID:
+    with database.session(EIS) as connection:
+        return jobs.defer(connection, EIS, "check", "", {"month": "2021-09"}, by=BY, user=None, at=START)
 
 
 @pytest.mark.long

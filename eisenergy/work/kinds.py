@@ -1,0 +1,138 @@
+"""What a job may be, apart from publishing, which the command line puts together. Each is safe to begin again at any moment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from eisenergy.accounts import Scope
+from eisenergy.desk.overview import operator_rows
+from eisenergy.desk.workspace import Workspace
+from eisenergy.findings import Severity
+from eisenergy.period import BillingMonth
+from eisenergy.run import month as months
+from eisenergy.store import masters
+from eisenergy.store.jobs import Job
+from eisenergy.work.progress import Progress
+
+LISTED: Final = 50
+"""Customers, findings and files that a result tells one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One job being done.
+
+    :param at: when it was begun, UTC
+    """
+
+    workspace: Workspace
+    job: Job
+    progress: Progress
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def scope(self) -> Scope:
+        """The scope it works in."""
+        return self.job.scope
+
+    @property
+    def month(self) -> BillingMonth:
+        """The month it is about. :raises BadMonth: saying what was found"""
+        return BillingMonth.parse(str(self.job.arguments.get("month", "")))
+
+    @property
+    def customers(self) -> list[str] | None:
+        """Codes of the customers it is about; ``None``: all."""
+        given = self.job.arguments.get("customers")
+        return [str(code) for code in given] if given else None
+
+    @contextmanager
+    def counted(self, _: str, total: int) -> Iterator[Callable[[str], None]]:
+        """Count pieces, as a use case asks for it; the commands have a bar in this place."""
+        self.progress.begin(total)
+        yield self.progress.step
+
+
+Kind = Callable[[Work], Mapping[str, Any]]
+"""Does a job and returns what came of it, JSON types."""
+
+
+def bill(work: Work) -> Mapping[str, Any]:
+    """Draft the bills of a month; arguments ``month`` and, where not for all, ``customers``."""
+    contracts = months.chosen_contracts(work.workspace, work.scope, work.customers)
+    work.progress.begin(len(contracts))
+    report = months.bill_month(work.workspace, work.scope, work.month, contracts=contracts, step=work.progress.step)
+    totals = [entry.total for entry in report.entries]
+    return {
+        "drafts": len(report.entries),
+        "total": str(sum(totals[1:], totals[0])) if totals else "0",
+        "parked": [
+            {
+                "contract": one.contract,
+                "why": next((f.message for f in one.findings if f.severity is Severity.BLOCKING), ""),
+            }
+            for one in report.parked[:LISTED]
+        ],
+        "parked_count": len(report.parked),
+        "issued_before": len(report.issued),
+        "not_in_force": len(report.not_in_force),
+    }
+
+
+def issue(work: Work, *, verify: bool = True) -> Mapping[str, Any]:
+    """Number and post the drafts of a month; arguments ``month``, and where given ``customers`` and ``issued_on`` (a local date)."""
+    client = masters.client(work.workspace.database, work.scope)
+    given = work.job.arguments.get("issued_on")
+    day = work.at.astimezone(ZoneInfo(client.timezone)).date() if given is None else date.fromisoformat(str(given))
+    report = months.issue_month(
+        work.workspace,
+        work.scope,
+        work.month,
+        issued_on=day,
+        at=work.at,
+        customers=work.customers,
+        verify=verify,
+    )
+    return {
+        "issued": [head.number for head in report.heads[:LISTED]],
+        "issued_count": len(report.heads),
+        "already": len(report.heads_before),
+        "stale": [finding.message for finding in report.stale[:LISTED]],
+        "stale_count": len(report.stale),
+    }
+
+
+def check(work: Work) -> Mapping[str, Any]:
+    """Look at the readings of the running month: who has none, who has gaps or estimates, and what else was found; nothing is changed.
+
+    Argument ``month`` where not yesterday's, where the seller is.
+    """
+    client = masters.client(work.workspace.database, work.scope)
+    if work.job.arguments.get("month") is not None:
+        month = work.month
+    else:
+        day = work.at.astimezone(ZoneInfo(client.timezone)).date() - timedelta(days=1)
+        month = BillingMonth(day.year, day.month)
+    rows = operator_rows(work.workspace, work.scope, client, month)
+    found = [finding for row in rows for finding in row.findings]
+    parked = [row for row in rows if row.parked is not None]
+    return {
+        "month": str(month),
+        "contracts": len(rows),
+        "without_readings": sum(row.kwh is None for row in rows),
+        "missing": sum(row.missing for row in rows),
+        "estimated": sum(row.estimated for row in rows),
+        "parked": [{"contract": row.contract.number, "why": row.parked} for row in parked[:LISTED]],
+        "parked_count": len(parked),
+        "findings": dict(Counter(finding.code for finding in found)),
+    }
+
+
+KINDS: Final[Mapping[str, Kind]] = {"bill": bill, "issue": issue, "check": check}
+"""Those about months; those about files are in :mod:`eisenergy.work.files`."""

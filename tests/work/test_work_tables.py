@@ -1,0 +1,192 @@
+"""The tables of jobs: who sees and writes what, policies broken one by one; and the queue's own, which hold ids alone."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import procrastinate
+import pytest
+from portal_cases import furnish, owner
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from work_cases import ADMIN, BY, EIS, LUZ, ask, now
+
+from eisenergy.accounts import Role, Scope
+from eisenergy.config import Settings
+from eisenergy.store import jobs
+from eisenergy.store.database import Database
+
+ONE = frozenset({"EIS-0001"})
+WHO: dict[str, Scope | None] = {
+    "nobody": None,
+    "EIS": EIS,
+    "LUZ": LUZ,
+    "admin": ADMIN,
+    "customer": Scope.customer("EIS", "EIS-0001"),
+    "manager": Scope(client="EIS", role=Role.CUSTOMER_MANAGER, customers=ONE),
+    "narrowed": Scope(client="EIS", role=Role.CLIENT_ADMIN, customers=ONE),
+    "narrowed admin": Scope(client="EIS", role=Role.SYSTEM_ADMIN, customers=ONE),
+}
+SEES = {"EIS": {"EIS"}, "LUZ": {"LUZ"}, "admin": {"EIS"}}
+INSERTS = {
+    "jobs": "INSERT INTO eisenergy.jobs (client, id, kind, subject, state, arguments, alone, role, asked_by, address, asked_at, "
+    "attempt, deaths, done, doing) VALUES (:client, gen_random_uuid(), 'bill', '', 'waiting', '{}', true, 'CLIENT_ADMIN', 'a', "
+    "'b', now(), 0, 0, 0, '')",
+    "uploads": "INSERT INTO eisenergy.uploads (client, id, name, sha256, bytes, way, asked_by, received_at, state, job) VALUES "
+    "(:client, gen_random_uuid(), 'n', repeat('a', 64), 1, 'portal', 'a', now(), 'reading', gen_random_uuid())",
+    "reading_mappings": "INSERT INTO eisenergy.reading_mappings VALUES (:client, gen_random_uuid()::text, '{}', 'a', now())",
+}
+CHANGES = {
+    "jobs": "UPDATE eisenergy.jobs SET attempt = 9",
+    "uploads": "UPDATE eisenergy.uploads SET state = 'ready'",
+    "reading_mappings": "UPDATE eisenergy.reading_mappings SET saved_by = 'me'",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _rows(settings: Settings, database: Database) -> None:
+    furnish(settings, database)
+    for scope in (EIS, LUZ):
+        with database.session(scope) as connection:
+            for statement in INSERTS.values():
+                connection.execute(text(statement), {"client": scope.client})
+
+
+@contextmanager
+def asking(database: Database, scope: Scope | None) -> Iterator[Connection]:
+    if scope is None:
+        with database.engine.begin() as connection:
+            yield connection
+    else:
+        with database.session(scope) as connection:
+            yield connection
+
+
+class _Undo(Exception):
+    pass
+
+
+def touched(database: Database, scope: Scope | None, statement: str, client: str = "") -> int:
+    """How many rows a statement touches, 0 where it is refused; undone in either case."""
+    count = 0
+    try:
+        with asking(database, scope) as connection:
+            values = {"client": client} if ":client" in statement else {}
+            count = connection.execute(text(statement), values).rowcount
+            raise _Undo
+    except _Undo:
+        return count
+    except DBAPIError as problem:
+        if not any(why in str(problem) for why in ("row-level security", "permission denied", "is refused")):
+            raise
+        return 0
+
+
+def faults(database: Database, table: str) -> Iterator[str]:
+    for who, scope in WHO.items():
+        with asking(database, scope) as connection:
+            seen = {row[0] for row in connection.execute(text(f"SELECT DISTINCT client FROM eisenergy.{table}"))}
+        if seen != SEES.get(who, set()):
+            yield f"{who} sees {seen} of {table}"
+        for client in ("EIS", "LUZ"):
+            if bool(touched(database, scope, INSERTS[table], client)) != (client in SEES.get(who, set())):
+                yield f"{who} adds to {table} of {client}"
+        with asking(database, EIS) as connection:
+            rows = connection.execute(text(f"SELECT count(*) FROM eisenergy.{table}")).scalar_one()
+        if touched(database, scope, CHANGES[table]) not in (
+            {rows} if "EIS" in SEES.get(who, set()) else {1, rows} if who == "LUZ" else {0}
+        ):
+            yield f"{who} changes {table}"
+        if touched(database, scope, f"DELETE FROM eisenergy.{table}") and (
+            table != "reading_mappings" or who not in SEES
+        ):
+            yield f"{who} removes from {table}"
+
+
+@pytest.mark.parametrize("table", sorted(INSERTS))
+def test_who_sees_and_writes_what(database: Database, table: str) -> None:
+    assert list(faults(database, table)) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "broken"),
+    [
+        ("jobs", "ALTER TABLE eisenergy.jobs DISABLE ROW LEVEL SECURITY"),
+        ("jobs", "ALTER POLICY reads ON eisenergy.jobs USING (client = eisenergy.tenant())"),
+        ("jobs", "ALTER POLICY changes ON eisenergy.jobs USING (true) WITH CHECK (true)"),
+        ("jobs", "ALTER POLICY adds ON eisenergy.jobs WITH CHECK (eisenergy.unlimited())"),
+        ("uploads", "ALTER POLICY reads ON eisenergy.uploads USING (eisenergy.unlimited())"),
+        ("uploads", "ALTER POLICY adds ON eisenergy.uploads WITH CHECK (client = eisenergy.tenant())"),
+        ("reading_mappings", "ALTER POLICY reads ON eisenergy.reading_mappings USING (true)"),
+        ("reading_mappings", "ALTER POLICY removes ON eisenergy.reading_mappings USING (true)"),
+    ],
+)
+def test_a_broken_policy_is_found(settings: Settings, database: Database, table: str, broken: str) -> None:
+    with owner(settings) as connection:
+        kept = connection.execute(
+            text(
+                "SELECT polname, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid) FROM pg_policy "
+                "WHERE polrelid = CAST(:table AS regclass)"
+            ),
+            {"table": f"eisenergy.{table}"},
+        ).all()
+        connection.execute(text(broken))
+    try:
+        assert list(faults(database, table))
+    finally:
+        with owner(settings) as connection:
+            connection.execute(text(f"ALTER TABLE eisenergy.{table} ENABLE ROW LEVEL SECURITY"))
+            for name, using, check in kept:
+                parts = [f"USING ({using})"] if using else []
+                parts += [f"WITH CHECK ({check})"] if check else []
+                connection.execute(text(f"ALTER POLICY {name} ON eisenergy.{table} {' '.join(parts)}"))
+    assert list(faults(database, table)) == []
+
+
+def test_the_queue_is_procrastinates_own_and_holds_two_ids(database: Database) -> None:
+    """Tables without row-level security, each of them named here."""
+    with database.engine.begin() as connection:
+        found = connection.execute(
+            text(
+                "SELECT relnamespace::regnamespace::text, relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') "
+                "AND NOT relrowsecurity AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, "
+                "'pg_toast'::regnamespace) AND relname <> 'alembic_version'"
+            )
+        ).all()
+    assert {tuple(row) for row in found} == {
+        ("eisenergy_jobs", f"procrastinate_{name}") for name in ("jobs", "workers", "events", "periodic_defers")
+    }
+    with database.session(EIS) as connection:
+        job = jobs.defer(
+            connection, EIS, "bill", "Restaurante secreto", {"customers": ["EIS-0001"]}, by=BY, user=None, at=now()
+        )
+    with database.engine.begin() as connection:
+        row = connection.execute(text("SELECT * FROM eisenergy_jobs.procrastinate_jobs ORDER BY id DESC LIMIT 1")).one()
+    assert row.args == {"client": "EIS", "job": str(job)}
+    assert "secreto" not in str(row)
+
+
+def test_our_place_in_the_queue_is_the_one_procrastinate_makes(settings: Settings, database: Database) -> None:
+    """Its own library, asked for the same job, writes the same row."""
+    job = ask(database, "bill")
+    engine = database.engine
+    _, given = engine.dialect.create_connect_args(engine.url)
+    given["options"] = f"{given.get('options', '')} -c search_path={jobs.QUEUE}"
+    app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(kwargs=given, min_size=1))
+    with app.open():
+        app.configure_task(jobs.TASK, lock="EIS").defer(client="EIS", job=str(job))
+    with engine.begin() as connection:
+        query = "SELECT to_jsonb(j) - 'id' FROM eisenergy_jobs.procrastinate_jobs j WHERE args->>'job' = :job"
+        ours, theirs = connection.execute(text(query), {"job": str(job)}).scalars().all()
+    assert ours == theirs
+
+
+def test_the_migration_has_the_schema_of_the_installed_version() -> None:
+    """Another version needs a migration of its own when its schema is another."""
+    version = importlib.metadata.version("procrastinate")
+    theirs = Path(procrastinate.__file__).parent / "sql" / "schema.sql"
+    ours = Path(jobs.__file__).parent / "migrations" / "procrastinate_3_10.sql"
+    assert ours.read_text() == theirs.read_text(), f"procrastinate {version} has another schema"
