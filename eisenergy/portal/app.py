@@ -15,10 +15,10 @@ from starlette.responses import PlainTextResponse, Response
 from eisenergy.portal import routes
 from eisenergy.portal.context import Context
 from eisenergy.portal.headers import Guarded
-from eisenergy.portal.pages import account, assets, customer, log, operator, signin, users
+from eisenergy.portal.pages import account, assets, customer, log, operator, signin, usage, users
 from eisenergy.portal.visit import Visit
 
-MODULES: Final = (assets, signin, account, operator, users, log, customer)
+MODULES: Final = (assets, signin, account, operator, users, log, customer, usage)
 """The modules of pages; a new topic is one more."""
 _log: Final = logging.getLogger(__name__)
 
