@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -33,7 +34,7 @@ from eisenergy.store import history, masters
 from eisenergy.store.masters import NotStored
 from eisenergy.store.states import States, states
 from eisenergy.tariffs.model import Tariff
-from eisenergy.timeofuse import DayCalendar, compile_runs
+from eisenergy.timeofuse import DayCalendar, Runs, compile_runs
 
 SLOTS: Final = {
     "start": pl.Datetime("us", "UTC"),
@@ -50,6 +51,8 @@ SLOTS: Final = {
 
 _INTERVALS: Final = Remembered[pl.DataFrame](24)  # two megabytes each at most: 400 days
 _STATES: Final = Remembered[States](256)
+_FILLED: Final = Remembered[pl.DataFrame](64)
+_RUNS: Final = Remembered[Runs](64)  # of a calendar, which is no customer's
 _RECENT: Final = Remembered[BillingMonth | None](256)
 
 
@@ -194,9 +197,13 @@ def _of_month(
             measured, like=provenance.readings_hash
         )
         if invoice.bill.estimated or not same:
-            arrived = _filled(workspace, scope, contract, calendar, month, provenance.lake_version)
+            # Whatever is loaded since, this stays: it needs no version of today's in its key.
+            issued = (workspace.lake.address, workspace.database.app_url, scope, invoice.number, invoice.input_hash)
+            then = partial(_filled, workspace, scope, contract, calendar, month, provenance.lake_version)
+            arrived = _FILLED.get(issued, then)
     elif arrived.height and days.end <= today and arrived.height < days.slots(zone):
-        arrived = _filled(workspace, scope, contract, calendar, month, known.lake_version)
+        now = partial(_filled, workspace, scope, contract, calendar, month, known.lake_version)
+        arrived = _FILLED.get(known.key(workspace, scope, month), now)
     return calendar, arrived
 
 
@@ -219,7 +226,8 @@ def located(rows: pl.DataFrame, calendar: DayCalendar, days: Period, timezone: s
     :param rows: one meter's, ``frames.READINGS``, inside of the days
     :returns: :data:`SLOTS`
     """
-    runs = compile_runs(calendar, (days,), timezone)
+    shape = (calendar.name, calendar.version, calendar.rows, calendar.holidays, calendar.seasons, days, timezone)
+    runs = _RUNS.get(shape, lambda: compile_runs(calendar, (days,), timezone))
     ordered = rows.filter(pl.col("kwh_import").is_not_null()).sort("start")
     run = np.searchsorted(runs.start_us, ordered["start"].to_physical().to_numpy(), side="right") - 1
     local = pl.col("start").dt.convert_time_zone(timezone).dt.replace_time_zone(None)

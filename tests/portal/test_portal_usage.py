@@ -237,6 +237,7 @@ def test_the_savings_page_and_the_state_of_invoices(shop: Running) -> None:
         assert "¿Dudas sobre una factura?" in browser.get(f"{HOME}/{name}").text
 
 
+@pytest.mark.long  # five seconds: the kernels are loaded
 def test_an_invoice_as_a_live_workbook(shop: Running, tmp_path: Path) -> None:
     browser = shop.signed_in("c1")
     answer = browser.get(f"{HOME}/facturas/FAC-000001.xlsx")
@@ -249,7 +250,8 @@ def test_an_invoice_as_a_live_workbook(shop: Running, tmp_path: Path) -> None:
 
 
 def test_nothing_is_remembered_across_scopes(shop: Running) -> None:
-    for path in ("consumo", "consumo.csv", "consumo.xlsx", "ahorro"):
+    assert shop.signed_in("c1").get(f"{HOME}/facturas/FAC-000002.xlsx").status_code == 403
+    for path in ("consumo", "consumo.csv", "ahorro"):
         assert shop.signed_in("c1").get(f"{HOME}/{path}").status_code == 200
         assert shop.signed_in("c2").get(f"{HOME}/{path}").status_code == 403
     kept = [key for store in (consumption._INTERVALS, consumption._STATES) for key in store._kept]

@@ -132,6 +132,9 @@ def _charts(visit: Visit, known: Supplied, asked: _Asked, chosen: Range, slots: 
     if history:
         kwh = number(total(history[-1].kwh.values()), 2)
         summary = visit.say("usage.month", kwh=kwh, month=words.month(history[-1].month))
+        if not all(entry.issued for entry in history):
+            pale = words("mark.draft")
+            summary += f" {pale[0].upper()}{pale[1:]}."
         found.append(usage_charts.monthly(history, known.blocks, words, summary))
     if slots.height:
         contracted = known.contract.contracted_kw
