@@ -15,8 +15,10 @@ import openpyxl
 import polars as pl
 import pytest
 from portal_cases import Clock, Running, person, serving
+from store_cases import make_draft
 
 from eisenergy.accounts import Role, Scope
+from eisenergy.billing.model import LineCode
 from eisenergy.config import Settings
 from eisenergy.desk import consumption
 from eisenergy.desk.remembered_reads import Remembered
@@ -27,7 +29,7 @@ from eisenergy.portal import ranges
 from eisenergy.portal.ranges import BadRange
 from eisenergy.publish import usage_files
 from eisenergy.run import intake, month
-from eisenergy.store import masters
+from eisenergy.store import books, masters
 from eisenergy.store.database import Database
 from eisenergy.store.lake import Lake
 from eisenergy.store.people import Grant
@@ -275,3 +277,21 @@ def test_what_is_remembered_is_bounded() -> None:
 def test_no_text_becomes_a_formula(text: str) -> None:
     assert usage_files.safe(text) == f"'{text}"
     assert usage_files.safe("Aceros = 1") == "Aceros = 1"
+
+
+def test_an_invoice_says_what_it_corrects(shop: Running) -> None:
+    """Last: it adds an invoice for October."""
+    contract = masters.contract(shop.database, SCOPE, "EIS-0001")
+    draft = make_draft(contract, SEPTEMBER.plus(1))
+    energy, total = draft.bill.lines
+    line = replace(energy, code=LineCode.CORRECTION, quantity=None, amount=Decimal("-3.21"), exact=Decimal("-3.21"))
+    draft = replace(draft, bill=replace(draft.bill, lines=(energy, line, total)))
+    books.save_drafts(shop.database, SCOPE, SEPTEMBER.plus(1), [draft])
+    seller = masters.client(shop.database, SCOPE)
+    books.issue(shop.database, SCOPE, SEPTEMBER.plus(1), client=seller, issued_on=date(2021, 11, 5), at=NOW)
+    browser = shop.signed_in("c1")
+    page = shown(browser.get(f"{HOME}/facturas").text).replace("\xa0", " ")
+    assert page.count("corrige meses anteriores") == 1
+    assert "corrige meses anteriores: USD −3.21" in page
+    assert browser.get(f"{HOME}/consumo?rango=12m").status_code == 200
+    assert browser.get(f"{HOME}/ahorro").status_code == 200
