@@ -92,7 +92,7 @@ def desk_of(
         invoice=invoice,
         slots=_slots(known, filled, bill.period, runs),
         history=past,
-        savings=savings(_costs(past)),
+        savings=savings(costs(past)),
         invoices=tuple(_headline(entry) for entry in issued),
     )
 
@@ -126,7 +126,8 @@ def _contract(workspace: Workspace, scope: Scope, customer: str) -> Contract:
     return found[0]
 
 
-def _costs(history: Iterable[MonthTotals]) -> list[MonthCost]:
+def costs(history: Iterable[MonthTotals]) -> list[MonthCost]:
+    """Return what savings are reckoned from: the months that have a total."""
     return [
         MonthCost(month=entry.month, kwh=total(entry.kwh.values()), total=entry.total)
         for entry in history

@@ -10,6 +10,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from eisenergy.accounts import Scope
+from eisenergy.billing.model import LineCode
 from eisenergy.period import BillingMonth
 from eisenergy.store import tables
 from eisenergy.store.database import Database
@@ -39,7 +40,10 @@ class MonthLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceLine:
-    """An invoice's head."""
+    """An invoice's head.
+
+    :param correction: what it corrects of earlier periods, before tax [currency]; ``None`` where it corrects nothing
+    """
 
     number: str
     month: BillingMonth
@@ -49,6 +53,7 @@ class InvoiceLine:
     kwh: Decimal
     total: Decimal
     currency: str
+    correction: Decimal | None
 
 
 def customer_name(database: Database, scope: Scope, customer: str) -> str | None:
@@ -136,8 +141,14 @@ def invoices(database: Database, scope: Scope, customer: str, *, number: str | N
     columns = [
         table.c[name] for name in ("number", "month", "contract", "issued_on", "due_on", "kwh", "total", "currency")
     ]
+    lines = tables.invoice_lines.c
+    correction = (
+        select(func.sum(lines.amount))
+        .where(lines.client == table.c.client, lines.number == table.c.number, lines.code == LineCode.CORRECTION.value)
+        .scalar_subquery()
+    )
     query = (
-        select(*columns)
+        select(*columns, correction.label("correction"))
         .where(table.c.client == scope.client, table.c.customer == customer)
         .order_by(table.c.month.desc(), table.c.sequence.desc())
     )

@@ -62,6 +62,8 @@ KINDS = {
     f"GET {CUSTOMERS}": CUSTOMER,
     f"GET {CUSTOMERS}/facturas": CUSTOMER,
     f"GET {CUSTOMERS}/facturas/{{number}}.pdf": CUSTOMER,
+    f"GET {CUSTOMERS}/facturas/{{number}}.xlsx": CUSTOMER,
+    **{f"GET {CUSTOMERS}/{page}": CUSTOMER for page in ("consumo", "consumo.csv", "consumo.xlsx", "ahorro")},
     f"GET {CUSTOMERS}/sitio/{{path:path}}": CUSTOMER,
 }
 """Whom a route is for; a route that is not here fails :func:`problems`."""

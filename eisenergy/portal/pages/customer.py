@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import date
 from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
 from eisenergy.accounts import OutOfScope
-from eisenergy.portal import sites
+from eisenergy.desk.exporting import NotReproducible, export_invoice
+from eisenergy.period import NotInForce
+from eisenergy.portal import files, sites
 from eisenergy.portal.guard import CUSTOMERS, OPERATOR_ROLES
 from eisenergy.portal.routes import NoSuchPage, Routes
 from eisenergy.portal.visit import Visit
+from eisenergy.portal.words import LOCALES
 from eisenergy.store import listing
 from eisenergy.store.listing import InvoiceLine, MonthLine
+from eisenergy.store.masters import NotStored
+from eisenergy.workbook.export import NotExportable
 
 routes: Final = Routes()
 HOME: Final = "/c/{client}/clientes/{customer}"
+_log: Final = logging.getLogger(__name__)
 _A_YEAR: Final = 12
 _RECENT: Final = 3
 
@@ -37,7 +46,13 @@ def home(visit: Visit) -> Response:
         change=_change(months),
         year=sum((month.total for month in months[:_A_YEAR]), Decimal(0)),
         published=sites.months_of(sites.site_folder(visit, code)),
+        today=_today(visit),
     )
+
+
+def _today(visit: Visit) -> date:
+    """The day at the seller's."""
+    return visit.at.astimezone(ZoneInfo(visit.within()[1].timezone)).date()
 
 
 def _before(months: tuple[MonthLine, ...]) -> MonthLine | None:
@@ -60,6 +75,7 @@ def invoices(visit: Visit) -> Response:
         client=client,
         invoices=listing.invoices(visit.context.database, scope, code),
         published=sites.months_of(sites.site_folder(visit, code)),
+        today=_today(visit),
     )
 
 
@@ -74,6 +90,26 @@ def invoice_pdf(visit: Visit) -> Response:
         return visit.page("error", status=404, title=visit.say("not_published.title"), text=text)
     visit.note("SEEN", f"invoice {invoice.number}")
     return sites.serve(visit, file, download=f"{invoice.number}.pdf")
+
+
+@routes.page(f"{HOME}/facturas/{{number}}.xlsx", CUSTOMERS)
+def invoice_xlsx(visit: Visit) -> Response:
+    """Hand out an invoice as a live workbook, made now from what it was billed with."""
+    invoice = _invoice(visit)
+    scope, _, _, _ = visit.about()
+    path = files.temporary(".xlsx")
+    try:
+        export_invoice(files.workspace_of(visit), scope, invoice.number, path, locale=LOCALES[visit.language])
+    except (NotReproducible, NotExportable, NotInForce, NotStored) as problem:
+        path.unlink(missing_ok=True)
+        _log.warning("invoice %s of %s: no workbook: %s", invoice.number, scope.client, problem)
+        said = visit.say("export.failed"), visit.say("export.failed.text")
+        return visit.page("error", status=409, title=said[0], text=said[1])
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    visit.note("SEEN", f"invoice {invoice.number}, workbook")
+    return files.sent_once(path, sites.TYPES[".xlsx"], f"{invoice.number}.xlsx")
 
 
 def _invoice(visit: Visit) -> InvoiceLine:

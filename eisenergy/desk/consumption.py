@@ -1,0 +1,304 @@
+"""What a customer took in a range of days: intervals as they were billed, and what the months around them came to.
+
+An issued month shows the readings its invoice was made from. They are read with those of the other months, in one query of the
+newest state; only where that state is another than the invoice's, or the invoice holds estimates, is the invoice's own read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from eisenergy.accounts import Client, Contract, Scope
+from eisenergy.analytics.savings import Saving, savings
+from eisenergy.billing.engine import in_force
+from eisenergy.desk.drafting import Facts, facts, prepare
+from eisenergy.desk.fingerprint import readings_hash
+from eisenergy.desk.history import HISTORY, at_hand, span
+from eisenergy.desk.model import MonthTotals
+from eisenergy.desk.opening import costs
+from eisenergy.desk.remembered_reads import Remembered
+from eisenergy.desk.workspace import Workspace
+from eisenergy.frames import ESTIMATED, MEASURED, SLOT_MINUTES, empty_readings
+from eisenergy.ledger.invoices import Invoice
+from eisenergy.money import decimal_of
+from eisenergy.period import BillingMonth, Period
+from eisenergy.store import history, masters
+from eisenergy.store.masters import NotStored
+from eisenergy.store.states import States, states
+from eisenergy.tariffs.model import Tariff
+from eisenergy.timeofuse import DayCalendar, Runs, compile_runs
+
+SLOTS: Final = {
+    "start": pl.Datetime("us", "UTC"),
+    "local": pl.Datetime("us"),
+    "day": pl.Date(),
+    "hour": pl.Int64(),
+    "weekday": pl.Int8(),
+    "block": pl.String(),
+    "kwh": pl.Float64(),
+    "kw": pl.Float64(),
+    "quality": pl.String(),
+}
+"""Columns of a range's intervals: ``start`` [UTC], ``local`` time without zone, 1 = Monday, ``kwh``, ``kw``, measured or estimated."""
+
+_INTERVALS: Final = Remembered[pl.DataFrame](24)  # two megabytes each at most: 400 days
+_STATES: Final = Remembered[States](256)
+_FILLED: Final = Remembered[pl.DataFrame](64)
+_RUNS: Final = Remembered[Runs](64)  # of a calendar, which is no customer's
+_RECENT: Final = Remembered[BillingMonth | None](256)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supplied:
+    """One contract and the masters its readings are looked at with.
+
+    :param issued: month -> its invoice
+    :param lake_version: state of the readings table that is looked at
+    :param tariff: as it stands today; ``None``, as ``calendar``, where nothing can be billed yet
+    """
+
+    client: Client
+    contract: Contract
+    issued: Mapping[BillingMonth, Invoice]
+    tariff: Tariff | None
+    calendar: DayCalendar | None
+    lake_version: int
+
+    def key(self, workspace: Workspace, scope: Scope, *more: Hashable) -> Hashable:
+        """Everything that what is read of this contract depends on."""
+        invoices = tuple(sorted((invoice.number, invoice.input_hash) for invoice in self.issued.values()))
+        versions = (None if self.calendar is None else self.calendar.version, self.lake_version)
+        contract = (self.contract.number, self.contract.meter.serial, self.contract.start, self.contract.end)
+        seller = (self.client.timezone, self.client.max_missing_share)
+        return (workspace.lake.address, workspace.database.app_url, scope, contract, seller, invoices, versions, more)
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Blocks in the order of the calendar."""
+        return () if self.calendar is None else self.calendar.blocks
+
+
+def supplied(
+    workspace: Workspace, scope: Scope, client: Client, contract: Contract, issued: Iterable[Invoice]
+) -> Supplied:
+    """Read a contract's masters. :raises OutOfScope: for a contract outside the scope"""
+    scope.check(contract.customer.code)
+    tariff, calendar = None, None
+    try:
+        tariff = masters.tariff(workspace.database, scope, contract.tariff)
+        calendar = masters.calendar(workspace.database, scope, tariff.calendar)
+    except NotStored:
+        calendar = None
+    mine = {invoice.month: invoice for invoice in issued if invoice.bill.contract.number == contract.number}
+    return Supplied(
+        client=client,
+        contract=contract,
+        issued=mine,
+        tariff=tariff,
+        calendar=calendar,
+        lake_version=workspace.lake.version(),
+    )
+
+
+def newest_month(workspace: Workspace, scope: Scope, known: Supplied, today: date) -> BillingMonth:
+    """Return the newest month there is something to show of: this or the last one where readings have come, else the last billed."""
+    this = BillingMonth(today.year, today.month)
+    come = _RECENT.get(known.key(workspace, scope, this), lambda: _recent(workspace, scope, known, this))
+    if come is not None:
+        return come
+    kept = (BillingMonth.parse(month) for month in history.load(workspace.database, scope, known.contract.number))
+    return max((*known.issued, *kept), default=this)
+
+
+def _recent(workspace: Workspace, scope: Scope, known: Supplied, this: BillingMonth) -> BillingMonth | None:
+    """This month or the last, where readings have come."""
+    recent = Period(this.plus(-1).period.start, this.period.end)
+    start, end = recent.utc(known.client.timezone)
+    version = known.lake_version
+    rows = workspace.lake.read(scope, [known.contract.meter.serial], start, end, version=version)
+    newest = rows["start"].max()
+    if not isinstance(newest, datetime):
+        return None
+    return this if newest >= this.period.utc(known.client.timezone)[0] else this.plus(-1)
+
+
+def intervals(workspace: Workspace, scope: Scope, known: Supplied, period: Period, today: date) -> pl.DataFrame:
+    """Return the intervals of some days: of issued months as billed, of others as they stand, with a draft's estimates once a month is over.
+
+    :param period: local dates
+    :param today: at the seller's
+    :returns: :data:`SLOTS`, in order of time
+    """
+    over = min(today, _months(period)[-1].period.end)  # days that bear on what is an estimate
+    key = known.key(workspace, scope, period, over)
+    return _INTERVALS.get(key, lambda: _intervals(workspace, scope, known, period, today))
+
+
+def _intervals(workspace: Workspace, scope: Scope, known: Supplied, period: Period, today: date) -> pl.DataFrame:
+    if known.calendar is None:
+        return pl.DataFrame(schema=SLOTS)
+    zone = known.client.timezone
+    months = _months(period)
+    whole = Period(months[0].period.start, months[-1].period.end)
+    serials = {
+        known.contract.meter.serial,
+        *(known.issued[m].bill.contract.meter.serial for m in months if m in known.issued),
+    }
+    rows = workspace.lake.read(scope, sorted(serials), *whole.utc(zone), version=known.lake_version)
+    parts: dict[str, list[pl.DataFrame]] = {}
+    calendars: dict[str, DayCalendar] = {}
+    for month in months:
+        found = _of_month(workspace, scope, known, month, rows, today)
+        if found is not None and found[1].height:
+            calendars[found[0].version] = found[0]
+            parts.setdefault(found[0].version, []).append(found[1])
+    if not parts:
+        return pl.DataFrame(schema=SLOTS)
+    placed = [located(pl.concat(parts[version]), calendars[version], whole, zone) for version in parts]
+    return pl.concat(placed).sort("start").filter(pl.col("day") >= period.start, pl.col("day") < period.end)
+
+
+def _months(period: Period) -> list[BillingMonth]:
+    first = BillingMonth(period.start.year, period.start.month)
+    last = period.end - timedelta(days=1)
+    count = (last.year - first.year) * 12 + last.month - first.month
+    return [first.plus(n) for n in range(count + 1)]
+
+
+def _of_month(
+    workspace: Workspace, scope: Scope, known: Supplied, month: BillingMonth, rows: pl.DataFrame, today: date
+) -> tuple[DayCalendar, pl.DataFrame] | None:
+    """A month's calendar and readings; ``None`` where the contract is not in force."""
+    invoice = known.issued.get(month)
+    contract = known.contract if invoice is None else invoice.bill.contract
+    days = in_force(contract, month.period) if invoice is None else invoice.bill.period
+    if days is None or known.calendar is None:
+        return None
+    zone = known.client.timezone
+    start, end = days.utc(zone)
+    arrived = rows.filter(pl.col("meter") == contract.meter.serial, pl.col("start") >= start, pl.col("start") < end)
+    calendar = known.calendar
+    provenance = None if invoice is None else invoice.bill.provenance
+    if invoice is not None and provenance is not None:
+        if calendar.version != provenance.calendar_version:
+            calendar = masters.calendar(
+                workspace.database, scope, invoice.bill.calendar, version=provenance.calendar_version
+            )
+        measured = arrived.filter(pl.col("quality") == MEASURED)
+        same = measured.height > 0 and provenance.readings_hash == readings_hash(
+            measured, like=provenance.readings_hash
+        )
+        if invoice.bill.estimated or not same:
+            # Whatever is loaded since, this stays: it needs no version of today's in its key.
+            issued = (workspace.lake.address, workspace.database.app_url, scope, invoice.number, invoice.input_hash)
+            then = partial(_filled, workspace, scope, contract, calendar, month, provenance.lake_version)
+            arrived = _FILLED.get(issued, then)
+    elif arrived.height and days.end <= today and arrived.height < days.slots(zone):
+        now = partial(_filled, workspace, scope, contract, calendar, month, known.lake_version)
+        arrived = _FILLED.get(known.key(workspace, scope, month), now)
+    return calendar, arrived
+
+
+def _filled(
+    workspace: Workspace,
+    scope: Scope,
+    contract: Contract,
+    calendar: DayCalendar,
+    month: BillingMonth,
+    version: int,
+) -> pl.DataFrame:
+    """A month's readings with the estimates in its gaps, as a bill takes them."""
+    then = facts(workspace, scope, contract, month, month, version=version, names={})
+    return prepare(replace(then, calendar=calendar), month).filled
+
+
+def located(rows: pl.DataFrame, calendar: DayCalendar, days: Period, timezone: str) -> pl.DataFrame:
+    """Return readings with local time and block.
+
+    :param rows: one meter's, ``frames.READINGS``, inside of the days
+    :returns: :data:`SLOTS`
+    """
+    shape = (calendar.name, calendar.version, calendar.rows, calendar.holidays, calendar.seasons, days, timezone)
+    runs = _RUNS.get(shape, lambda: compile_runs(calendar, (days,), timezone))
+    ordered = rows.filter(pl.col("kwh_import").is_not_null()).sort("start")
+    run = np.searchsorted(runs.start_us, ordered["start"].to_physical().to_numpy(), side="right") - 1
+    local = pl.col("start").dt.convert_time_zone(timezone).dt.replace_time_zone(None)
+    return ordered.select(
+        "start",
+        local.alias("local"),
+        local.dt.date().alias("day"),
+        local.dt.hour().cast(pl.Int64).alias("hour"),
+        local.dt.weekday().alias("weekday"),
+        pl.Series("block", runs.blocks, dtype=pl.String).gather(runs.block[run]),
+        pl.col("kwh_import").alias("kwh"),
+        pl.coalesce("kw", pl.col("kwh_import") * 60 / SLOT_MINUTES).alias("kw"),
+        "quality",
+    )
+
+
+def months(
+    workspace: Workspace, scope: Scope, known: Supplied, last: BillingMonth, slots: pl.DataFrame | None = None
+) -> tuple[MonthTotals, ...]:
+    """Return the :data:`desk.history.HISTORY` months that end with one, as far as invoices or what was kept of them tell.
+
+    :param slots: intervals at hand; a month without an invoice that they begin before is summed from them
+    """
+    wanted = [last.plus(n) for n in range(1 - HISTORY, 1)]
+    kept = history.load(workspace.database, scope, known.contract.number)
+    found: dict[BillingMonth, MonthTotals | None] = {}
+    if known.tariff is not None and known.calendar is not None:
+        serial = known.contract.meter.serial
+        version = known.lake_version
+        entries = {month: entry for month, entry in kept.items() if BillingMonth.parse(month) not in known.issued}
+        standing: States = {}
+        if entries:
+            standing = _STATES.get(
+                known.key(workspace, scope, last),
+                lambda: states(workspace.lake, scope, [serial], *span(known.client, last), version=version)[serial],
+            )
+        today = Facts(
+            client=known.client, contract=known.contract, tariff=known.tariff, calendar=known.calendar,
+            readings=empty_readings(), lake_version=version, names={},
+        )  # fmt: skip
+        found = at_hand(today, last, issued=known.issued, bills={}, kept=entries, standing=standing)
+    first = None if slots is None or slots.is_empty() else slots["day"].min()
+    for month in wanted:
+        if found.get(month) is None and slots is not None and isinstance(first, date) and first <= month.period.end:
+            found[month] = _summed(month, slots)
+    return tuple(entry for month in wanted if (entry := found.get(month)) is not None)
+
+
+def _summed(month: BillingMonth, slots: pl.DataFrame) -> MonthTotals | None:
+    """What the intervals of a month without an invoice come to; ``None`` where they are not all of it that there is."""
+    rows = slots.filter(pl.col("day") >= month.period.start, pl.col("day") < month.period.end)
+    if rows.is_empty():
+        return None
+    return MonthTotals(
+        month=month,
+        kwh=by_block(rows),
+        max_kw=decimal_of(float(rows["kw"].max() or 0.0)),  # type: ignore[arg-type]
+        total=None,
+        issued=False,
+        slots=rows.height,
+        estimated=rows.filter(pl.col("quality") == ESTIMATED).height,
+        missing=0,
+    )
+
+
+def by_block(slots: pl.DataFrame) -> dict[str, Decimal]:
+    """Return block -> energy [kWh], each the decimal sum of the figures on paper."""
+    sums = slots.group_by("block", maintain_order=True).agg(pl.col("kwh").sum().round(6))
+    return {block: decimal_of(kwh) for block, kwh in sums.iter_rows()}
+
+
+def saved(history: Iterable[MonthTotals]) -> tuple[Saving, ...]:
+    """Return each month's savings, as the dashboard shows them."""
+    return savings(costs(history))
