@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from eisenergy.sheets import fold
 
 SCHEMA = "reading-mapping.schema.json"
+IGNORE = "ignore"
 
 
 class BadMapping(ValueError):
@@ -25,7 +26,8 @@ class Mapping:
 
     :param file: pattern of the file names it is for; likewise ``sheet``
     :param headers: folded headers that must all be there
-    :param columns: folded header -> field
+    :param columns: folded header -> field; by these a row is known for a header, also in files that another mapping is for
+    :param ignored: folded headers of columns that are not used
     :param decimal: ``,`` or ``.``
     :param date_order: ``dmy``, ``mdy`` or ``ymd``
     :param stamp: ``start`` or ``end`` of the interval
@@ -41,6 +43,7 @@ class Mapping:
     sheet: str | None = None
     headers: frozenset[str] = frozenset()
     columns: dict[str, str] = field(default_factory=dict)
+    ignored: frozenset[str] = frozenset()
     encoding: str | None = None
     separator: str | None = None
     decimal: str | None = None
@@ -52,6 +55,11 @@ class Mapping:
     split: bool = False
     signed: bool = False
     own: bool = False
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """Folded header -> field or ``ignore``, for the tables that the mapping is for."""
+        return self.columns | dict.fromkeys(self.ignored, IGNORE)
 
     def fits(self, file: str, sheet: str | None, headers: Collection[str]) -> bool:
         """Say whether the mapping is for a table.
@@ -107,6 +115,7 @@ def mapping_of(document: dict[str, Any], *, own: bool = False) -> Mapping:
     :param own: see :class:`Mapping`
     """
     match = document["match"]
+    meanings = {fold(header): canonical for header, canonical in document.get("columns", {}).items()}
     plain = {
         name: document.get(name)
         for name in ("encoding", "separator", "decimal", "date_order", "stamp", "timezone", "meter", "kwh_from")
@@ -117,7 +126,8 @@ def mapping_of(document: dict[str, Any], *, own: bool = False) -> Mapping:
         file=match.get("file"),
         sheet=match.get("sheet"),
         headers=frozenset(fold(header) for header in match.get("headers", ())),
-        columns={fold(header): canonical for header, canonical in document.get("columns", {}).items()},
+        columns={header: canonical for header, canonical in meanings.items() if canonical != IGNORE},
+        ignored=frozenset(header for header, canonical in meanings.items() if canonical == IGNORE),
         split=document.get("split") == "even",
         signed=document.get("signed", False),
         own=own,

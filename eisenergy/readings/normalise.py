@@ -37,7 +37,7 @@ def normalise(table: RawTable, *, client: str, timezone: str, mapping: Mapping |
     :raises UnreadableFile: when it cannot be read in one way only
     """
     setting = mapping or Mapping(name="")
-    roles = columns.roles(table.headers, setting.columns)
+    roles = columns.roles(table.headers, setting.meanings)
     if not columns.is_header(roles):
         raise UnreadableFile(
             f"{table.place}, row {table.header_row + 1}: only a mapping for other files knows these headers "

@@ -108,7 +108,7 @@ def _columns(
     table: RawTable, meta: TableMeta | None, mapping: Mapping | Sequence[Mapping] | None
 ) -> list[ColumnPreview]:
     chosen = mapping_for(table, mapping)
-    roles = columns.roles(table.headers, chosen.columns if chosen else None)
+    roles = columns.roles(table.headers, chosen.meanings if chosen else None)
     found: list[ColumnPreview] = []
     for index, header in enumerate(table.headers):
         name = str(index)

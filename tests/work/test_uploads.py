@@ -24,7 +24,8 @@ from eisenergy.accounts import Role, Scope
 from eisenergy.config import Settings
 from eisenergy.desk.workspace import Workspace
 from eisenergy.masters import clients
-from eisenergy.readings.mapping import Mapping, pick
+from eisenergy.readings import read
+from eisenergy.readings.mapping import Mapping, mapping_of, pick
 from eisenergy.sheets import UnreadableFile
 from eisenergy.store import jobs, masters, uploads
 from eisenergy.store.database import Database
@@ -382,6 +383,23 @@ def test_what_operators_say_of_columns_comes_first() -> None:
     assert pick([shared, wide, close], "a.csv", None, ["Fecha", "kWh"]) is close
     assert pick([shared, wide, close], "a.csv", None, ["Fecha", "kW"]) is wide
     assert pick([shared], "a.csv", None, ["Fecha", "kW"]) is shared
+
+
+def test_a_column_that_is_not_used_in_one_source_is_used_in_others(tmp_path: Path) -> None:
+    document = {
+        "name": "a",
+        "source": "b",
+        "match": {"headers": ["Lado"]},
+        "columns": {"kWh": "ignore", "Otra": "kwh_import"},
+    }
+    own = mapping_of(document, own=True)
+    plain, special = tmp_path / "5700011.csv", tmp_path / "5700012.csv"
+    plain.write_text("Fecha;Hora;kWh\n01/09/2021;00:00;1,5\n01/09/2021;00:15;2,5\n13/09/2021;00:30;2,25\n")
+    special.write_text(
+        "Lado;Fecha;Hora;kWh;Otra\n1;01/09/2021;00:00;1,5;7,5\n1;01/09/2021;00:15;2,5;8\n1;13/09/2021;00:30;2,25;9\n"
+    )
+    assert read(plain, client="EIS", mapping=[own]).frame["kwh_import"].to_list() == [1.5, 2.5, 2.25]
+    assert read(special, client="EIS", mapping=[own]).frame["kwh_import"].to_list() == [7.5, 8.0, 9.0]
 
 
 def test_a_file_that_lies_still_is_taken_once(desk: Desk, database: Database, small: Settings, tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def _meant(visit: Visit, upload: Upload) -> dict[int, str]:
         mapping = own.get(_mapping_name(headers))
         if mapping is not None:
             found |= {
-                number: mapping.columns[key] for number, header in headers if (key := fold(header)) in mapping.columns
+                number: mapping.meanings[key] for number, header in headers if (key := fold(header)) in mapping.meanings
             }
     return found
 
