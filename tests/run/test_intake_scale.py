@@ -147,9 +147,8 @@ with opened(Settings.load()) as workspace:
 """
 
 
-def test_two_loads_at_the_same_time_lose_and_double_nothing(
-    workspace: Workspace, scope: Scope, meters: list[str], tmp_path: Path
-) -> None:
+def test_two_loads_at_the_same_time_lose_and_double_nothing(workspace: Workspace, scope: Scope, tmp_path: Path) -> None:
+    meters = know(workspace, scope, MANY)
     fresh = _aside(workspace, tmp_path)
     for side, seed in (("a", 1), ("b", 2)):
         for n, meter in enumerate(meters[:12]):
