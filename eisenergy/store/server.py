@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import IO, Final
 
 import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import PGconn, Ping
 from sqlalchemy import URL
 
 SUPERUSER: Final = "postgres"
@@ -34,6 +36,8 @@ SYSTEM_USER: Final = "pgserver"
 OUTSIDE: Final = Path("/var/lib/eisenergy")
 PORT: Final = 5432
 START_SECONDS: Final = 90
+RECOVERY_SECONDS: Final = 900
+"""How long a server may say that it recovers or shuts down: after a kill it first brings all its files to the disk."""
 _SOCKET_LIMIT: Final = 107 - len(f"/.s.PGSQL.{PORT}.lock")
 
 
@@ -226,6 +230,12 @@ def _answers(socket: Path) -> bool:
         return False
 
 
+def _ping(socket: Path) -> Ping:
+    """What a server says to whoever knocks; it is not logged in to."""
+    knock = make_conninfo(host=str(socket), port=PORT, user=SUPERUSER, dbname="postgres", connect_timeout=5)
+    return Ping(PGconn.ping(os.fsencode(knock)))
+
+
 def _start(folder: Path, data: Path, socket: Path) -> None:
     """Start the server and wait until it answers. Called under the lock."""
     account = _account()
@@ -235,12 +245,18 @@ def _start(folder: Path, data: Path, socket: Path) -> None:
             "any more. Give it back the right to pass (chmod o+x), or set EISENERGY_DATABASE_URL."
         )
     deadline = time.monotonic() + START_SECONDS
+    latest = deadline + RECOVERY_SECONDS
     while (pid := _pid(data / "postmaster.pid")) is not None and _serves(pid, data):
         if time.monotonic() > deadline:
-            raise ServerFailed(f"PostgreSQL (process {pid}) holds {data} and does not answer. End it and start again.")
-        time.sleep(0.1)  # recovering or stopping
-        if _answers(socket):
+            raise ServerFailed(
+                f"PostgreSQL (process {pid}) holds {data} and does not answer. End it and start again. {_log_tail(data)}"
+            )
+        time.sleep(0.1)
+        heard = _ping(socket)
+        if heard == Ping.OK:
             return
+        if heard == Ping.REJECT:  # it is there, and recovers or stops
+            deadline = min(latest, time.monotonic() + START_SECONDS)
     # Left by a server that was killed. Its number may belong to another program by now, or to a dead child that nobody
     # reaped, and PostgreSQL would wait for that one. What is left of the old server still holds the shared memory, which
     # PostgreSQL finds by the data folder's inode.

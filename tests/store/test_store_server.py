@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -145,6 +145,58 @@ with Database.open(Settings.load()) as database:
     masters.save_client(database, EIS, make_client())
     print(masters.client(database, EIS).code)
 """
+
+
+RECOVERING = """
+import os, socket, struct, sys, time
+at = sys.argv[1]
+with socket.socket(socket.AF_UNIX) as listener:
+    listener.bind(at)
+    listener.listen(20)
+    print("up", flush=True)
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        listener.settimeout(max(0.01, until - time.monotonic()))
+        try:
+            caller = listener.accept()[0]
+        except TimeoutError:
+            break
+        with caller:
+            if caller.recv(8)[4:] == struct.pack("!i", 80877103):  # asks for encryption
+                caller.sendall(b"N")
+            caller.recv(4096)
+            said = b"SFATAL\\0VFATAL\\0C57P03\\0Mthe database system is not yet accepting connections\\0\\0"
+            caller.sendall(b"E" + struct.pack("!i", len(said) + 4) + said)
+os.unlink(at)
+"""
+
+
+def test_a_server_that_says_it_recovers_is_given_its_time(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in speaks the protocol of a server that brings its files to the disk, longer than a silent one is waited for."""
+    monkeypatch.setattr(server, "START_SECONDS", 1)
+    with Database.open(workspace(home)):
+        data = postmaster(home)[0].parent
+    at = server._socket_folder(data) / f".s.PGSQL.{server.PORT}"
+    with subprocess.Popen(
+        [sys.executable, "-c", RECOVERING, str(at)],
+        cwd=data,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as standing:
+        assert standing.stdout is not None
+        assert standing.stdout.readline() == "up\n"
+        (data / "postmaster.pid").write_text(f"{standing.pid}\n")
+        assert server._ping(server._socket_folder(data)) == psycopg.pq.Ping.REJECT
+        monkeypatch.setattr(server, "_control", late(server._control))
+        began = time.monotonic()
+        with Database.open(workspace(home)) as database:
+            assert masters.client(database, EIS) == make_client()
+        assert time.monotonic() - began > 1.5
+
+
+def late(control: Callable[..., None]) -> Callable[..., None]:
+    """Starting is given its usual time."""
+    return lambda data, *words: control(data, *(word if word != "1" else "90" for word in words))
 
 
 def test_several_processes_open_a_new_workspace_at_once(tmp_path: Path) -> None:
