@@ -15,11 +15,15 @@ PAGES = {
     "customer": {
         "home": "/c/EIS/clientes/EIS-0001",
         "invoices": "/c/EIS/clientes/EIS-0001/facturas",
+        "usage": "/c/EIS/clientes/EIS-0001/consumo",
+        "savings": "/c/EIS/clientes/EIS-0001/ahorro",
         "account": "/cuenta",
         "factor": "/cuenta/factor",
     },
     "operator": {
         "overview": "/c/EIS",
+        "uploads": "/c/EIS/cargas",
+        "jobs": "/c/EIS/trabajos",
         "users": "/c/EIS/usuarios",
         "log": "/c/EIS/bitacora",
         "as-customer": "/c/EIS/clientes/EIS-0002",

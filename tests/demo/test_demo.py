@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -29,7 +33,9 @@ LINES = [
     if line.strip()
 ]
 MACHINES = [line for line in LINES if line.startswith("dask ") or "--scheduler" in line]
-COMMANDS = [line for line in LINES if line.startswith("eisenergy ") and line not in MACHINES]
+SETTINGS = [line for line in LINES if line.startswith("export ")]
+SERVICES = [line for line in LINES if line.split()[:2] in (["eisenergy", "serve"], ["eisenergy", "worker"])]
+COMMANDS = [line for line in LINES if line.startswith("eisenergy ") and line not in MACHINES + SERVICES]
 TARGETS = [line for line in LINES if line.startswith("make ")]
 
 
@@ -118,8 +124,10 @@ def test_piped_output_has_no_colours(demo: Demo) -> None:
 
 
 def test_the_readme_has_nothing_but_commands_that_are_run_here() -> None:
-    assert sorted([*COMMANDS, *TARGETS, *MACHINES]) == sorted(LINES)
+    assert sorted([*COMMANDS, *TARGETS, *MACHINES, *SETTINGS, *SERVICES]) == sorted(LINES)
     assert len(COMMANDS) >= 15
+    assert SETTINGS
+    assert SERVICES
 
 
 def test_more_machines(demo: Demo) -> None:
@@ -143,6 +151,39 @@ def test_more_machines(demo: Demo) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert f"tcp://127.0.0.1:{port}: 2 threads of workers" in ended.stderr
     assert [site["made"] for site in json.loads(ended.stdout)["sites"]] == [True, True]
+
+
+@pytest.mark.parametrize("line", SERVICES)
+def test_what_goes_on_until_it_is_ended(line: str, demo: Demo, tmp_path: Path) -> None:
+    """With the settings as they stand, but for the folder and the port, which another test may have."""
+    told = dict(shlex.split(setting)[1].split("=", 1) for setting in SETTINGS)
+    assert told["EISENERGY_WATCH"] == "/srv/inbox"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("EISENERGY_")}
+    environment |= told | {"EISENERGY_HOME": str(demo.home), "EISENERGY_WATCH": str(tmp_path)}
+    words = [str(Path(sys.executable).parent / "eisenergy"), *shlex.split(line)[1:], "--port", "0"]
+    with subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as service:
+        try:
+            assert service.stdout is not None
+            first = service.stdout.readline().decode()
+            url = re.match(r"(http://127\.0\.0\.1:\d+)   \(end with Ctrl\+C\)", first)
+            assert url is not None, first
+            until = time.monotonic() + 30
+            while (answer := ask(f"{url[1]}/readyz")) is None and time.monotonic() < until:
+                time.sleep(0.1)
+            assert answer == {"status": "ok", "database": "ok"}
+        finally:
+            service.send_signal(signal.SIGINT)
+        _, said = service.communicate(timeout=90)
+    assert service.returncode in (0, 130), said.decode()
+    assert b"Traceback" not in said
+
+
+def ask(url: str) -> object:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)
+    except OSError:
+        return None
 
 
 @pytest.mark.parametrize("line", COMMANDS)

@@ -26,7 +26,7 @@ def services(tmp_path_factory: pytest.TempPathFactory, require: Callable[[str], 
         require(program)
     if not POSTGRES.is_dir() or (os.geteuid() == 0 and shutil.which("runuser") is None):
         require("postgresql")
-    with started(tmp_path_factory.mktemp("deploy"), ("database", "portal", "nginx")) as found:
+    with started(tmp_path_factory.mktemp("deploy")) as found:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PGPASSFILE", found.environment["PGPASSFILE"])
             settings = Settings.load(
