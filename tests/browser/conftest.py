@@ -16,7 +16,7 @@ for _folder in (Path(__file__).parent, Path(__file__).parents[1] / "portal", Pat
 from screens import Screens  # noqa: E402
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running, beside which other tests could have none
 def screens(tmp_path_factory: pytest.TempPathFactory, require: Callable[[str], None]) -> Iterator[Screens]:
     """Browser windows; pictures go to ``PICTURES_OF_PAGES`` where that names a folder."""
     require("chromium")

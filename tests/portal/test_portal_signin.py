@@ -175,7 +175,10 @@ def test_of_two_who_use_a_link_at_once_one_wins(portal: Running) -> None:
             pool.map(lambda pair: set_password(pair[0], path, pair[1]).status_code, zip(browsers, words, strict=True))
         )
     assert sorted(answers) == [200, 410, 410, 410, 410, 410]
-    works = [portal.browser().sign_in("race@eis.example", word).status_code == 303 for word in words]
+    works = []
+    for word in words:
+        portal.clock.turn(timedelta(hours=12))  # wrong ones are forgiven meanwhile, and slow down nobody
+        works.append(portal.browser().sign_in("race@eis.example", word).status_code == 303)
     assert works == [answer == 200 for answer in answers]
 
 
