@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,8 +27,6 @@ T = TypeVar("T")
 READINGS, REPORT, CUSTOMERS, TARIFF, CALENDAR = "readings", "report", "customers", "tariff", "calendar"
 CALENDAR_NAME: Final = "eis-bloques"
 """Under which tariffs refer to an uploaded calendar."""
-UNPACKED: Final = 256 << 20
-"""Bytes that a workbook's parts may have together once they are unpacked."""
 ROWS: Final = 200
 LONGEST: Final = 200
 """Characters of a cell that are shown."""
@@ -72,7 +67,6 @@ class Look:
 def look(work: Work, path: Path) -> Look:
     """Say what a file is and show what an import would make of it; also for one that an import would refuse."""
     try:
-        check_unpacked(path)
         seen = _previewed(work, path)
     except UnreadableFile as problem:
         return Look(kind=None, shown={}, findings=(blocking("unreadable", path.name, str(problem)),))
@@ -222,52 +216,6 @@ def imported_before(work: Work, sha256: str) -> datetime | None:
     """When a file with these bytes was taken in, ``None`` when it was not."""
     entry = files.registered_among(work.workspace.database, work.scope, [sha256]).get(sha256)
     return entry.received_at if entry is not None and entry.status == "loaded" else None
-
-
-def check_unpacked(path: Path, limit: int = UNPACKED) -> None:
-    """Refuse a zipped file that is far larger than it looks, by unpacking it without keeping anything; what its list says is not believed.
-
-    :raises UnreadableFile: naming how large it becomes
-    """
-    with path.open("rb") as stream:
-        if stream.read(4) != b"PK\x03\x04":
-            return
-        try:
-            parts = zipfile.ZipFile(path).infolist()
-        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
-            raise UnreadableFile(f"{path.name} is damaged: its parts cannot be listed. Save it again.") from None
-        left = limit
-        for part in parts:
-            left -= _unpacked(stream, part, left)
-            if left < 0:
-                raise UnreadableFile(
-                    f"{path.name}: unpacked it is larger than {limit >> 20} MB, which no download of a meter is. Expected a workbook of "
-                    "readings or rates. Split it, or save it as .csv."
-                )
-
-
-def _unpacked(stream: Any, part: zipfile.ZipInfo, most: int) -> int:
-    """Bytes of one part once it is unpacked, counted up to ``most`` and a little more."""
-    stream.seek(part.header_offset)
-    head = stream.read(30)
-    if len(head) < 30:
-        return 0
-    name, extra = struct.unpack("<HH", head[26:30])
-    stream.seek(name + extra, 1)
-    if part.compress_type == zipfile.ZIP_STORED:
-        return part.compress_size
-    if part.compress_type != zipfile.ZIP_DEFLATED:
-        raise UnreadableFile(f"{part.filename}: packed in a way that workbooks are not. Save the workbook again.")
-    unpacker, size, packed = zlib.decompressobj(-15), 0, part.compress_size
-    try:
-        while packed > 0 and size <= most and (piece := stream.read(min(packed, 1 << 16))):
-            packed -= len(piece)
-            while piece and size <= most:
-                size += len(unpacker.decompress(piece, 1 << 20))
-                piece = unpacker.unconsumed_tail
-    except zlib.error:
-        return size  # damaged: its reader says so
-    return size
 
 
 def outcome_of(status: str, findings: Sequence[Finding], **more: Any) -> dict[str, Any]:

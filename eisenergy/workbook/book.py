@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
+from eisenergy import unpacked
 from eisenergy.sheets import UnreadableFile
 from eisenergy.workbook.model import Value
 
@@ -115,9 +117,23 @@ def open_book(path: Path) -> Book:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            with zipfile.ZipFile(path) as archive:
+                unpacked.check_size(archive)
+                unpacked.check(archive)
             formulas = openpyxl.load_workbook(path)
             values = openpyxl.load_workbook(path, data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, TypeError, OSError, IndexError) as problem:
+    except unpacked.TooLarge as problem:
+        raise UnreadableFile(f"{path.name} is not read: {problem}.") from None
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        InvalidFileException,
+        KeyError,
+        ValueError,
+        TypeError,
+        OSError,
+        IndexError,
+    ) as problem:
         raise UnreadableFile(
             f"{path.name}: found a damaged workbook ({problem}), expected an .xlsx file. Open it in the spreadsheet program and "
             "save it again."

@@ -10,6 +10,7 @@ import os
 import posixpath
 import re
 import zipfile
+import zlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Final
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
+from eisenergy import unpacked
 from eisenergy.sheets import UnreadableFile
 
 MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -64,8 +66,9 @@ class Parts:
         try:
             with zipfile.ZipFile(path) as archive:
                 self._dates = {info.filename: info.date_time for info in archive.infolist()}
-                self._data = {name: archive.read(name) for name in self._dates}
-        except (zipfile.BadZipFile, OSError, NotImplementedError) as problem:
+                unpacked.check_size(archive)
+                self._data = {info.filename: unpacked.part(archive, info) for info in archive.infolist()}
+        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError) as problem:
             raise UnreadableFile(f"{path.name}: cannot be read as a workbook ({problem}).") from problem
 
     def __contains__(self, name: str) -> bool:

@@ -16,6 +16,8 @@ import pytest
 from eisenergy import unpacked
 from eisenergy.readings import identify, read, read_regular
 from eisenergy.sheets import UnreadableFile
+from eisenergy.workbook.book import open_book
+from eisenergy.workbook.parts import Parts
 
 SHEET = "xl/worksheets/sheet1.xml"
 
@@ -52,9 +54,9 @@ def liar(path: Path, megabytes: int) -> Path:
 def test_an_archive_that_says_it_is_too_large_is_refused_by_name(tmp_path: Path) -> None:
     path = bomb(tmp_path / "5614086.xlsx", 40)
     assert path.stat().st_size < 100_000
-    for attempt in (identify, lambda path: read(path, client="EIS")):
+    for attempt in (identify, lambda path: read(path, client="EIS"), open_book, Parts):
         with pytest.raises(
-            UnreadableFile, match=r"5614086\.xlsx .*unpacks to 40 MB, and 8 are allowed.*EISENERGY_UNPACKED"
+            UnreadableFile, match=r"5614086\.xlsx.*unpacks to 40 MB, and 8 are allowed.*EISENERGY_UNPACKED"
         ):
             attempt(path)
     assert read_regular(path, client="EIS", timezone="America/El_Salvador") is None
@@ -64,8 +66,9 @@ def test_an_archive_that_lies_is_unpacked_no_further_than_it_says(tmp_path: Path
     path = liar(tmp_path / "5614086.xlsx", 40)
     with zipfile.ZipFile(path) as archive, pytest.raises(unpacked.Damaged, match="goes on beyond the size"):
         unpacked.part(archive, archive.getinfo(SHEET))
-    with pytest.raises(UnreadableFile, match="goes on beyond the size"):
-        read(path, client="EIS")
+    for attempt in (lambda path: read(path, client="EIS"), open_book, Parts):
+        with pytest.raises(UnreadableFile, match="goes on beyond the size"):
+            attempt(path)
 
 
 @pytest.mark.skipif(
