@@ -110,6 +110,11 @@ APART = ("kernels", "readings.gridscan", "readings.scan", "pricesets", "places")
 """What of the compiled code takes as long as the rest."""
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """As many processes as this one may use cores; the machine may have more."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Divide the work among processes; root's tests get a folder of their own: another run of pytest would close the common one to all."""

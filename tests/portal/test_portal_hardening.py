@@ -509,10 +509,14 @@ def test_the_log_says_what_came_before_the_code(portal: Running, somebody: str) 
         "ZYXWVUTSRQPO",
         "hola1hola1hola1",
         "1qaz2wsx3edc",
-        "asdfghjklñ12",
+        "asdfghjklzxcv",
+        "iloveyou1234",
+        "P4ssw0rdP4ssw0rd",
+        "futbol123456",
+        "1234567890ab",
     ],
 )
-def test_patterns_are_no_passwords(password: str) -> None:
+def test_common_words_and_patterns_are_no_passwords(password: str) -> None:
     assert passwords.problem(password, password, "a@b.example") == "password.weak"
 
 
