@@ -53,19 +53,25 @@ class Window:
 class Screens:
     """Opens windows."""
 
-    def __init__(self, browser: Browser, pictures: Path) -> None:
+    def __init__(self, browser: Browser, pictures: Path, *, served: bool = False) -> None:
         self.browser = browser
         self.pictures = pictures
+        self.served = served
 
     @classmethod
     @contextmanager
-    def open(cls, program: str, pictures: Path) -> Iterator[Screens]:
-        """Start the browser. :param program: its path"""
+    def open(cls, program: str, pictures: Path, host: tuple[str, int] | None = None) -> Iterator[Screens]:
+        """Start the browser.
+
+        :param program: its path
+        :param host: a name of HTTPS that is served at this port of the machine, with a certificate that nobody signed
+        """
         pictures.mkdir(parents=True, exist_ok=True)
+        rules = [] if host is None else [f"--host-resolver-rules=MAP {host[0]}:443 127.0.0.1:{host[1]}"]
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", *rules])
             try:
-                yield cls(browser, pictures)
+                yield cls(browser, pictures, served=host is not None)
             finally:
                 browser.close()
 
@@ -79,6 +85,7 @@ class Screens:
             timezone_id="America/El_Salvador",
             java_script_enabled=script,
             accept_downloads=True,
+            ignore_https_errors=self.served,
         )
         try:
             window = Window(context, context.new_page(), size, self.pictures)

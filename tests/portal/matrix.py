@@ -117,20 +117,22 @@ def problems(running: Running, app: FastAPI, *, only: str = "") -> Iterator[str]
     :param only: routes that hold this text
     """
     wire = running.wire()
+    kept: dict[str, str] = {}
     for route in routes(app):
         if only not in route:
             continue
         if route not in KINDS:
             yield f"{route}: nothing is said about whom it is for"
             continue
+        kept.clear()  # the route before may have ended sessions
         targets = TARGETS if "{client}" in route else TARGETS[:1]
         for client, customer in targets:
             for who in EVERYBODY:
-                yield from _one(running, wire, Case(route, who, client, customer))
+                yield from _one(running, wire, Case(route, who, client, customer), kept)
                 wire.cookies.clear()
 
 
-def _one(running: Running, wire: httpx2.Client, case: Case) -> Iterator[str]:
+def _one(running: Running, wire: httpx2.Client, case: Case, kept: dict[str, str]) -> Iterator[str]:
     method, path = case.route.split(" ")
     for pattern, value in {
         "{client}": case.client,
@@ -147,9 +149,11 @@ def _one(running: Running, wire: httpx2.Client, case: Case) -> Iterator[str]:
     assert "{" not in path, path
     name, secret = "eisenergy-form", "before sign-in"
     if case.who != "nobody":
-        name, secret = "eisenergy", running.session_of(case.who)
+        if method != "GET" or case.who not in kept:  # a form may end or change the session
+            kept[case.who] = running.session_of(case.who)
+        name, secret = "eisenergy", kept[case.who]
     headers = {"Cookie": f"{name}={secret}", "Origin": running.url}
-    before = running.refusals()
+    before = 0 if case.allowed or case.who == "nobody" else running.refusals()
     if method == "GET":
         answer = wire.get(path, headers=headers)
     else:

@@ -107,9 +107,9 @@ class Running:
         return browser
 
     def refusals(self) -> int:
-        """How many lines of the log tell of a refusal."""
+        """The number of the log's last line that tells of a refusal."""
         with self.database.session(Scope(client="EIS", role=Role.SYSTEM_ADMIN)) as connection:
-            query = text("SELECT count(*) FROM eisenergy.audit WHERE action = 'REFUSED'")
+            query = text("SELECT coalesce(max(id), 0) FROM eisenergy.audit WHERE action = 'REFUSED'")
             return int(connection.execute(query).scalar_one())
 
     def audit(self, action: str | None = None) -> list[object]:

@@ -209,6 +209,7 @@ def test_a_worker_reads_the_desks_of_its_share_together(
     assert [(order.begin, order.warm) for order in told] == [tuple(publishing.HOOKS.values())]
 
 
+@pytest.mark.long
 def test_two_workers_at_the_same_batch_make_it_once(
     fresh: Callable[[str], Workspace], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -350,6 +351,7 @@ def test_a_missing_scheduler_is_a_sentence_within_seconds(many: Workspace) -> No
     assert time.monotonic() - began < 60
 
 
+@pytest.mark.long
 def test_what_listens_but_is_no_scheduler_is_a_sentence(many: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
@@ -401,6 +403,7 @@ def test_what_a_worker_does_not_share_is_named(many: Workspace, project: Path, m
     assert many.database.app_url not in repr(same)
 
 
+@pytest.mark.long
 def test_a_kept_parent_ends_after_a_while(
     fresh: Callable[[str], Workspace], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -140,6 +140,7 @@ def test_same_bytes_on_every_machine(written: Any) -> None:
     assert hashlib.sha256(manifest).hexdigest() == MANIFEST_SHA256
 
 
+@pytest.mark.long
 def test_process_and_hash_seed_do_not_matter(tmp_path: Path, masters: Path, written: Any) -> None:
     code = (
         "import sys; from pathlib import Path; from eisenergy import samples;"
@@ -338,6 +339,7 @@ def test_loads_are_plausible(written: Any) -> None:
     assert sent[False, 22] == sent[False, 2] == 0
 
 
+@pytest.mark.long
 def test_fewer_months_are_the_same_files(tmp_path: Path, masters: Path, written: Any) -> None:
     paths = samples.write(tmp_path, masters=masters, months=("2021-06",))
     names = {path.relative_to(tmp_path).as_posix() for path in paths}
@@ -352,6 +354,7 @@ def test_fewer_months_are_the_same_files(tmp_path: Path, masters: Path, written:
     assert len(manifest["readings"]) == 8
 
 
+@pytest.mark.long
 def test_another_seed_makes_other_loads(tmp_path: Path, masters: Path, written: Any) -> None:
     samples.write(tmp_path, masters=masters, months=("2021-09",), seed=1)
     ours = (tmp_path / "2021-09" / "5741503.csv").read_bytes()

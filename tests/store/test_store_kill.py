@@ -17,7 +17,7 @@ from eisenergy.store import books, files, masters
 from eisenergy.store.database import Database
 from eisenergy.store.lake import Lake
 
-KILLS = 10
+KILLS = 6
 CONTRACTS = 3
 SLOTS = 200
 

@@ -66,6 +66,7 @@ def test_what_a_cell_is_and_where_its_value_came_from(reference: CheckResult) ->
     assert (by_name["E11"].feeds_total, by_name["H31"].feeds_total) == (False, True)
 
 
+@pytest.mark.long
 def test_rates_are_compared_with_a_tariff(tmp_path: Path) -> None:
     book = books.reference().copy()
     sheet = book.sheets["Tarifas"]

@@ -359,6 +359,7 @@ def test_english_words_are_understood_as_well(name: str, tmp_path: Path) -> None
     understood(source, check_book(recomputed(renamed_texts(exported_book(source, tmp_path), ENGLISH))))
 
 
+@pytest.mark.long
 def test_columns_of_kinds_of_days_may_be_computed(tmp_path: Path) -> None:
     """The number of a kind's column as a look-up in the headers of the hours."""
     source = EXPORTS["kinds of day"]()
@@ -384,7 +385,7 @@ def test_kinds_of_days_may_be_told_by_their_names(tmp_path: Path) -> None:
     understood(source, check_book(recomputed(planted(book, blocks))))
 
 
-@pytest.mark.parametrize("computed", [False, True])
+@pytest.mark.parametrize("computed", [pytest.param(False, marks=pytest.mark.long), True])
 def test_the_kind_of_day_may_stand_beside_the_readings(computed: bool, tmp_path: Path) -> None:
     """A column of the intervals, typed or looked up by the date, by which each finds its column of hours."""
     source = bill_of(weekends(), period=september(10, 13))
@@ -412,6 +413,7 @@ def weekends() -> DayCalendar:
     )
 
 
+@pytest.mark.long
 def test_the_time_zone_that_is_given_beats_the_one_that_is_stated(tmp_path: Path) -> None:
     source = EXPORTS["the clock is set back"]()
     book = exported_book(source, tmp_path)
