@@ -55,7 +55,76 @@ def read_yaml(path: Path, *, schemas: Path | None = None) -> DayCalendar:
     :raises BadDocument: for a value of another form than the schema's: with file and line
     :raises CalendarError: when the rows do not cover 24 hours of every season and day type exactly once: with file and line
     """
-    doc = document.read(path, "calendar.schema.json", schemas)
+    return _calendar(document.read(path, "calendar.schema.json", schemas))
+
+
+def of_data(data: dict[str, Any], origin: str, *, schemas: Path | None = None) -> DayCalendar:
+    """Read a calendar that was never a file, such as a form's; what it may hold is what a parameter document may.
+
+    :param data: as ``calendar.schema.json`` says
+    :param origin: where it comes from, in words
+    :raises BadHours: for a value of another form than the schema's, each at its path
+    :raises CalendarError: as :func:`read_yaml`
+    """
+    faults = document.faults(data, "calendar.schema.json", schemas)
+    faults += tuple(
+        (("holidays", key), f"{key} is not a day. Correct the date.")
+        for key in data.get("holidays", {})
+        if not faults and not _is_day(key)
+    )
+    if faults:
+        raise BadHours(faults)
+    lines: dict[tuple[document.Step, ...], int] = {("hours", n): n + 1 for n in range(len(data["hours"]))}
+    return _calendar(document.Document(file=origin, data=data, lines=lines))
+
+
+def with_holidays(calendar: DayCalendar, holidays: frozenset[date]) -> DayCalendar:
+    """Return a calendar with other holidays."""
+    return _stamped(replace(calendar, holidays=holidays))
+
+
+def hours_of(calendar: DayCalendar) -> dict[str, Any]:
+    """Return a calendar as a document that :func:`of_data` reads; names of holidays are not kept, so each has its date for one."""
+    days = list(DayType)
+    hours = []
+    for row in calendar.rows:
+        entry: dict[str, Any] = {"from": clock(row.start_minute), "to": clock(row.end_minute), "block": row.block}
+        if row.day_types != ALL_DAYS:
+            entry["days"] = [day.value for day in days if day in row.day_types]
+        if row.season is not None:
+            entry["season"] = row.season
+        hours.append(entry)
+    seasons = [{"name": s.name, "start": f"{s.start_month:02d}-{s.start_day:02d}"} for s in calendar.seasons]
+    holidays = {day.isoformat(): day.isoformat() for day in sorted(calendar.holidays)}
+    found: dict[str, Any] = {"name": calendar.name, "source": "-", "hours": hours}
+    return found | ({"seasons": seasons} if seasons else {}) | ({"holidays": holidays} if holidays else {})
+
+
+def clock(minute: int) -> str:
+    """Return a minute of the day as ``05:00``; the last is ``24:00``."""
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+class BadHours(ValueError):
+    """Values of a calendar that are of another form than the schema's.
+
+    :param faults: ``(path of keys and indices, what was found and expected)``
+    """
+
+    def __init__(self, faults: tuple[tuple[tuple[document.Step, ...], str], ...]) -> None:
+        super().__init__("\n".join(said for _, said in faults))
+        self.faults = faults
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _calendar(doc: document.Document) -> DayCalendar:
     rows = [
         _block_hours(
             _minute(entry["from"]),
