@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -76,6 +77,59 @@ def of_data(data: dict[str, Any], origin: str, *, schemas: Path | None = None) -
         raise BadHours(faults)
     lines: dict[tuple[document.Step, ...], int] = {("hours", n): n + 1 for n in range(len(data["hours"]))}
     return _calendar(document.Document(file=origin, data=data, lines=lines))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A part of the year and a kind of day, with its hours.
+
+    :param season: name, ``None`` where the calendar has none
+    :param since: month and day on which the part begins
+    :param cover: ``(first minute, minute after the last, block)``, in order, neighbours of one block joined
+    :param before: the same of the calendar it is compared with
+    """
+
+    season: str | None
+    since: tuple[int, int]
+    day_type: DayType
+    cover: tuple[tuple[int, int, str], ...]
+    before: tuple[tuple[int, int, str], ...]
+
+    @property
+    def changes(self) -> tuple[tuple[int, int, str, str], ...]:
+        """``(first minute, minute after the last, block before, block since)`` of the hours that differ."""
+        cuts = sorted({minute for start, end, _ in (*self.cover, *self.before) for minute in (start, end)})
+        found: list[tuple[int, int, str, str]] = []
+        for start, end in itertools.pairwise(cuts):
+            was, is_ = (next(block for a, b, block in side if a <= start < b) for side in (self.before, self.cover))
+            if was == is_:
+                continue
+            if found and found[-1][1:] == (start, was, is_):
+                found[-1] = (found[-1][0], end, was, is_)
+            else:
+                found.append((start, end, was, is_))
+        return tuple(found)
+
+
+def stretches(calendar: DayCalendar, before: DayCalendar | None = None) -> tuple[Stretch, ...]:
+    """Return the parts of the year of a calendar, each with every kind of day, in order.
+
+    :param before: the calendar it is compared with; ``None``: itself
+    """
+    other = calendar if before is None else before
+    days = {(one.start_month, one.start_day) for one in (*calendar.seasons, *other.seasons)} or {(1, 1)}
+    result = []
+    for month, day in sorted(days):
+        at = date(2000, month, day)  # a leap year: a season may start on 29 February
+        for kind in DayType:
+            mine, theirs = (
+                tuple((start, end, block) for start, end, block in _cover(one, one.season(at), kind))
+                for one in (calendar, other)
+            )
+            result.append(
+                Stretch(season=calendar.season(at), since=(month, day), day_type=kind, cover=mine, before=theirs)
+            )
+    return tuple(result)
 
 
 def with_holidays(calendar: DayCalendar, holidays: frozenset[date]) -> DayCalendar:

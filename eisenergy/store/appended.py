@@ -105,6 +105,23 @@ def newest(
         return one(connection.execute(query).scalar(), what, f"import the {kind}s")
 
 
+def state(database: Database, scope: Scope, table: Table, kind: str, key: str, ordinal: int) -> Mapping[str, Any]:
+    """Return the state of a record with an ordinal. :raises NotStored: when there is none"""
+    query = select(table.c.document).where(table.c[kind] == key, table.c.ordinal == ordinal)
+    with database.session(scope) as connection:
+        return one(connection.execute(query).scalar(), f"{kind} {key}, state {ordinal},", f"import the {kind}s")
+
+
+def history(
+    database: Database, scope: Scope, table: Table, kind: str, key: str, limit: int
+) -> list[tuple[int, datetime, str]]:
+    """Return ordinal, time (UTC) and version of a record's newest states, the newest first."""
+    query = select(table.c.ordinal, table.c.at, table.c.version).where(table.c[kind] == key)
+    with database.session(scope) as connection:
+        rows = connection.execute(query.order_by(table.c.ordinal.desc()).limit(limit)).all()
+    return [(row.ordinal, row.at.astimezone(UTC), row.version) for row in rows]
+
+
 def all_newest(database: Database, scope: Scope, table: Table, kind: str) -> list[Mapping[str, Any]]:
     """Return the newest state of every record, in order of their names."""
     order = (table.c[kind], table.c.ordinal.desc())

@@ -204,6 +204,21 @@ def tariff(database: Database, scope: Scope, name: str, *, version: str | None =
     return codec.load(Tariff, appended.newest(database, scope, tables.tariffs, "tariff", name, version))
 
 
+def tariff_state(database: Database, scope: Scope, name: str, ordinal: int) -> Tariff:
+    """Return the state of a tariff with an ordinal. :raises NotStored: when there is none."""
+    return codec.load(Tariff, appended.state(database, scope, tables.tariffs, "tariff", name, ordinal))
+
+
+def calendar_state(database: Database, scope: Scope, name: str, ordinal: int) -> DayCalendar:
+    """Return the state of a calendar with an ordinal. :raises NotStored: when there is none."""
+    return codec.load(DayCalendar, appended.state(database, scope, tables.calendars, "calendar", name, ordinal))
+
+
+def calendar_states(database: Database, scope: Scope, name: str, limit: int) -> list[tuple[int, datetime, str]]:
+    """Return ordinal, time of saving (UTC) and version of a calendar's newest states, the newest first."""
+    return appended.history(database, scope, tables.calendars, "calendar", name, limit)
+
+
 def tariffs(database: Database, scope: Scope) -> tuple[Tariff, ...]:
     """Return the newest state of every tariff the scope may see, in order of their names."""
     return tuple(
