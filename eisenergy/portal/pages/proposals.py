@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
@@ -65,10 +66,18 @@ def address(client: str, proposal: uuid.UUID) -> str:
     return f"/c/{quote(client)}/propuestas/{proposal}"
 
 
-def drawing(visit: Visit, name: str, calendar: DayCalendar, before: DayCalendar | None = None) -> Markup:
+def drawing(
+    visit: Visit,
+    name: str,
+    calendar: DayCalendar,
+    before: DayCalendar | None = None,
+    *,
+    title: str = "calendar.hours_of_day",
+) -> Markup:
     """Return the picture of a calendar's hours.
 
     :param before: the calendar it is compared with: hours that differ are underlined
+    :param title: a text's key
     """
     words = Words(LOCALES[visit.language])
     found = calendars.stretches(calendar, before)
@@ -91,7 +100,7 @@ def drawing(visit: Visit, name: str, calendar: DayCalendar, before: DayCalendar 
     columns = (visit.say("calendar.days"), visit.say("calendar.hours"), words("block"))
     chart = Chart(
         name=f"hours-{name}",
-        title=visit.say("calendar.proposed") if before is not None else visit.say("calendar.hours_of_day"),
+        title=visit.say(title),
         summary=visit.say("calendar.marked") if before is not None else visit.say("calendar.drawn"),
         wide=wide,
         narrow=narrow,
@@ -147,6 +156,7 @@ def _page(visit: Visit, proposal: Proposal, *, problem: str | None = None, statu
         size=PAGE,
         savable=ready and saved is None and fresh,
         values=_values(visit, proposal),
+        until=_until(proposal),
         hours=_hours(visit, proposal),
         units=UNITS,
         currency=client.currency,
@@ -187,6 +197,14 @@ def _values(visit: Visit, proposal: Proposal) -> list[tuple[str, str, str, str]]
     ]
 
 
+def _until(proposal: Proposal) -> date | None:
+    """The last day of a tariff's version that another one follows."""
+    if proposal.kind != proposals.TARIFF or proposal.document is None:
+        return None
+    found = revise.versions(codec.load(Tariff, proposal.document))
+    return next((one.until for one in found if one.start == proposal.starts), None)
+
+
 def _hours(visit: Visit, proposal: Proposal) -> dict[str, Any] | None:
     """Both pictures of a calendar, the hours that change, and the holidays that come and go."""
     if proposal.kind != proposals.CALENDAR or proposal.document is None:
@@ -196,20 +214,17 @@ def _hours(visit: Visit, proposal: Proposal) -> dict[str, Any] | None:
     calendar = codec.load(DayCalendar, proposal.document)
     words = Words(LOCALES[visit.language])
     several = bool(calendar.seasons or before.seasons)
+    changed: dict[tuple[int, int, str, str], list[str]] = {}
+    for one in calendars.stretches(calendar, before):
+        for change in one.changes:
+            changed.setdefault(change, []).append(_day(visit, one, several=several))
     changes = [
-        (
-            _day(visit, one, several=several),
-            calendars.clock(start),
-            calendars.clock(end),
-            words.block(was),
-            words.block(now),
-        )
-        for one in calendars.stretches(calendar, before)
-        for start, end, was, now in one.changes
+        (", ".join(days), calendars.clock(start), calendars.clock(end), words.block(was), words.block(now))
+        for (start, end, was, now), days in changed.items()
     ]
     return {
-        "before": drawing(visit, "before", before),
-        "after": drawing(visit, "after", calendar, before),
+        "before": drawing(visit, "before", before, title="proposal.before"),
+        "after": drawing(visit, "after", calendar, before, title="calendar.proposed"),
         "changes": changes,
         "added": _listed(calendar.holidays - before.holidays, words),
         "removed": _listed(before.holidays - calendar.holidays, words),

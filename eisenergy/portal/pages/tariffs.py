@@ -122,6 +122,7 @@ def _form(
         calendar=calendar,
         ordinal=base,
         start=start,
+        newest=max(revise.starts(tariff), default=today(visit)),
         typed=typed,
         kinds=list(RateKind),
         scalars=list(ScalarKind),
