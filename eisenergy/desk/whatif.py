@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -17,7 +17,6 @@ from eisenergy.accounts import Scope
 from eisenergy.billing.batch import Entry, price
 from eisenergy.billing.codec import prices_in_force
 from eisenergy.billing.corrections import Correction
-from eisenergy.billing.engine import in_force
 from eisenergy.desk.batch import draft_all
 from eisenergy.desk.masters import Masters
 from eisenergy.desk.whole import whole_months
@@ -28,6 +27,7 @@ from eisenergy.store import billed_terms
 from eisenergy.store.billed_terms import Terms
 from eisenergy.store.proposals import Effect
 from eisenergy.store.roster import Listed, roster
+from eisenergy.store.states import states, touched
 from eisenergy.tariffs.model import Tariff
 from eisenergy.timeofuse import DayCalendar
 
@@ -60,7 +60,8 @@ class _Case:
     name: str
     lake_version: int
     terms: Terms | None = None
-    corrections: tuple[Correction, ...] = field(default=())
+    corrections: tuple[Correction, ...] = ()
+    problem: str = ""
 
 
 def cases(workspace: Workspace, scope: Scope, question: Question) -> dict[BillingMonth, int]:
@@ -81,8 +82,13 @@ def effects(
     common = Masters.read(workspace, scope, {})
     found: dict[str, Effect] = {}
     groups: dict[int, list[_Case]] = defaultdict(list)
-    for case in _cases(common, question, month):
-        groups[case.lake_version].append(case)
+    found_cases = _cases(common, question, month)
+    for case in found_cases:
+        if case.problem:
+            found[case.contract.number] = _effect(case, month, {}, {}, {})
+            step(f"{case.contract.number} {month}")
+        else:
+            groups[case.lake_version].append(case)
     for version, group in groups.items():
         try:
             compared = _compared(common, question, month, version, group)
@@ -103,13 +109,25 @@ def _cases(common: Masters, question: Question, month: BillingMonth) -> list[_Ca
         if one.contract.tariff in question.before:
             version = common.lake_version if one.lake_version is None else one.lake_version
             result.append(_Case(one.contract, one.customer_name, version, one, one.corrections))
-    for entry in roster(database, scope):
-        if entry.number in billed or entry.tariff not in question.before:
-            continue
-        contract = entry.contract()
-        if in_force(contract, month.period) is not None:
-            result.append(_Case(entry, contract.customer.name, common.lake_version))
+    others = [
+        (entry, entry.contract().customer.name)
+        for entry in roster(database, scope)
+        if entry.number not in billed and entry.tariff in question.before and _supplied(entry, month.period)
+    ]
+    span = month.period.utc(common.client.timezone)
+    standing = states(
+        common.workspace.lake, scope, [entry.meter for entry, _ in others], *span, version=common.lake_version
+    )
+    for entry, name in others:
+        case = _Case(entry, name, common.lake_version)
+        if not touched(standing[entry.meter], *span):  # nothing to price: the readings are not looked for once more
+            case.problem = f"contract {entry.number}: no reading of meter {entry.meter} in {month}. Ingest the meter's file of that month."
+        result.append(case)
     return result
+
+
+def _supplied(entry: Listed, period: Period) -> bool:
+    return entry.start < period.end and (entry.end is None or entry.end > period.start)
 
 
 def _compared(
@@ -141,7 +159,9 @@ def _effect(
     dated: Mapping[str, _Priced],
 ) -> Effect:
     number, terms = case.contract.number, case.terms
-    (was, why), (would, why_not), (from_then, _) = before[number], after[number], dated[number]
+    nothing: _Priced = (None, case.problem)
+    (was, why), (would, why_not) = before.get(number, nothing), after.get(number, nothing)
+    from_then, _ = dated.get(number, nothing)
     return Effect(
         contract=number,
         customer=case.contract.customer,
