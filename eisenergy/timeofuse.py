@@ -27,7 +27,16 @@ _HOUR: Final = timedelta(hours=1)
 
 
 class CalendarError(ValueError):
-    """A calendar that leaves a minute of a day without a block or gives it two, or that cannot be read."""
+    """A calendar that leaves a minute of a day without a block or gives it two, or that cannot be read.
+
+    :param code: kebab-case name of the fault, for pages in other languages; empty where the message is all
+    :param data: what the message tells, by name
+    """
+
+    def __init__(self, message: str, code: str = "", **data: object) -> None:
+        super().__init__(message)
+        self.code = code
+        self.data = data
 
 
 class OffGrid(ValueError):
@@ -150,13 +159,15 @@ class DayCalendar:
             except ValueError:
                 raise CalendarError(
                     f"calendar {self.name}: season {season.name} starts on month {key[0]}, day {key[1]}, "
-                    "which is not a day of the year. Correct it."
-                ) from None
+                    "which is not a day of the year. Correct it.",
+                    "no-day", season=season.name,
+                ) from None  # fmt: skip
             if key in starts:
                 raise CalendarError(
                     f"calendar {self.name}: seasons {starts[key]} and {season.name} both start on month {key[0]}, "
-                    f"day {key[1]}. Remove one of them."
-                )
+                    f"day {key[1]}. Remove one of them.",
+                    "same-start", season=season.name, other=starts[key],
+                )  # fmt: skip
             starts[key] = season.name
 
     def _check_rows(self) -> None:
@@ -172,8 +183,9 @@ class DayCalendar:
             if row.season not in known:
                 raise CalendarError(
                     f"calendar {self.name}{_at(row)}: season {row.season!r} is not defined. "
-                    f"Known are: {', '.join(sorted(name for name in known if name)) or 'none'}."
-                )
+                    f"Known are: {', '.join(sorted(name for name in known if name)) or 'none'}.",
+                    "unknown-season", season=row.season,
+                )  # fmt: skip
 
     def _cover(self, season: str | None, day_type: DayType) -> tuple[tuple[int, int, str], ...]:
         owner: list[BlockHours | None] = [None] * DAY_MINUTES
@@ -186,8 +198,9 @@ class DayCalendar:
                 if other is not None:
                     raise CalendarError(
                         f"calendar {self.name}: {_clock(minute)} on {days} is given twice, to {other.block}{_at(other)} and to "
-                        f"{row.block}{_at(row)}. Every hour belongs to exactly one block: shorten one of the rows."
-                    )
+                        f"{row.block}{_at(row)}. Every hour belongs to exactly one block: shorten one of the rows.",
+                        "twice", at=_clock(minute), day_type=day_type, season=season, first=other.block, second=row.block,
+                    )  # fmt: skip
                 owner[minute] = row
         result: list[tuple[int, int, str]] = []
         start = 0
@@ -196,8 +209,9 @@ class DayCalendar:
             if block is None:
                 raise CalendarError(
                     f"calendar {self.name}: no block from {_clock(start)} to {_clock(end)} on {days}{_sources(self.rows)}. "
-                    "Every hour belongs to exactly one block: add a row for it."
-                )
+                    "Every hour belongs to exactly one block: add a row for it.",
+                    "gap", start=_clock(start), end=_clock(end), day_type=day_type, season=season,
+                )  # fmt: skip
             result.append((start, end, block))
             start = end
         return tuple(result)

@@ -42,6 +42,17 @@ class Masters:
         client = masters.client(workspace.database, scope)
         return cls(workspace=workspace, scope=scope, client=client, lake_version=workspace.lake.version(), names=names)
 
+    def instead(self, lake_version: int, tariffs: Mapping[str, tuple[Tariff, DayCalendar]]) -> Masters:
+        """Return the same with other tariffs and calendars, and another state of the readings: to price what might be."""
+        return Masters(
+            workspace=self.workspace,
+            scope=self.scope,
+            client=self.client,
+            lake_version=lake_version,
+            names=self.names,
+            _tariffs=dict(tariffs),
+        )
+
     def tariff(self, name: str) -> tuple[Tariff, DayCalendar]:
         """Return a tariff and its calendar. :raises NotStored: when one of them is not stored."""
         if name not in self._tariffs:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -55,7 +56,129 @@ def read_yaml(path: Path, *, schemas: Path | None = None) -> DayCalendar:
     :raises BadDocument: for a value of another form than the schema's: with file and line
     :raises CalendarError: when the rows do not cover 24 hours of every season and day type exactly once: with file and line
     """
-    doc = document.read(path, "calendar.schema.json", schemas)
+    return _calendar(document.read(path, "calendar.schema.json", schemas))
+
+
+def of_data(data: dict[str, Any], origin: str, *, schemas: Path | None = None) -> DayCalendar:
+    """Read a calendar that was never a file, such as a form's; what it may hold is what a parameter document may.
+
+    :param data: as ``calendar.schema.json`` says
+    :param origin: where it comes from, in words
+    :raises BadHours: for a value of another form than the schema's, each at its path
+    :raises CalendarError: as :func:`read_yaml`
+    """
+    faults = document.faults(data, "calendar.schema.json", schemas)
+    faults += tuple(
+        (("holidays", key), f"{key} is not a day. Correct the date.")
+        for key in data.get("holidays", {})
+        if not faults and not _is_day(key)
+    )
+    if faults:
+        raise BadHours(faults)
+    lines: dict[tuple[document.Step, ...], int] = {("hours", n): n + 1 for n in range(len(data["hours"]))}
+    return _calendar(document.Document(file=origin, data=data, lines=lines))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A part of the year and a kind of day, with its hours.
+
+    :param season: name, ``None`` where the calendar has none
+    :param since: month and day on which the part begins
+    :param cover: ``(first minute, minute after the last, block)``, in order, neighbours of one block joined
+    :param before: the same of the calendar it is compared with
+    """
+
+    season: str | None
+    since: tuple[int, int]
+    day_type: DayType
+    cover: tuple[tuple[int, int, str], ...]
+    before: tuple[tuple[int, int, str], ...]
+
+    @property
+    def changes(self) -> tuple[tuple[int, int, str, str], ...]:
+        """``(first minute, minute after the last, block before, block since)`` of the hours that differ."""
+        cuts = sorted({minute for start, end, _ in (*self.cover, *self.before) for minute in (start, end)})
+        found: list[tuple[int, int, str, str]] = []
+        for start, end in itertools.pairwise(cuts):
+            was, is_ = (next(block for a, b, block in side if a <= start < b) for side in (self.before, self.cover))
+            if was == is_:
+                continue
+            if found and found[-1][1:] == (start, was, is_):
+                found[-1] = (found[-1][0], end, was, is_)
+            else:
+                found.append((start, end, was, is_))
+        return tuple(found)
+
+
+def stretches(calendar: DayCalendar, before: DayCalendar | None = None) -> tuple[Stretch, ...]:
+    """Return the parts of the year of a calendar, each with every kind of day, in order.
+
+    :param before: the calendar it is compared with; ``None``: itself
+    """
+    other = calendar if before is None else before
+    days = {(one.start_month, one.start_day) for one in (*calendar.seasons, *other.seasons)} or {(1, 1)}
+    result = []
+    for month, day in sorted(days):
+        at = date(2000, month, day)  # a leap year: a season may start on 29 February
+        for kind in DayType:
+            mine, theirs = (
+                tuple((start, end, block) for start, end, block in _cover(one, one.season(at), kind))
+                for one in (calendar, other)
+            )
+            result.append(
+                Stretch(season=calendar.season(at), since=(month, day), day_type=kind, cover=mine, before=theirs)
+            )
+    return tuple(result)
+
+
+def with_holidays(calendar: DayCalendar, holidays: frozenset[date]) -> DayCalendar:
+    """Return a calendar with other holidays."""
+    return _stamped(replace(calendar, holidays=holidays))
+
+
+def hours_of(calendar: DayCalendar) -> dict[str, Any]:
+    """Return a calendar as a document that :func:`of_data` reads; names of holidays are not kept, so each has its date for one."""
+    days = list(DayType)
+    hours = []
+    for row in calendar.rows:
+        entry: dict[str, Any] = {"from": clock(row.start_minute), "to": clock(row.end_minute), "block": row.block}
+        if row.day_types != ALL_DAYS:
+            entry["days"] = [day.value for day in days if day in row.day_types]
+        if row.season is not None:
+            entry["season"] = row.season
+        hours.append(entry)
+    seasons = [{"name": s.name, "start": f"{s.start_month:02d}-{s.start_day:02d}"} for s in calendar.seasons]
+    holidays = {day.isoformat(): day.isoformat() for day in sorted(calendar.holidays)}
+    found: dict[str, Any] = {"name": calendar.name, "source": "-", "hours": hours}
+    return found | ({"seasons": seasons} if seasons else {}) | ({"holidays": holidays} if holidays else {})
+
+
+def clock(minute: int) -> str:
+    """Return a minute of the day as ``05:00``; the last is ``24:00``."""
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+class BadHours(ValueError):
+    """Values of a calendar that are of another form than the schema's.
+
+    :param faults: ``(path of keys and indices, what was found and expected)``
+    """
+
+    def __init__(self, faults: tuple[tuple[tuple[document.Step, ...], str], ...]) -> None:
+        super().__init__("\n".join(said for _, said in faults))
+        self.faults = faults
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _calendar(doc: document.Document) -> DayCalendar:
     rows = [
         _block_hours(
             _minute(entry["from"]),

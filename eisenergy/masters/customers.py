@@ -17,7 +17,7 @@ from eisenergy.money import quotient
 from eisenergy.sheets import cell, fold
 from eisenergy.tariffs.table import BadCell, BadTable, Table, open_table, text_of
 
-_COLUMNS: Final = {
+COLUMNS: Final = {
     "name": ("Cliente", "Nombre del cliente", "Nombre", "Razón social", "Customer", "Customer name", "Client"),
     "number": (
         "Contrato No.",
@@ -92,7 +92,14 @@ def read(
     Source: requirements of EIS Power, "Files that arrive".
     """
     required = (*_REQUIRED, *(() if tariff else ("tariff",)), *(() if start else ("start",)))
-    table = open_table(path, _COLUMNS, required, sheet=sheet)
+    return of_table(open_table(path, COLUMNS, required, sheet=sheet), tariff=tariff, start=start)
+
+
+def of_table(table: Table, *, tariff: str | None = None, start: date | None = None) -> CustomersResult:
+    """Read a customer master that is a table already, see :func:`read`.
+
+    :raises BadTable: when it has no rows, or a column's unit is another than expected
+    """
     _check_units(table)
     if not table.rows:
         raise BadTable(f"{table.at_header('name')}: no customers below the header. Add a row per contract.")

@@ -12,40 +12,22 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, select, text
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from eisenergy.accounts import Client, Contract, Customer, OutOfScope, Scope
 from eisenergy.masters import codec
 from eisenergy.period import midnight
-from eisenergy.store import tables
+from eisenergy.store import appended, tables
+from eisenergy.store.appended import NotStored as NotStored
+from eisenergy.store.appended import Saved as Saved
+from eisenergy.store.appended import check_operator, one
 from eisenergy.store.database import Database
 from eisenergy.tariffs.model import Tariff
 from eisenergy.timeofuse import DayCalendar
 
 
-class NotStored(LookupError):
-    """Nothing of that name is stored, or the scope may not see it."""
-
-
 class Conflict(ValueError):
     """Masters that contradict each other."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
-    """How many records a save added, changed and found unchanged."""
-
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-
-    def __add__(self, other: Saved) -> Saved:
-        return Saved(
-            added=self.added + other.added,
-            changed=self.changed + other.changed,
-            unchanged=self.unchanged + other.unchanged,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +45,7 @@ class Supply:
 
 def save_client(database: Database, scope: Scope, client: Client) -> Saved:
     """Add or change the scope's client. :raises OutOfScope: for another client, or a scope that may not write."""
-    _check_operator(scope)
+    check_operator(scope)
     if client.code != scope.client:
         raise OutOfScope(f"client {client.code} is outside the scope of this call")
     with database.session(scope) as connection:
@@ -76,7 +58,7 @@ def client(database: Database, scope: Scope) -> Client:
         query = select(tables.clients.c.document).where(tables.clients.c.client == scope.client)
         return codec.load(
             Client,
-            _one(
+            one(
                 connection.execute(query).scalar(),
                 f"client {scope.client}",
                 "import it with `eisenergy client import FILE`",
@@ -107,21 +89,43 @@ def save_contracts(database: Database, scope: Scope, contracts: Iterable[Contrac
             raise Conflict(f"customer {contract.customer.code} is described in two ways; make the rows agree")
     saved = Saved()
     with database.session(scope) as connection:
-        # Two imports at once would both find a record missing.
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": scope.client})
+        lock_contracts(connection, scope)
         for code, customer in sorted(people.items()):
             _save(connection, scope, tables.customers, "customer", code, {}, codec.dump(customer))
         for contract in wanted:
-            columns = {
-                "customer": contract.customer.code,
-                "meter": contract.meter.serial,
-                "tariff": contract.tariff,
-                "starts": contract.start,
-                "ends": contract.end,
-            }
-            document = codec.dump(contract)
-            saved += _save(connection, scope, tables.contracts, "contract", contract.number, columns, document)
+            saved += put_contract(connection, scope, contract)
         _check_meters(connection)
+    return saved
+
+
+def lock_contracts(connection: Connection, scope: Scope) -> None:
+    """Let nobody else save contracts of the client until the transaction ends: two imports at once would both find a record missing."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": scope.client})
+
+
+def put_contract(connection: Connection, scope: Scope, contract: Contract, at: datetime | None = None) -> Saved:
+    """Save one contract in a transaction that holds :func:`lock_contracts`; its customer is saved apart."""
+    columns = {
+        "customer": contract.customer.code,
+        "meter": contract.meter.serial,
+        "tariff": contract.tariff,
+        "starts": contract.start,
+        "ends": contract.end,
+    }
+    return _save(connection, scope, tables.contracts, "contract", contract.number, columns, codec.dump(contract), at)
+
+
+def change_contracts(connection: Connection, scope: Scope, contracts: Iterable[Contract], at: datetime) -> Saved:
+    """Save contracts of one customer, and the customer, in a transaction that holds :func:`lock_contracts`.
+
+    :raises Conflict: when two running contracts claim one meter
+    """
+    saved = Saved()
+    for contract in contracts:
+        document = codec.dump(contract.customer)
+        _save(connection, scope, tables.customers, "customer", contract.customer.code, {}, document, at)
+        saved += put_contract(connection, scope, contract, at)
+    _check_meters(connection)
     return saved
 
 
@@ -150,7 +154,7 @@ def contract(database: Database, scope: Scope, number: str) -> Contract:
     """Return a contract. :raises NotStored: when there is none of that number in the scope."""
     with database.session(scope) as connection:
         query = select(tables.contracts.c.document).where(tables.contracts.c.contract == number)
-        found = _one(connection.execute(query).scalar(), f"contract {number}", "import the customers")
+        found = one(connection.execute(query).scalar(), f"contract {number}", "import the customers")
         return codec.load(Contract, found)
 
 
@@ -159,7 +163,7 @@ def contract_history(database: Database, scope: Scope, number: str) -> tuple[tup
 
     :raises OutOfScope: for a scope that is limited to customers
     """
-    _check_operator(scope)
+    check_operator(scope)
     changes = tables.changes.c
     query = select(changes.at, changes.document).where(changes.kind == "contract", changes.key == number)
     with database.session(scope) as connection:
@@ -192,47 +196,51 @@ def meters(database: Database, scope: Scope) -> frozenset[str]:
 
 def save_tariff(database: Database, scope: Scope, tariff: Tariff) -> Saved:
     """Add a tariff, or a newer state of it. :raises OutOfScope: for a scope that may not write for the whole client."""
-    return _append(database, scope, tables.tariffs, "tariff", tariff.name, tariff.version, codec.dump(tariff))
+    return appended.put(database, scope, tables.tariffs, "tariff", tariff.name, tariff.version, codec.dump(tariff))
 
 
 def tariff(database: Database, scope: Scope, name: str, *, version: str | None = None) -> Tariff:
     """Return a tariff: the newest state, or the one of a version. :raises NotStored: when there is none."""
-    return codec.load(Tariff, _newest(database, scope, tables.tariffs, "tariff", name, version))
+    return codec.load(Tariff, appended.newest(database, scope, tables.tariffs, "tariff", name, version))
+
+
+def tariff_state(database: Database, scope: Scope, name: str, ordinal: int) -> Tariff:
+    """Return the state of a tariff with an ordinal. :raises NotStored: when there is none."""
+    return codec.load(Tariff, appended.state(database, scope, tables.tariffs, "tariff", name, ordinal))
+
+
+def calendar_state(database: Database, scope: Scope, name: str, ordinal: int) -> DayCalendar:
+    """Return the state of a calendar with an ordinal. :raises NotStored: when there is none."""
+    return codec.load(DayCalendar, appended.state(database, scope, tables.calendars, "calendar", name, ordinal))
+
+
+def calendar_states(database: Database, scope: Scope, name: str, limit: int) -> list[tuple[int, datetime, str]]:
+    """Return ordinal, time of saving (UTC) and version of a calendar's newest states, the newest first."""
+    return appended.history(database, scope, tables.calendars, "calendar", name, limit)
 
 
 def tariffs(database: Database, scope: Scope) -> tuple[Tariff, ...]:
     """Return the newest state of every tariff the scope may see, in order of their names."""
-    return tuple(codec.load(Tariff, document) for document in _all_newest(database, scope, tables.tariffs, "tariff"))
+    return tuple(
+        codec.load(Tariff, document) for document in appended.all_newest(database, scope, tables.tariffs, "tariff")
+    )
 
 
 def save_calendar(database: Database, scope: Scope, calendar: DayCalendar) -> Saved:
     """Add a calendar, or a newer state of it. :raises OutOfScope: for a scope that may not write for the whole client."""
     document = codec.dump(calendar)
-    return _append(database, scope, tables.calendars, "calendar", calendar.name, calendar.version, document)
+    return appended.put(database, scope, tables.calendars, "calendar", calendar.name, calendar.version, document)
 
 
 def calendar(database: Database, scope: Scope, name: str, *, version: str | None = None) -> DayCalendar:
     """Return a calendar: the newest state, or the one of a version. :raises NotStored: when there is none."""
-    return codec.load(DayCalendar, _newest(database, scope, tables.calendars, "calendar", name, version))
+    return codec.load(DayCalendar, appended.newest(database, scope, tables.calendars, "calendar", name, version))
 
 
 def calendars(database: Database, scope: Scope) -> tuple[DayCalendar, ...]:
     """Return the newest state of every calendar, in order of their names."""
-    found = _all_newest(database, scope, tables.calendars, "calendar")
+    found = appended.all_newest(database, scope, tables.calendars, "calendar")
     return tuple(codec.load(DayCalendar, document) for document in found)
-
-
-def _check_operator(scope: Scope) -> None:
-    scope.check_writes()
-    if scope.customers is not None:
-        raise OutOfScope("this call concerns the whole client, and the scope is limited to customers")
-
-
-def _one(document: Any, what: str, remedy: str) -> Mapping[str, Any]:
-    if document is None:
-        raise NotStored(f"{what} is not stored, or outside the scope of this call; {remedy} first")
-    found: Mapping[str, Any] = document
-    return found
 
 
 def _save(
@@ -243,8 +251,12 @@ def _save(
     key: str,
     columns: Mapping[str, Any],
     document: Mapping[str, Any],
+    at: datetime | None = None,
 ) -> Saved:
-    """Insert or update one record and log the change; nothing when the document is the stored one."""
+    """Insert or update one record and log the change; nothing when the document is the stored one.
+
+    :param at: when it is changed, UTC; ``None``: now
+    """
     query = select(table.c.document).where(table.c.client == scope.client, table.c[kind] == key).with_for_update()
     stored = connection.execute(query).scalar()
     if stored == document:
@@ -253,7 +265,7 @@ def _save(
     changes = {name: value for name, value in values.items() if name not in ("client", kind)}
     statement = upsert(table).values(values).on_conflict_do_update(index_elements=["client", kind], set_=changes)
     connection.execute(statement)
-    entry = {"client": scope.client, "kind": kind, "key": key, "at": datetime.now(UTC), "document": document}
+    entry = {"client": scope.client, "kind": kind, "key": key, "at": at or datetime.now(UTC), "document": document}
     connection.execute(insert(tables.changes).values(entry))
     return Saved(added=1) if stored is None else Saved(changed=1)
 
@@ -268,39 +280,3 @@ def _check_meters(connection: Connection) -> None:
             f"meter {meter} belongs to contracts {first} and {second} at the same time: it would be billed twice. "
             f"Give one of them an end before the other starts."
         )
-
-
-def _append(
-    database: Database, scope: Scope, table: Table, kind: str, key: str, version: str, document: Mapping[str, Any]
-) -> Saved:
-    """Add a state of an append-only record; nothing when the newest is the same."""
-    _check_operator(scope)
-    with database.session(scope) as connection:
-        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
-        connection.execute(lock, {"key": f"{scope.client} {kind} {key}"})
-        query = select(table.c.ordinal, table.c.document).where(table.c[kind] == key).order_by(table.c.ordinal.desc())
-        newest = connection.execute(query.limit(1)).first()
-        if newest is not None and newest.document == document:
-            return Saved(unchanged=1)
-        values = {"client": scope.client, kind: key, "ordinal": 1 if newest is None else newest.ordinal + 1}
-        entry = {**values, "version": version, "at": datetime.now(UTC), "document": document}
-        connection.execute(insert(table).values(entry))
-        return Saved(added=1) if newest is None else Saved(changed=1)
-
-
-def _newest(
-    database: Database, scope: Scope, table: Table, kind: str, key: str, version: str | None
-) -> Mapping[str, Any]:
-    query = select(table.c.document).where(table.c[kind] == key).order_by(table.c.ordinal.desc()).limit(1)
-    if version is not None:
-        query = query.where(table.c.version == version)
-    with database.session(scope) as connection:
-        what = f"{kind} {key}" if version is None else f"{kind} {key}, version {version},"
-        return _one(connection.execute(query).scalar(), what, f"import the {kind}s")
-
-
-def _all_newest(database: Database, scope: Scope, table: Table, kind: str) -> list[Mapping[str, Any]]:
-    order = (table.c[kind], table.c.ordinal.desc())
-    query = select(table.c.document).ext(distinct_on(table.c[kind])).order_by(*order)
-    with database.session(scope) as connection:
-        return list(connection.execute(query).scalars())

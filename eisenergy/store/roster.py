@@ -39,6 +39,25 @@ class Listed:
         return codec.load(Contract, json.loads(self.document))
 
 
+def listed(document: str) -> Listed:
+    """Return a contract that is at hand as a line of the list.
+
+    :param document: the contract as JSON text
+    """
+    contract = codec.load(Contract, json.loads(document))
+    kw = contract.contracted_kw
+    return Listed(
+        number=contract.number,
+        customer=contract.customer.code,
+        meter=contract.meter.serial,
+        tariff=contract.tariff,
+        start=contract.start,
+        end=contract.end,
+        contracted_kw=None if kw is None else float(kw.value),
+        document=document,
+    )
+
+
 def roster(database: Database, scope: Scope) -> tuple[Listed, ...]:
     """Return the contracts the scope may see, as they stand now, in order of their numbers."""
     columns = tables.contracts.c

@@ -36,6 +36,10 @@ metadata: Final = MetaData(schema=SCHEMA)
 _instant = DateTime(timezone=True)
 
 
+SEARCHED: Final = "eisenergy.folded(contract || ' ' || customer || ' ' || meter || ' ' || coalesce(document -> 'customer' ->> 'name', ''))"
+"""Where customers are looked for."""
+
+
 def _client(*, key: bool = True) -> Column[str]:
     return Column("client", Text, primary_key=key, nullable=False)
 
@@ -67,6 +71,7 @@ contracts: Final = Table(
     Column("ends", Date),
     Column("valid", DATERANGE, Computed("daterange(starts, ends)", persisted=True)),
     _document(),
+    Column("search", Text, Computed(SEARCHED, persisted=True)),  # small letters without accents
     ForeignKeyConstraint(["client", "customer"], ["eisenergy.customers.client", "eisenergy.customers.customer"]),
 )
 
@@ -79,6 +84,7 @@ changes: Final = Table(  # append-only: every state that a client, customer or c
     Column("key", Text, nullable=False),
     Column("at", _instant, nullable=False),
     _document(),
+    Index("ix_eisenergy_changes_key", "client", "kind", "key"),
 )
 
 tariffs: Final = Table(  # append-only: the highest ordinal is in use
@@ -337,6 +343,7 @@ audit: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE; clien
     Column("subject", Text, nullable=False),
     Column("old", JSONB),
     Column("new", JSONB),
+    Index("ix_eisenergy_audit_subject", "client", "action", "subject"),
     implicit_returning=False,  # whoever writes a line may not read it back
 )
 
@@ -396,6 +403,45 @@ reading_mappings: Final = Table(  # those that operators saved; those of the pro
     Column("document", JSONB, nullable=False),
     Column("saved_by", Text, nullable=False),
     Column("saved_at", _instant, nullable=False),
+)
+
+proposals: Final = Table(  # versions of tariffs and calendars that are looked at before they are saved
+    "proposals",
+    metadata,
+    _client(),
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("base", Integer, nullable=False),  # ordinal of the state it was made from
+    Column("beside", Text, nullable=False),  # versions of what it was priced with
+    Column("starts", Date),
+    Column("origin", JSONB(none_as_null=True)),
+    Column("document", JSONB(none_as_null=True)),
+    Column("summary", JSONB(none_as_null=True)),
+    Column("job", Uuid, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", _instant, nullable=False),
+    Column("saved_by", Text),
+    Column("saved_at", _instant),
+    Index("ix_eisenergy_proposals_name", "client", "kind", "name", "asked_at"),
+)
+
+proposal_effects: Final = Table(  # what a proposal would change of a contract's month
+    "proposal_effects",
+    metadata,
+    _client(),
+    Column("proposal", Uuid, primary_key=True),
+    Column("contract", Text, primary_key=True),
+    Column("month", Text, primary_key=True),
+    Column("customer", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("number", Text),
+    Column("billed", Numeric),
+    Column("before", Numeric),
+    Column("after", Numeric),
+    Column("dated", Numeric),
+    Column("problem", Text, nullable=False),
+    ForeignKeyConstraint(["client", "proposal"], ["eisenergy.proposals.client", "eisenergy.proposals.id"]),
 )
 
 PEOPLE: Final = frozenset({"users", "credentials", "sessions", "tickets", "guesses"})

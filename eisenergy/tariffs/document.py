@@ -77,6 +77,19 @@ def read(path: Path, schema: str, schemas: Path | None = None) -> Document:
     return document
 
 
+def faults(data: dict[str, Any], schema: str, schemas: Path | None = None) -> tuple[tuple[tuple[Step, ...], str], ...]:
+    """Check a document that was never a file, such as a form's.
+
+    :param data: JSON types
+    :param schema: name of the JSON schema
+    :param schemas: folder of the schemas; ``None``: the shipped ones
+    :returns: ``(path of keys and indices, what was found and expected)`` of every fault
+    """
+    path = _locate(Path(schema), schema, schemas or _SHIPPED)
+    found = jsonschema.Draft202012Validator(_schema(path)).iter_errors(data)
+    return tuple(fault for error in found for fault in _faults(error))
+
+
 def _plain(node: Any, path: tuple[Step, ...], lines: dict[tuple[Step, ...], int], file: str) -> Any:
     """Return JSON types and note the line of every key and item."""
     if isinstance(node, CommentedMap):

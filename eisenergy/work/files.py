@@ -15,6 +15,7 @@ from eisenergy.store.uploads import IMPORTED, REFUSED, Upload
 from eisenergy.work import arrivals
 from eisenergy.work.arrivals import Look, outcome_of
 from eisenergy.work.kinds import KINDS, Kind, Work
+from eisenergy.work.proposed import whatif
 
 _LISTED: Final = 200
 """Files that a result tells one by one."""
@@ -117,4 +118,4 @@ def _copied(work: Work, chosen: list[Upload]) -> Iterator[dict[uuid.UUID, Path]]
         yield paths
 
 
-ALL: Final[Mapping[str, Kind]] = {**KINDS, "parse": parse, "ingest": ingest}
+ALL: Final[Mapping[str, Kind]] = {**KINDS, "parse": parse, "ingest": ingest, "whatif": whatif}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from portal_cases import PASSWORD, Running, furnish, populate, serving
+from portal_cases import PASSWORD, Running, furnish, give_masters, populate, serving
 from screens import SIZES, Screens, Window
 
 from eisenergy.config import Settings
@@ -24,6 +24,12 @@ PAGES = {
         "overview": "/c/EIS",
         "uploads": "/c/EIS/cargas",
         "jobs": "/c/EIS/trabajos",
+        "contracts": "/c/EIS/clientes",
+        "contract": "/c/EIS/clientes/EIS-0001/ficha",
+        "tariffs": "/c/EIS/tarifas",
+        "tariff-form": "/c/EIS/tarifas/EIS-TOU/nueva",
+        "calendars": "/c/EIS/calendarios",
+        "calendar-form": "/c/EIS/calendarios/EIS/nueva",
         "users": "/c/EIS/usuarios",
         "log": "/c/EIS/bitacora",
         "as-customer": "/c/EIS/clientes/EIS-0002",
@@ -38,6 +44,7 @@ def portal(settings: Settings, database: Database) -> Iterator[Running]:
     furnish(settings, database)
     with serving(settings, database) as running:
         running.people = populate(database)
+        running.proposed = give_masters(database)
         yield running
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from eisenergy.masters import calendars
 from eisenergy.tariffs.document import BadDocument
 from eisenergy.tariffs.table import BadTable
-from eisenergy.timeofuse import CalendarError
+from eisenergy.timeofuse import CalendarError, DayType
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "samples" / "Bloques horarios.xlsx"
@@ -192,3 +192,73 @@ def test_a_bad_document_is_refused_with_its_line(yaml, old, new, error, message)
     assert old in SEASONAL
     with pytest.raises(error, match=message):
         calendars.read_yaml(yaml(SEASONAL.replace(old, new, 1)))
+
+
+def test_hours_that_change_are_those_of_a_walk_through_the_days():
+    """Minute by minute over four years, with seasons that begin on other days."""
+    old = calendars.of_data(
+        {
+            "name": "C",
+            "source": "-",
+            "seasons": [{"name": "seca", "start": "11-15"}, {"name": "lluviosa", "start": "05-01"}],
+            "hours": [
+                {"from": "22:00", "to": "06:00", "block": "A"},
+                {"from": "06:00", "to": "22:00", "block": "B", "season": "seca"},
+                {"from": "06:00", "to": "22:00", "block": "C", "season": "lluviosa"},
+            ],
+        },
+        "test",
+    )
+    new = calendars.of_data(
+        {
+            "name": "C",
+            "source": "-",
+            "seasons": [{"name": "una", "start": "02-29"}],
+            "hours": [
+                {"from": "00:00", "to": "24:00", "block": "A", "days": ["sunday"]},
+                {"from": "21:30", "to": "06:00", "block": "A", "days": ["weekday", "saturday", "holiday"]},
+                {"from": "06:00", "to": "21:30", "block": "B", "days": ["weekday", "saturday", "holiday"]},
+            ],
+            "holidays": {"2021-09-15": "x"},
+        },
+        "test",
+    )
+    expected, said = set(), set()
+    for n in range(0, 1461, 3):
+        day = date(2000, 1, 1) + timedelta(days=n)
+        for kind in DayType:
+            for minute in range(0, 1440, 30):
+                was, now = (
+                    next(b for s, e, b in one._days[one.season(day), kind] if s <= minute < e) for one in (old, new)
+                )
+                if was != now:
+                    expected.add((day.month, day.day, kind, minute, was, now))
+            since = [one for one in calendars.stretches(new, old) if one.day_type is kind]
+            here = [one for one in since if one.since <= (day.month, day.day)] or since
+            for start, end, was, now in here[-1].changes:
+                said |= {(day.month, day.day, kind, minute, was, now) for minute in range(start, end, 30)}
+    assert said == expected
+    assert expected
+
+
+def test_a_calendar_as_a_document_reads_the_same():
+    for calendar in (
+        calendars.read_spreadsheet(SAMPLE, "eis-bloques"),
+        calendars.read_yaml(SHIPPED),
+    ):
+        again = calendars.of_data(calendars.hours_of(calendar), "portal")
+        assert again.version == calendar.version
+        assert calendars.with_holidays(again, frozenset()).holidays == frozenset()
+    with pytest.raises(calendars.BadHours) as found:
+        calendars.of_data({"name": "C", "source": "-", "hours": [{"from": "5", "to": "24:00", "block": ""}]}, "portal")
+    assert {path for path, _ in found.value.faults} == {("hours", 0, "from"), ("hours", 0, "block")}
+    with pytest.raises(calendars.BadHours, match="2021-02-30"):
+        calendars.of_data(
+            {
+                "name": "C",
+                "source": "-",
+                "hours": [{"from": "0:00", "to": "24:00", "block": "A"}],
+                "holidays": {"2021-02-30": "x"},
+            },
+            "portal",
+        )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,15 +21,19 @@ import uvicorn
 from sqlalchemy import NullPool, create_engine, text
 from store_cases import SEPTEMBER, make_client, make_contract, make_draft
 
-from eisenergy.accounts import Role, Scope
+from eisenergy.accounts import Role, Scope, Sourced
 from eisenergy.config import Settings
+from eisenergy.masters import calendars, codec
+from eisenergy.period import Dated
 from eisenergy.portal.app import guarded
 from eisenergy.portal.context import Context
 from eisenergy.portal.passwords import hash_of
-from eisenergy.store import books, masters, people, sessions, signins, uploads
+from eisenergy.store import books, masters, people, proposals, sessions, signins, uploads
 from eisenergy.store.audit import Actor
 from eisenergy.store.database import Database
 from eisenergy.store.people import EVERY_CLIENT, Grant
+from eisenergy.tariffs.model import BillingRules, RateKind, ScalarKind, Tariff
+from eisenergy.tariffs.version import version
 
 PASSWORD = "caballo correcto grapa 7"
 HASH = hash_of(PASSWORD)
@@ -74,6 +79,7 @@ class Running:
     people: dict[str, Person] = field(default_factory=dict)
     opened: list[httpx2.Client] = field(default_factory=list)
     work: dict[str, tuple[str, str]] = field(default_factory=dict)  # client -> an upload and a job
+    proposed: dict[str, str] = field(default_factory=dict)  # client -> a proposal
 
     def wire(self, **options: object) -> httpx2.Client:
         """A connection that keeps no cookies of its own accord; closed with the portal."""
@@ -268,6 +274,59 @@ def give_work(settings: Settings, database: Database) -> dict[str, tuple[str, st
             name = f"{mark(client, 'operator')}.csv"
             ids = uploads.receive(connection, scope, name, sha256, 1, way="portal", by=BY, user=None, at=START)
         found[client] = (str(ids[0]), str(ids[1]))
+    return found
+
+
+HOURS = {
+    "source": "test",
+    "hours": [
+        {"from": "23:00", "to": "05:00", "block": "VALLE"},
+        {"from": "05:00", "to": "18:00", "block": "RESTO"},
+        {"from": "18:00", "to": "23:00", "block": "PUNTA"},
+    ],
+    "holidays": {"2021-09-15": "Independencia"},
+}
+
+
+def make_rates(name: str, calendar: str) -> Tariff:
+    """A tariff of two versions, as the steel works' is."""
+
+    def dated(first: str, second: str) -> Dated[Sourced]:
+        days = {date(2021, 1, 1): first, date(2021, 7, 15): second}
+        return Dated.of("rate", {day: Sourced(Decimal(value), "test") for day, value in days.items()})
+
+    blocks = ("VALLE", "RESTO", "PUNTA")
+    made = Tariff(
+        name=name,
+        currency="USD",
+        calendar=calendar,
+        rates={
+            RateKind.ENERGY: {block: dated(f"0.10{n}", f"0.12{n}") for n, block in enumerate(blocks)},
+            RateKind.DEMAND: {block: dated("7.5", "7.612") for block in blocks},
+            RateKind.FTPMS: {block: dated("0.004", "0.0042") for block in blocks},
+        },
+        scalars={ScalarKind.VAT_RATE: Dated.of("vat", {date(1995, 7, 1): Sourced(Decimal("0.13"), "law")})},
+        rules=BillingRules(demand_rate_block="VALLE"),
+    )
+    return replace(made, version=version(made))
+
+
+def give_masters(database: Database) -> dict[str, str]:
+    """A tariff, a calendar and a proposal at each seller, under the seller's mark; and the tariff that its contracts name."""
+    found = {}
+    for client in CLIENTS:
+        scope, name = Scope.operator(client), mark(client, "operator")
+        for calendar, tariff in ((name, name), ("EIS", "EIS-TOU")):
+            masters.save_calendar(database, scope, calendars.of_data({**HOURS, "name": calendar}, "test"))
+            masters.save_tariff(database, scope, make_rates(tariff, calendar))
+        with database.session(scope) as connection:
+            document = codec.dump(make_rates(name, name))
+            found[client] = str(
+                proposals.propose(
+                    connection, scope, proposals.TARIFF, name, base=1, beside="", starts=date(2021, 10, 1),
+                    document=document, origin=None, by=BY, user=None, at=START,
+                )
+            )  # fmt: skip
     return found
 
 

@@ -19,11 +19,11 @@ from eisenergy.store.jobs import Job, NoJob
 routes: Final = Routes()
 HOME: Final = "/c/{client}/trabajos"
 PAGE: Final = 50
-KINDS: Final = ("parse", "ingest", "bill", "issue", "publish", "month", "check")
+KINDS: Final = ("parse", "ingest", "bill", "issue", "publish", "month", "check", "whatif")
 RESULTS: Final = (
     "month", "files", "added", "superseded", "unchanged", "drafts", "total", "parked_count", "parked", "not_in_force", "issued_before",
     "issued_count", "issued", "already", "stale_count", "stale", "made", "kept", "failed_count", "failed", "contracts",
-    "without_readings", "missing", "estimated",
+    "without_readings", "missing", "estimated", "lines", "without",
 )  # fmt: skip
 """What is shown of a result, in this order; nothing is shown of what is nought."""
 PARTS: Final = ("file", "contract", "subject", "status", "why")
