@@ -5,15 +5,15 @@ All of it is sorted, filtered, summed and cut to a page by the database; no bill
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from eisenergy.accounts import Scope
 from eisenergy.findings import Finding
-from eisenergy.masters import codec
 from eisenergy.period import BillingMonth
 from eisenergy.store.database import Database
 from eisenergy.store.selection import WARNINGS
@@ -73,48 +73,38 @@ class Sum:
 
 _BEFORE: Final = """
     LEFT JOIN (
-        SELECT i.contract, i.total FROM eisenergy.invoices i WHERE i.client = :client AND i.month = :before
+        SELECT i.contract, i.total FROM eisenergy.invoices i WHERE i.client = :client AND i.month = :before{of_i}
         UNION ALL
-        SELECT d.contract, d.total FROM eisenergy.drafts d WHERE d.client = :client AND d.month = :before
+        SELECT o.contract, o.total FROM eisenergy.drafts o WHERE o.client = :client AND o.month = :before{of_o}
     ) AS b ON b.contract = d.contract
 """
-_FIGURES: Final = f"""
-    d.contract, d.customer, d.made ->> 'name' AS name, {{number}} AS number, d.kwh, d.total, b.total AS before,
-    d.total - b.total AS difference, (d.total - b.total) / nullif(b.total, 0) AS share, {WARNINGS} AS warnings,
-    CASE WHEN d.made ? 'findings' THEN coalesce((d.made -> 'findings' ->> 'info')::integer, 0) ELSE 0 END AS notes,
-    (d.made ->> 'estimated')::integer AS estimated, NULL::jsonb AS findings
-"""
-_SOURCES: Final = {
-    DRAFTS: f"SELECT {_FIGURES.format(number='NULL')} FROM eisenergy.drafts d {_BEFORE} "
-    "WHERE d.client = :client AND d.month = :month",
-    # what is asked of a draft beside its columns is called the same of an invoice
-    ISSUED: f"""SELECT {_FIGURES.format(number="d.number")} FROM (
-            SELECT client, month, contract, customer, number, kwh, total, coalesce(bill, document -> 'bill') AS document,
-                coalesce(made, jsonb_build_object('name', coalesce(bill, document -> 'bill') -> 'contract' -> 'customer' ->> 'name')) AS made
-            FROM eisenergy.invoices WHERE client = :client AND month = :month
-        ) AS d {_BEFORE}""",
-    WAITING: """SELECT p.contract, p.customer, coalesce(c.document ->> 'name', p.customer) AS name, NULL AS number, NULL::numeric AS kwh,
-            NULL::numeric AS total, b.total AS before, NULL::numeric AS difference, NULL::numeric AS share, 0 AS warnings, 0 AS notes,
-            NULL::integer AS estimated, p.findings
-        FROM (SELECT * FROM eisenergy.parked WHERE client = :client AND month = :month) AS p
-        LEFT JOIN eisenergy.customers c ON c.client = :client AND c.customer = p.customer
-        LEFT JOIN (SELECT i.contract, i.total FROM eisenergy.invoices i WHERE i.client = :client AND i.month = :before) AS b
-            ON b.contract = p.contract""",
+_TABLES: Final = {DRAFTS: "drafts", CLEAN: "drafts", WARNED: "drafts", WAITING: "parked", ISSUED: "invoices"}
+_NARROWED: Final = {CLEAN: f" AND {WARNINGS} = 0", WARNED: f" AND {WARNINGS} > 0"}
+_OLD_BILL: Final = "coalesce(d.bill, d.document -> 'bill')"
+"""An invoice's bill, where a draft has its document."""
+_NAME: Final = {
+    "drafts": "d.made ->> 'name'",
+    "parked": "coalesce((SELECT c.document ->> 'name' FROM eisenergy.customers c "
+    "WHERE c.client = d.client AND c.customer = d.customer), d.customer)",
+    "invoices": f"coalesce(d.made ->> 'name', {_OLD_BILL} -> 'contract' -> 'customer' ->> 'name')",
 }
-_SOURCES[CLEAN] = f"{_SOURCES[DRAFTS]} AND {WARNINGS} = 0"
-_SOURCES[WARNED] = f"{_SOURCES[DRAFTS]} AND {WARNINGS} > 0"
+_WARNINGS: Final = {
+    "drafts": WARNINGS,
+    "parked": "0",
+    "invoices": WARNINGS.replace("d.document -> 'findings'", f"{_OLD_BILL} -> 'findings'"),
+}
 _SORTED: Final = {
-    "contract": "contract",
-    "customer": "name",
-    "total": "total",
-    "difference": "abs(difference)",
-    "share": "abs(share)",
-    "findings": "warnings * 1000000 + notes",
+    "contract": "NULL::integer",
+    "customer": "{name}",
+    "total": "d.total",
+    "difference": "abs(d.total - b.total)",
+    "share": "abs((d.total - b.total) / nullif(b.total, 0))",
+    "findings": "{warnings}",
 }
-_FOUND: Final = " WHERE (:search = '' OR contract ILIKE :like OR name ILIKE :like OR customer ILIKE :like)"
+_NOTES: Final = "CASE WHEN d.made ? 'findings' THEN coalesce((d.made -> 'findings' ->> 'info')::integer, 0) ELSE 0 END"
 
 
-def lines(
+def page(
     database: Database,
     scope: Scope,
     month: BillingMonth,
@@ -125,8 +115,8 @@ def lines(
     down: bool = False,
     limit: int = 50,
     after: int = 0,
-) -> tuple[Line, ...]:
-    """Return a page of a month's list.
+) -> tuple[Sum, tuple[Line, ...]]:
+    """Return what a month's list comes to, all of its pages, and the lines of one.
 
     :param view: of :data:`VIEWS`
     :param search: a part of contract, code or name
@@ -134,49 +124,83 @@ def lines(
     :param down: largest first; what has no such figure comes last either way
     :param after: how many to pass over
     """
+    table = _TABLES[view]
+    figures = ("NULL::numeric", "NULL::numeric") if table == "parked" else ("d.kwh", "d.total")
+    sort = _SORTED[order].format(name=_NAME[table], warnings=_WARNINGS[table])
+    if table == "parked" and order not in ("contract", "customer"):
+        sort = _SORTED["contract"]
+    found = ""
+    if search:
+        found = f" AND (d.contract ILIKE :like OR d.customer ILIKE :like OR {_NAME[table]} ILIKE :like)"
     way = "DESC" if down else "ASC"
-    query = f"SELECT * FROM ({_SOURCES[view]}) AS s{_FOUND} ORDER BY {_SORTED[order]} {way} NULLS LAST, contract"
+    last = way if order == "contract" else "ASC"
+    query = f"""
+        WITH s AS MATERIALIZED (
+            SELECT d.contract, {figures[0]} AS kwh, {figures[1]} AS total, b.total AS before, {sort} AS sort
+            FROM eisenergy.{table} d {_BEFORE.format(of_i="", of_o="")}
+            WHERE d.client = :client AND d.month = :month{_NARROWED.get(view, "")}{found}
+        )
+        SELECT count(*) AS count, coalesce(sum(kwh), 0) AS kwh, coalesce(sum(total), 0) AS total,
+            coalesce(sum(before) FILTER (WHERE total IS NOT NULL), 0) AS before,
+            coalesce(sum(total) FILTER (WHERE before IS NOT NULL), 0) AS compared,
+            ARRAY(SELECT contract FROM s ORDER BY sort {way} NULLS LAST, contract {last} LIMIT :limit OFFSET :after) AS contracts
+        FROM s
+    """
+    key = {**_key(scope, month), "limit": limit, "after": after}
+    if search:
+        key["like"] = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     with database.session(scope) as connection:
-        connection.execute(text("SET LOCAL jit = off"))  # compiling takes longer than this statement
-        rows = connection.execute(
-            text(f"{query} LIMIT :limit OFFSET :after"), {**_key(scope, month, search), "limit": limit, "after": after}
-        ).all()
-    return tuple(_line(row) for row in rows)
+        _settle(connection)
+        row = connection.execute(text(query), key).one()
+        lines = _lines(connection, scope, month, table, row.contracts)
+    total = Sum(**{name: value for name, value in row._mapping.items() if name != "contracts"})
+    return total, tuple(lines[contract] for contract in row.contracts)
 
 
 def line(database: Database, scope: Scope, month: BillingMonth, view: str, contract: str) -> Line | None:
     """Return one contract's line, ``None`` where the list has none."""
-    query = f"SELECT * FROM ({_SOURCES[view]} {'AND' if view == DRAFTS else 'WHERE'} {{}}.contract = :contract) AS s"
-    query = query.format("p" if view == WAITING else "d")
     with database.session(scope) as connection:
-        row = connection.execute(text(query), {**_key(scope, month, ""), "contract": contract}).first()
-    return None if row is None else _line(row)
+        _settle(connection)
+        return _lines(connection, scope, month, _TABLES[view], [contract]).get(contract)
 
 
-def sum_of(database: Database, scope: Scope, month: BillingMonth, view: str, *, search: str = "") -> Sum:
-    """Return what a month's list comes to, all of its pages; see :func:`lines`."""
-    query = (
-        "SELECT count(*) AS count, coalesce(sum(kwh), 0) AS kwh, coalesce(sum(total), 0) AS total, "
-        "coalesce(sum(before) FILTER (WHERE total IS NOT NULL), 0) AS before, "
-        f"coalesce(sum(total) FILTER (WHERE before IS NOT NULL), 0) AS compared FROM ({_SOURCES[view]}) AS s{_FOUND}"
-    )
-    with database.session(scope) as connection:
-        connection.execute(text("SET LOCAL jit = off"))
-        row = connection.execute(text(query), _key(scope, month, search)).one()
-    return Sum(**row._mapping)
-
-
-def _key(scope: Scope, month: BillingMonth, search: str) -> dict[str, Any]:
-    like = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return {
-        "client": scope.client,
-        "month": str(month),
-        "before": str(month.plus(-1)),
-        "search": search,
-        "like": f"%{like}%",
+def _lines(
+    connection: Connection, scope: Scope, month: BillingMonth, table: str, contracts: Sequence[str]
+) -> dict[str, Line]:
+    """Read all that is shown of some contracts; none of it is read of those on other pages."""
+    if not contracts:
+        return {}
+    chosen = {
+        name: f" AND {alias}.contract = ANY (CAST(:contracts AS text[]))"
+        for name, alias in (("of_i", "i"), ("of_o", "o"))
     }
+    waits = table == "parked"
+    rest = (
+        "NULL::numeric AS kwh, NULL::numeric AS total, 0 AS notes, NULL::integer AS estimated, d.findings"
+        if waits
+        else f"d.kwh, d.total, {_NOTES} AS notes, (d.made ->> 'estimated')::integer AS estimated, NULL::jsonb AS findings"
+    )
+    less = "NULL::numeric" if waits else "d.total - b.total"
+    query = f"""
+        SELECT d.contract, d.customer, {_NAME[table]} AS name, {"d.number" if table == "invoices" else "NULL"} AS number,
+            b.total AS before, {less} AS difference, ({less}) / nullif(b.total, 0) AS share, {_WARNINGS[table]} AS warnings, {rest}
+        FROM eisenergy.{table} d {_BEFORE.format(**chosen)}
+        WHERE d.client = :client AND d.month = :month AND d.contract = ANY (CAST(:contracts AS text[]))
+    """
+    rows = connection.execute(text(query), {**_key(scope, month), "contracts": list(contracts)})
+    return {row.contract: _line(row) for row in rows}
+
+
+def _settle(connection: Connection) -> None:
+    """Compiling takes longer than these statements; and before a bulk of new rows was counted, all would be compared with all."""
+    connection.execute(text("SET LOCAL jit = off"))
+    connection.execute(text("SET LOCAL enable_nestloop = off"))
+
+
+def _key(scope: Scope, month: BillingMonth) -> dict[str, Any]:
+    return {"client": scope.client, "month": str(month), "before": str(month.plus(-1))}
 
 
 def _line(row: Any) -> Line:
-    found = {**row._mapping, "findings": tuple(codec.load(Finding, one) for one in row.findings or ())}
+    found = {**row._mapping, "findings": tuple(Finding.from_dict(one) for one in row.findings or ())}
     return Line(**found)

@@ -14,7 +14,6 @@ from typing import Final
 from sqlalchemy import text
 
 from eisenergy.accounts import Scope
-from eisenergy.money import total
 from eisenergy.period import BillingMonth
 from eisenergy.store.database import Database
 
@@ -31,13 +30,12 @@ class DraftsChanged(ValueError):
 class Selection:
     """Some drafts of a month.
 
-    :param contracts: their numbers, sorted
     :param kwh: of all of them [kWh]
     :param total: of all of them [currency]
-    :param fingerprint: of what they are now
+    :param fingerprint: of what they are now, as :func:`fingerprint` has it
     """
 
-    contracts: tuple[str, ...]
+    count: int
     kwh: Decimal
     total: Decimal
     fingerprint: str
@@ -70,41 +68,57 @@ class Reviewed:
 
 def fingerprint(drafts: Iterable[tuple[str, str, Decimal]]) -> str:
     """Return the sha256 of some drafts, given by contract, input hash and total; their order does not matter."""
-    lines = sorted(f"{contract} {input_hash} {total}\n" for contract, input_hash, total in drafts)
+    lines = (f"{contract} {input_hash} {total}\n" for contract, input_hash, total in sorted(drafts))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 WARNINGS: Final = """CASE WHEN d.made ? 'findings' THEN coalesce((d.made -> 'findings' ->> 'warning')::integer, 0)
     ELSE (SELECT count(*) FROM jsonb_array_elements(d.document -> 'findings') f WHERE f ->> 'severity' = 'warning') END"""
 """How many warnings a draft has; one from before they were counted beside it is looked into."""
-_SELECT: Final = """
-    SELECT d.contract, d.input_hash, d.total, d.kwh FROM eisenergy.drafts d
-    WHERE d.client = :client AND d.month = :month{more} ORDER BY d.contract
+_OF: Final = "FROM eisenergy.drafts d WHERE d.client = :client AND d.month = :month{more}"
+_SELECT: Final = f"""
+    SELECT count(*) AS count, coalesce(sum(d.kwh), 0) AS kwh, coalesce(sum(d.total), 0) AS total,
+        encode(sha256(convert_to(coalesce(string_agg(
+            d.contract || ' ' || d.input_hash || ' ' || d.total || E'\\n', '' ORDER BY d.contract COLLATE "C"
+        ), ''), 'UTF8')), 'hex') AS fingerprint {_OF}
 """
+_CONTRACTS: Final = f"SELECT d.contract {_OF} ORDER BY d.contract LIMIT :limit"
 _MORE: Final = {
     ALL: "",
     CLEAN: f" AND {WARNINGS} = 0",
-    CHOSEN: " AND d.contract = ANY (CAST(:contracts AS text[]))",
+    CHOSEN: " AND d.contract = ANY (CAST(:chosen AS text[]))",
 }
 
 
 def select(
-    database: Database, scope: Scope, month: BillingMonth, which: str, contracts: Collection[str] = ()
+    database: Database, scope: Scope, month: BillingMonth, which: str, chosen: Collection[str] = ()
 ) -> Selection:
-    """Return the drafts that are meant, as they are now.
+    """Return the drafts that are meant, as they are now, counted and summed by the database.
 
     :param which: of :data:`WHICH`
-    :param contracts: with :data:`CHOSEN`; what has no draft is passed over
+    :param chosen: contracts, with :data:`CHOSEN`; what has no draft is passed over
     """
-    values = {"client": scope.client, "month": str(month), "contracts": sorted(contracts)}
-    if which != CHOSEN:
-        del values["contracts"]
     with database.session(scope) as connection:
         connection.execute(text("SET LOCAL jit = off"))  # compiling takes longer than this statement
-        rows = connection.execute(text(_SELECT.format(more=_MORE[which])), values).all()
-    return Selection(
-        contracts=tuple(row.contract for row in rows),
-        kwh=total(row.kwh for row in rows),
-        total=total(row.total for row in rows),
-        fingerprint=fingerprint((row.contract, row.input_hash, row.total) for row in rows),
-    )
+        row = connection.execute(text(_SELECT.format(more=_MORE[which])), _values(scope, month, which, chosen)).one()
+    return Selection(**row._mapping)
+
+
+def contracts(
+    database: Database,
+    scope: Scope,
+    month: BillingMonth,
+    which: str,
+    chosen: Collection[str] = (),
+    *,
+    limit: int | None = None,
+) -> tuple[str, ...]:
+    """Return the numbers of the contracts whose drafts are meant, sorted; see :func:`select`."""
+    values = {**_values(scope, month, which, chosen), "limit": limit}
+    with database.session(scope) as connection:
+        return tuple(connection.execute(text(_CONTRACTS.format(more=_MORE[which])), values).scalars())
+
+
+def _values(scope: Scope, month: BillingMonth, which: str, chosen: Collection[str]) -> dict[str, object]:
+    values: dict[str, object] = {"client": scope.client, "month": str(month)}
+    return values | ({"chosen": sorted(chosen)} if which == CHOSEN else {})

@@ -1,4 +1,7 @@
-"""How far each month is: readings, drafts, invoices; and sums over all customers by month. Counted by the database."""
+"""How far each month is: readings, drafts, invoices; and sums over all customers by month. Counted by the database.
+
+The sums of invoices are kept by it as they are issued (migration 0009): a year of ten thousand customers is too much to add up for a page.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ class Stage:
     :param warned: drafts with a warning
     :param waiting: contracts that wait
     :param issued: invoices
+    :param unread: those of them without a reading of the month
     :param drafted_kwh: [kWh] of the drafts; ``issued_kwh`` of the invoices
     """
 
@@ -30,6 +34,7 @@ class Stage:
     drafted_kwh: Decimal = Decimal(0)
     drafted: Decimal = Decimal(0)
     waiting: int = 0
+    unread: int = 0
     issued: int = 0
     issued_kwh: Decimal = Decimal(0)
     issued_total: Decimal = Decimal(0)
@@ -43,6 +48,12 @@ class Stage:
     def total(self) -> Decimal:
         """Amount of drafts and invoices."""
         return self.drafted + self.issued_total
+
+    @property
+    def metered(self) -> Metered | None:
+        """Whose readings there were when the month was billed; ``None`` where it was not."""
+        contracts = self.drafts + self.issued + self.waiting
+        return Metered(contracts=contracts, with_readings=contracts - self.unread) if contracts else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,57 +82,49 @@ class Health:
     customers: int
 
 
-_ISSUED: Final = text("""
-    SELECT month, count(*) AS issued, sum(kwh) AS issued_kwh, sum(total) AS issued_total FROM eisenergy.invoices
-    WHERE client = :client AND month > :from AND month <= :last GROUP BY month
-""")
-_DRAFTED: Final = text(f"""
+_ISSUED: Final = """
+    SELECT month, invoices AS issued, kwh AS issued_kwh, total AS issued_total FROM eisenergy.month_sums
+    WHERE client = :client{only}
+"""
+_DRAFTED: Final = f"""
     SELECT d.month, count(*) AS drafts, count(*) FILTER (WHERE {WARNINGS} > 0) AS warned, sum(d.kwh) AS drafted_kwh,
         sum(d.total) AS drafted
-    FROM eisenergy.drafts d WHERE d.client = :client AND d.month > :from AND d.month <= :last GROUP BY d.month
-""")
-_WAITING: Final = text("""
-    SELECT month, count(*) AS waiting FROM eisenergy.parked
-    WHERE client = :client AND month > :from AND month <= :last GROUP BY month
-""")
-_LAST: Final = text("""
-    SELECT greatest(
-        (SELECT max(month) FROM eisenergy.invoices WHERE client = :client),
-        (SELECT max(month) FROM eisenergy.drafts WHERE client = :client),
-        (SELECT max(month) FROM eisenergy.parked WHERE client = :client)
-    )
-""")
+    FROM eisenergy.drafts d WHERE d.client = :client{{only}} GROUP BY d.month
+"""
+_WAITING: Final = """
+    SELECT month, count(*) AS waiting, count(*) FILTER (WHERE findings @> '[{{"code": "no-readings"}}]') AS unread
+    FROM eisenergy.parked WHERE client = :client{only} GROUP BY month
+"""
 
 
-def stages(
-    database: Database, scope: Scope, last: BillingMonth | None = None, *, months: int = 13
-) -> tuple[Stage, ...]:
-    """Return how far some months are, newest first, of those there is anything of.
+def stages(database: Database, scope: Scope, *, months: int = 13) -> tuple[Stage, ...]:
+    """Return how far the newest months are, newest first, of those there is anything of.
 
-    :param last: the newest; ``None``: the newest there is anything of
-    :param months: how many, counted back
+    :param months: how many, counted back from the newest
     """
-    found: dict[str, dict[str, object]] = {}
-    with database.session(scope) as connection:
-        connection.execute(text("SET LOCAL jit = off"))  # compiling takes longer than these statements
-        newest = str(last) if last is not None else connection.execute(_LAST, {"client": scope.client}).scalar()
-        if newest is None:
-            return ()
-        key = {"client": scope.client, "last": newest, "from": str(BillingMonth.parse(newest).plus(-months))}
-        for query in (_ISSUED, _DRAFTED, _WAITING):
-            for row in connection.execute(query, key):
-                found.setdefault(row.month, {}).update(
-                    {name: value for name, value in row._mapping.items() if name != "month"}
-                )
-    return tuple(
-        Stage(month=BillingMonth.parse(month), **found[month])  # type: ignore[arg-type]
-        for month in sorted(found, reverse=True)
-    )
+    found = _read(database, scope, None)
+    return tuple(one for one in found if str(one.month) > str(found[0].month.plus(-months)))
 
 
 def stage(database: Database, scope: Scope, month: BillingMonth) -> Stage:
     """Return how far a month is."""
-    return next(iter(stages(database, scope, month, months=1)), Stage(month=month))
+    return next(iter(_read(database, scope, month)), Stage(month=month))
+
+
+def _read(database: Database, scope: Scope, month: BillingMonth | None) -> list[Stage]:
+    found: dict[str, dict[str, object]] = {}
+    key = {"client": scope.client, **({} if month is None else {"month": str(month)})}
+    only = "" if month is None else " AND month = :month"
+    with database.session(scope) as connection:
+        connection.execute(text("SET LOCAL jit = off"))  # compiling takes longer than these statements
+        for query in (_ISSUED, _DRAFTED, _WAITING):
+            for row in connection.execute(text(query.format(only=only)), key):
+                told = {name: value for name, value in row._mapping.items() if name != "month"}
+                found.setdefault(row.month, {}).update(told)
+    return [
+        Stage(month=BillingMonth.parse(name), **found[name])  # type: ignore[arg-type]
+        for name in sorted(found, reverse=True)
+    ]
 
 
 def metered(database: Database, scope: Scope, month: BillingMonth, timezone: str) -> Metered:
@@ -172,7 +175,7 @@ def health(database: Database, scope: Scope, month: BillingMonth) -> Health:
         FROM (
             SELECT made FROM eisenergy.invoices WHERE client = :client AND month = :month
             UNION ALL SELECT made FROM eisenergy.drafts WHERE client = :client AND month = :month
-        ) AS both
+        ) AS bills
     """)
     with database.session(scope) as connection:
         connection.execute(text("SET LOCAL jit = off"))

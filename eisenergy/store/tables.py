@@ -182,6 +182,8 @@ invoices: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE
     Column("made", JSONB),  # what is asked of every earlier invoice, see billing.batch; null likewise
     UniqueConstraint("client", "series", "sequence"),
     UniqueConstraint("client", "contract", "month"),
+    Index("ix_eisenergy_invoices_month", "client", "month", postgresql_include=["contract", "customer", "total"]),
+    Index("ix_eisenergy_invoices_customer", "client", "customer"),
 )
 
 invoice_lines: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE, and a line without its invoice
@@ -197,6 +199,16 @@ invoice_lines: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCAT
     Column("rate", Numeric),
     Column("exact", Numeric, nullable=False),
     Column("amount", Numeric, nullable=False),
+)
+
+month_sums: Final = Table(  # of the invoices; kept by a trigger on them, and by nothing else
+    "month_sums",
+    metadata,
+    _client(),
+    Column("month", Text, primary_key=True),
+    Column("invoices", BigInteger, nullable=False),
+    Column("kwh", Numeric, nullable=False),
+    Column("total", Numeric, nullable=False),
 )
 
 parked: Final = Table(

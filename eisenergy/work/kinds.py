@@ -147,8 +147,8 @@ def _reviewed(work: Work) -> Reviewed | None:
     if "fingerprint" not in given:
         return None
     chosen = [str(one) for one in given.get("contracts", ())]
-    meant = selection.select(work.workspace.database, work.scope, work.month, str(given["which"]), chosen)
-    return Reviewed(contracts=frozenset(meant.contracts), fingerprint=str(given["fingerprint"]))
+    meant = selection.contracts(work.workspace.database, work.scope, work.month, str(given["which"]), chosen)
+    return Reviewed(contracts=frozenset(meant), fingerprint=str(given["fingerprint"]))
 
 
 def check(work: Work) -> Mapping[str, Any]:

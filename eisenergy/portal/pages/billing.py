@@ -61,17 +61,19 @@ def month_page(visit: Visit) -> Response:
     first = min(int(given), 10**6) if given.isascii() and given.isdigit() and len(given) < 8 else 0
     newest = next(iter(month_jobs.newest(database, scope, month)), None)
     published = next(iter(month_jobs.newest(database, scope, month, (month_jobs.PUBLISH, month_jobs.MONTH))), None)
-    lines = review.lines(database, scope, month, view, search=search, order=order, down=down, limit=PAGE, after=first)
+    total, lines = review.page(
+        database, scope, month, view, search=search, order=order, down=down, limit=PAGE, after=first
+    )
     return visit.page(
         "billing",
         client=client,
         month=month,
         stage=stage,
-        metered=stages.metered(database, scope, month, client.timezone),
+        metered=stage.metered or stages.metered(database, scope, month, client.timezone),
         view=view,
         views=_views(visit, stage),
         lines=lines,
-        sum=review.sum_of(database, scope, month, view, search=search),
+        sum=total,
         search=search,
         order=order,
         down=down,
@@ -221,6 +223,7 @@ def _result(job: Job | None) -> dict[str, Any]:
         return {}
     parts = [part for part in job.result.values() if isinstance(part, dict)] if job.kind == month_jobs.MONTH else []
     found = {name: value for part in parts or [job.result] for name, value in part.items()}
+    found = {"parked_count": 0, "stale_count": 0, "failed_count": 0} | found
     return found | ({"total": Decimal(str(found["total"]))} if "total" in found else {})
 
 

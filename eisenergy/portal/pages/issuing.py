@@ -7,7 +7,7 @@ issued under (:func:`eisenergy.store.books.post`). While one job of a month is u
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
@@ -20,7 +20,6 @@ from eisenergy.portal.routes import Routes
 from eisenergy.portal.visit import Visit
 from eisenergy.store import month_jobs, selection
 from eisenergy.store.jobs import Job
-from eisenergy.store.selection import Selection
 
 routes: Final = Routes()
 MOST_CHOSEN: Final = 200
@@ -48,18 +47,14 @@ def issue(visit: Visit) -> Response:
     if not re.fullmatch(r"[0-9a-f]{64}", seen):
         return _confirm(visit, which, chosen, problem=visit.say("issue.not_seen"), status=422)
     now = selection.select(database, scope, month, which, chosen)
-    if now.fingerprint != seen or not now.contracts:
+    if now.fingerprint != seen or not now.count:
         earlier = _asked_before(visit, month, seen)
         if earlier is not None:
             return _twice(visit, month, earlier)
         return _confirm(visit, which, chosen, problem=visit.say("issue.changed"), status=409)
-    arguments = {
-        "which": which,
-        "fingerprint": seen,
-        "count": len(now.contracts),
-        "total": str(now.total),
-        **({"contracts": list(now.contracts)} if which == selection.CHOSEN else {}),
-    }
+    arguments: dict[str, Any] = {"which": which, "fingerprint": seen, "count": now.count, "total": str(now.total)}
+    if which == selection.CHOSEN:
+        arguments["contracts"] = list(selection.contracts(database, scope, month, which, chosen))
     with database.session(scope) as connection:
         job, made = month_jobs.ask(
             connection,
@@ -94,7 +89,8 @@ def _confirm(
 ) -> Response:
     scope, client = visit.within()
     month = month_of(visit)
-    meant: Selection = selection.select(visit.context.database, scope, month, which, chosen)
+    database = visit.context.database
+    meant = selection.select(database, scope, month, which, chosen)
     return visit.page(
         "issue",
         status=status,
@@ -102,7 +98,8 @@ def _confirm(
         month=month,
         which=which,
         meant=meant,
-        named=meant.contracts[:NAMED],
+        named=selection.contracts(database, scope, month, which, chosen, limit=NAMED),
+        chosen=chosen,
         day=visit.at.astimezone(ZoneInfo(client.timezone)).date(),
         earlier=None,
         when="",
@@ -125,6 +122,7 @@ def _twice(visit: Visit, month: BillingMonth, job: Job) -> Response:
         which=selection.ALL,
         meant=None,
         named=(),
+        chosen=(),
         day=None,
         earlier=job,
         when=when,
