@@ -27,6 +27,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, JSONB
 
@@ -119,6 +120,7 @@ source_files: Final = Table(
     Column("ends", _instant),
     Column("rows", BigInteger, nullable=False),
     Column("findings", JSONB, nullable=False),
+    Index("ix_eisenergy_source_files_ends", "client", "ends", postgresql_where=text("status = 'loaded'")),
 )
 
 distributor_reports: Final = Table(
@@ -379,6 +381,13 @@ jobs: Final = Table(  # as people see them; the queue itself is procrastinate's,
     Column("result", JSONB(none_as_null=True)),
     Column("problem", JSONB(none_as_null=True)),
     Index("ix_eisenergy_jobs_asked_at", "client", "asked_at"),
+    Index(
+        "ix_eisenergy_jobs_month",
+        "client",
+        text("(arguments ->> 'month')"),
+        "asked_at",
+        postgresql_where=text("arguments ? 'month'"),
+    ),
 )
 
 uploads: Final = Table(
