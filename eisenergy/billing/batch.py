@@ -6,6 +6,7 @@ Nothing here reads; a batch carries all of it, so that it can be priced wherever
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -142,6 +143,10 @@ def _made(bill: Bill) -> dict[str, Any]:
         "currency": bill.currency,
         "tariff": bill.tariff,
         "calendar": bill.calendar,
+        "findings": Counter(finding.severity.value for finding in bill.findings),
+        "estimated": sum(block.estimated for block in bill.blocks),
+        "missing": bill.slots_missing,
+        "slots": bill.slots_expected,
         "provenance": provenance
         and {name: getattr(provenance, name) for name in Provenance.__slots__ if name != "sources"},
     }

@@ -48,6 +48,7 @@ KNOWN: Final = frozenset(
         "eisenergy.store.masters.Conflict",
         "eisenergy.store.people.BadAccount",
         "eisenergy.store.people.NoUser",
+        "eisenergy.store.selection.DraftsChanged",
         "eisenergy.store.server.ServerFailed",
         "eisenergy.timeofuse.CalendarError",
         "eisenergy.timeofuse.OffGrid",

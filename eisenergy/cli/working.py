@@ -22,7 +22,7 @@ from eisenergy.cli.publishing import publish_month, workers_elsewhere
 from eisenergy.config import Settings
 from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.portal import logs
-from eisenergy.work import due
+from eisenergy.work import due, workbooks
 from eisenergy.work.files import ALL
 from eisenergy.work.kinds import LISTED, Kind, Work
 from eisenergy.work.kinds import bill as bill_kind
@@ -59,7 +59,7 @@ def month_kind(work: Work) -> Mapping[str, Any]:
     return {"bill": bill_kind(work), "issue": issue_kind(work, verify=False), "publish": publish_kind(work)}
 
 
-ALL_KINDS: Final[Mapping[str, Kind]] = {**ALL, "publish": publish_kind, "month": month_kind}
+ALL_KINDS: Final[Mapping[str, Kind]] = {**ALL, **workbooks.KINDS, "publish": publish_kind, "month": month_kind}
 
 
 @guarded

@@ -19,9 +19,11 @@ from eisenergy.portal.observe import Meters, Observed
 from eisenergy.portal.pages import (
     account,
     assets,
+    billing,
     calendars,
     contracts,
     customer,
+    issuing,
     log,
     operator,
     proposals,
@@ -31,12 +33,13 @@ from eisenergy.portal.pages import (
     usage,
     users,
     work,
+    workbook,
 )
 from eisenergy.portal.visit import Visit
 
 MODULES: Final = (
     health, assets, signin, account, operator, users, log, customer, usage, uploads, work, tariffs, calendars,
-    proposals, contracts,
+    proposals, contracts, billing, issuing, workbook,
 )  # fmt: skip
 """The modules of pages; a new topic is one more."""
 _log: Final = logging.getLogger(__name__)

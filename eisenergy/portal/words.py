@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from eisenergy.portal import english, masters_english, masters_spanish, spanish, work_english, work_spanish
+from eisenergy.portal import (
+    billing_english,
+    billing_spanish,
+    english,
+    masters_english,
+    masters_spanish,
+    spanish,
+    work_english,
+    work_spanish,
+)
 
 LOCALES: Final = {"es": "es-SV", "en": "en"}
 
 TEXTS: Final = {
-    "es": spanish.TEXTS | work_spanish.TEXTS | masters_spanish.TEXTS,
-    "en": english.TEXTS | work_english.TEXTS | masters_english.TEXTS,
+    "es": spanish.TEXTS | work_spanish.TEXTS | masters_spanish.TEXTS | billing_spanish.TEXTS,
+    "en": english.TEXTS | work_english.TEXTS | masters_english.TEXTS | billing_english.TEXTS,
 }
 
 

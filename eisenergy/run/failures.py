@@ -41,6 +41,15 @@ def clear(folder: Path) -> None:
     (folder / NAME).unlink(missing_ok=True)
 
 
+def told(page: Path) -> str:
+    """Return what a failure's page tells, as HTML without its head: for another page to hold.
+
+    Everything that is not of this module is escaped in it. :raises OSError: when it cannot be read
+    """
+    text = page.read_text(encoding="utf-8")
+    return text.partition("<body>")[2].partition("</body>")[0].partition("</h1>")[2].strip()
+
+
 def text(settings: Settings, subject: str, month: str, failure: Failure) -> str:
     """Return the page: one file, no script, nothing from a network."""
     where = "no notebook: what comes after them" if failure.notebook is None else failure.notebook

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from eisenergy.accounts import Scope
 from eisenergy.billing.batch import Entry, entry
@@ -20,6 +20,10 @@ from eisenergy.run.pricers import Answer, Pricers
 from eisenergy.store import books, masters
 from eisenergy.store.drafts import bases
 from eisenergy.store.roster import Listed, roster
+from eisenergy.store.selection import Reviewed
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 T = TypeVar("T")
 
@@ -209,6 +213,8 @@ def issue_month(
     at: datetime,
     customers: Collection[str] | None = None,
     verify: bool = True,
+    reviewed: Reviewed | None = None,
+    noted: Callable[[Connection, Sequence[books.Head]], None] | None = None,
 ) -> IssueReport:
     """Number and post a month's drafts.
 
@@ -216,14 +222,19 @@ def issue_month(
     :param at: UTC instant of posting
     :param verify: hold back whatever is no longer what was drafted; a run that has just drafted need not. A draft none of whose inputs
         changed is known to stand; every other is drafted again and compared
+    :param reviewed: only what somebody looked at, and only as it was seen; see :func:`eisenergy.store.books.post`
+    :param noted: see there
+    :raises DraftsChanged: where the drafts are not those that were reviewed; nothing is issued
     """
     contracts = {contract.number: contract for contract in chosen_contracts(workspace, scope, customers)}
     stale: list[Finding] = []
     fit = set(contracts)
+    if reviewed is not None:
+        fit &= reviewed.contracts
     if verify:
         past = Past.read(workspace, scope, month)
         before = bases(workspace.database, scope, month)
-        doubtful = past.doubtful([(contracts[number], made) for number, made in before.items() if number in contracts])
+        doubtful = past.doubtful([(contracts[number], made) for number, made in before.items() if number in fit])
         again = [listed.contract() for listed in doubtful]
         for contract, result in draft_all(past.common, again, month, lambda c: past.corrections(c.number)):
             number = contract.number
@@ -239,7 +250,15 @@ def issue_month(
                 )
     client = masters.client(workspace.database, scope)
     posted, already = books.post(
-        workspace.database, scope, month, client=client, issued_on=issued_on, at=at, contracts=fit
+        workspace.database,
+        scope,
+        month,
+        client=client,
+        issued_on=issued_on,
+        at=at,
+        contracts=fit,
+        reviewed=reviewed,
+        noted=noted,
     )
 
     def invoices(heads: Sequence[books.Head]) -> Sequence[Invoice]:

@@ -96,6 +96,14 @@ def tell(
         _own(connection, job, values)
 
 
+def keep(connection: Connection, job: Job, result: Mapping[str, Any]) -> None:
+    """Keep what came of a job in the transaction of its effect: should the worker die now, the next one finds it, and does nothing twice.
+
+    :raises Superseded: when another worker has it
+    """
+    _own(connection, job, {"result": dict(result)})
+
+
 def put_back(database: Database, job: Job, at: datetime, problem: Mapping[str, Any] | None) -> None:
     """Leave a job for later: its worker ends, or what it needs is not there now. :raises Superseded: when another worker has it"""
     with database.session(job.scope) as connection:

@@ -7,7 +7,7 @@ updated, deleted or truncated: the database refuses, to its owner too.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -32,6 +32,7 @@ from eisenergy.store.drafts import park as park
 from eisenergy.store.drafts import park_all as park_all
 from eisenergy.store.drafts import parked as parked
 from eisenergy.store.drafts import save_drafts as save_drafts
+from eisenergy.store.selection import Reviewed
 
 
 class BadDraft(ValueError):
@@ -113,9 +114,14 @@ def post(
     issued_on: date,
     at: datetime,
     contracts: Collection[str] | None = None,
+    reviewed: Reviewed | None = None,
+    noted: Callable[[Connection, Sequence[Head]], None] | None = None,
 ) -> tuple[tuple[Head, ...], tuple[Head, ...]]:
     """Do what :func:`issue` does, without reading the documents: a draft's value becomes the invoice's where it lies.
 
+    :param reviewed: what somebody looked at; it is compared under the same lock that the drafts are issued under
+    :param noted: called with the new invoices in the transaction that makes them, for what must be there if and only if they are
+    :raises DraftsChanged: where the drafts are not those that were reviewed; nothing is issued
     :raises BadDraft: where a draft's document is not a bill that comes to the draft's total
     :returns: heads of the invoices made by this call, and of those of the month that were there before; in order of their numbers
     """
@@ -128,10 +134,13 @@ def post(
         last = _locked_series(connection, scope, client.series)
         already = _heads(connection, scope, month)
         issued = {head.contract for head in already}
+        drafted = [tuple(row) for row in connection.execute(_READY, key) if row[0] not in issued]
+        if reviewed is not None:
+            reviewed.check(month, drafted)
         ready = [
             contract
-            for contract in connection.execute(_READY, key).scalars()
-            if contract not in issued and (contracts is None or contract in contracts)
+            for contract, _, _ in drafted
+            if (contracts is None or contract in contracts) and (reviewed is None or contract in reviewed.contracts)
         ]
         if ready:
             sequences = range(last + 1, last + 1 + len(ready))
@@ -162,14 +171,16 @@ def post(
             )
             for kind in ("drafts", "parked"):
                 forget(connection, scope, kind, month, ready)
-        everything = _heads(connection, scope, month)
-    before = {head.number for head in already}
-    return tuple(head for head in everything if head.number not in before), already
+        before = {head.number for head in already}
+        posted = tuple(head for head in _heads(connection, scope, month) if head.number not in before)
+        if noted is not None:
+            noted(connection, posted)
+    return posted, already
 
 
 # Locked: a draft replaced between the statements below would give an invoice the lines of another document.
 _READY: Final = text(
-    "SELECT contract FROM eisenergy.drafts WHERE client = :client AND month = :month ORDER BY contract FOR UPDATE"
+    "SELECT contract, input_hash, total FROM eisenergy.drafts WHERE client = :client AND month = :month ORDER BY contract FOR UPDATE"
 )
 _NUMBERED: Final = """
     FROM unnest(CAST(:contracts AS text[]), CAST(:numbers AS text[]), CAST(:sequences AS integer[])) AS n(contract, number, sequence)

@@ -103,6 +103,8 @@ def customers(
 def months(database: Database, scope: Scope, *, limit: int = 13) -> tuple[MonthLine, ...]:
     """Return the newest months with invoices in the scope, newest first, and what they come to."""
     table = tables.invoices
+    # Row-level security says the same; but only this is looked up by an index.
+    of_customers = () if scope.customers is None else (table.c.customer.in_(sorted(scope.customers)),)
     query = (
         select(
             table.c.month,
@@ -111,7 +113,7 @@ def months(database: Database, scope: Scope, *, limit: int = 13) -> tuple[MonthL
             func.sum(table.c.total).label("total"),
             func.min(table.c.currency).label("currency"),
         )
-        .where(table.c.client == scope.client)
+        .where(table.c.client == scope.client, *of_customers)
         .group_by(table.c.month)
         .order_by(table.c.month.desc())
         .limit(limit)

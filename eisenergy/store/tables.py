@@ -27,6 +27,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, JSONB
 
@@ -125,6 +126,7 @@ source_files: Final = Table(
     Column("ends", _instant),
     Column("rows", BigInteger, nullable=False),
     Column("findings", JSONB, nullable=False),
+    Index("ix_eisenergy_source_files_ends", "client", "ends", postgresql_where=text("status = 'loaded'")),
 )
 
 distributor_reports: Final = Table(
@@ -188,6 +190,8 @@ invoices: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE
     Column("made", JSONB),  # what is asked of every earlier invoice, see billing.batch; null likewise
     UniqueConstraint("client", "series", "sequence"),
     UniqueConstraint("client", "contract", "month"),
+    Index("ix_eisenergy_invoices_month", "client", "month", postgresql_include=["contract", "customer", "total"]),
+    Index("ix_eisenergy_invoices_customer", "client", "customer"),
 )
 
 invoice_lines: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE, and a line without its invoice
@@ -203,6 +207,16 @@ invoice_lines: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCAT
     Column("rate", Numeric),
     Column("exact", Numeric, nullable=False),
     Column("amount", Numeric, nullable=False),
+)
+
+month_sums: Final = Table(  # of the invoices; kept by a trigger on them, and by nothing else
+    "month_sums",
+    metadata,
+    _client(),
+    Column("month", Text, primary_key=True),
+    Column("invoices", BigInteger, nullable=False),
+    Column("kwh", Numeric, nullable=False),
+    Column("total", Numeric, nullable=False),
 )
 
 parked: Final = Table(
@@ -374,6 +388,13 @@ jobs: Final = Table(  # as people see them; the queue itself is procrastinate's,
     Column("result", JSONB(none_as_null=True)),
     Column("problem", JSONB(none_as_null=True)),
     Index("ix_eisenergy_jobs_asked_at", "client", "asked_at"),
+    Index(
+        "ix_eisenergy_jobs_month",
+        "client",
+        text("(arguments ->> 'month')"),
+        "asked_at",
+        postgresql_where=text("arguments ? 'month'"),
+    ),
 )
 
 uploads: Final = Table(

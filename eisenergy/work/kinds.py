@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import Connection
+
 from eisenergy.accounts import Scope
 from eisenergy.desk.overview import operator_rows
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Severity
+from eisenergy.money import total
 from eisenergy.period import BillingMonth
 from eisenergy.run import month as months
-from eisenergy.store import masters
+from eisenergy.store import attempts, audit, masters, selection
+from eisenergy.store.books import Head
 from eisenergy.store.jobs import Job
+from eisenergy.store.selection import Reviewed
 from eisenergy.work.progress import Progress
 
 LISTED: Final = 50
@@ -86,10 +91,33 @@ def bill(work: Work) -> Mapping[str, Any]:
 
 
 def issue(work: Work, *, verify: bool = True) -> Mapping[str, Any]:
-    """Number and post the drafts of a month; arguments ``month``, and where given ``customers`` and ``issued_on`` (a local date)."""
+    """Number and post the drafts of a month; arguments ``month``, and where given ``customers`` and ``issued_on`` (a local date).
+
+    With ``fingerprint`` only what somebody looked at, and only as it was seen: ``which`` of ``store.selection.WHICH``, and ``contracts`` with
+    ``chosen``. What came of it is kept with the invoices: begun again, it does nothing twice.
+
+    :raises DraftsChanged: where the drafts are not those that were looked at; nothing is issued
+    """
+    if work.job.result is not None:  # a worker made the invoices and died before it could say so
+        return dict(work.job.result)
     client = masters.client(work.workspace.database, work.scope)
     given = work.job.arguments.get("issued_on")
     day = work.at.astimezone(ZoneInfo(client.timezone)).date() if given is None else date.fromisoformat(str(given))
+
+    def noted(connection: Connection, posted: Sequence[Head]) -> None:
+        if posted:
+            first, last = posted[0].number, posted[-1].number
+            told = {
+                "job": str(work.job.id),
+                "invoices": len(posted),
+                "first": first,
+                "last": last,
+                "total": str(total(head.total for head in posted)),
+            }
+            audit.write(connection, work.scope.client, work.job.actor, work.at, "ISSUED", f"{work.month}", new=told)
+        if work.job.kind == "issue":
+            attempts.keep(connection, work.job, _issued(posted))
+
     report = months.issue_month(
         work.workspace,
         work.scope,
@@ -98,14 +126,29 @@ def issue(work: Work, *, verify: bool = True) -> Mapping[str, Any]:
         at=work.at,
         customers=work.customers,
         verify=verify,
+        reviewed=_reviewed(work),
+        noted=noted,
     )
     return {
-        "issued": [head.number for head in report.heads[:LISTED]],
-        "issued_count": len(report.heads),
+        **_issued(report.heads),
         "already": len(report.heads_before),
         "stale": [finding.message for finding in report.stale[:LISTED]],
         "stale_count": len(report.stale),
     }
+
+
+def _issued(posted: Sequence[Head]) -> dict[str, Any]:
+    return {"issued": [head.number for head in posted[:LISTED]], "issued_count": len(posted)}
+
+
+def _reviewed(work: Work) -> Reviewed | None:
+    """What the job is to issue and nothing else; ``None``: every draft there is."""
+    given = work.job.arguments
+    if "fingerprint" not in given:
+        return None
+    chosen = [str(one) for one in given.get("contracts", ())]
+    meant = selection.contracts(work.workspace.database, work.scope, work.month, str(given["which"]), chosen)
+    return Reviewed(contracts=frozenset(meant), fingerprint=str(given["fingerprint"]))
 
 
 def check(work: Work) -> Mapping[str, Any]:

@@ -25,10 +25,11 @@ LISTED: Final = 400
 """Problems that the page's list shows at most; the grids show all."""
 
 
-def page(result: CheckResult, book: Book) -> str:
+def page(result: CheckResult, book: Book, *, assets: str | None = None) -> str:
     """Return the page.
 
     :param book: the workbook that was checked
+    :param assets: address of a folder that serves style sheet and script; ``None``: the page holds both, and a policy that allows these alone
     """
     style = (ASSETS / "workbook-grid.css").read_text(encoding="utf-8")
     script = (ASSETS / "workbook-grid.js").read_text(encoding="utf-8")
@@ -40,14 +41,19 @@ def page(result: CheckResult, book: Book) -> str:
         for kind, letter in LETTERS.items()
     }
     name = html.escape(result.file)
+    if assets is None:
+        head = f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        looks, draws = f"<style>{style}</style>", f"<script>{script}</script>"
+    else:
+        head, looks = "", f'<link rel="stylesheet" href="{assets}/workbook-grid.css">'
+        draws = f'<script src="{assets}/workbook-grid.js"></script>'
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+{head}<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{name}: checked cell by cell</title>
-<style>{style}</style>
+{looks}
 </head>
 <body>
 <a class="skip" href="#grid">Go to the grid</a>
@@ -65,7 +71,7 @@ def page(result: CheckResult, book: Book) -> str:
 <div id="tip" hidden></div>
 <script type="application/json" id="look">{_json(look)}</script>
 <script type="application/json" id="workbook">{_json(pack(result, book))}</script>
-<script>{script}</script>
+{draws}
 </body>
 </html>
 """

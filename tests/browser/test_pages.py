@@ -23,6 +23,11 @@ PAGES = {
     "operator": {
         "overview": "/c/EIS",
         "uploads": "/c/EIS/cargas",
+        "billing": "/c/EIS/facturacion",
+        "billing-month": "/c/EIS/facturacion/2021-09",
+        "billing-contract": "/c/EIS/facturacion/2021-09/contrato/EIS-0001",
+        "billing-issue": "/c/EIS/facturacion/2021-10/emitir?que=all",
+        "excel": "/c/EIS/excel",
         "jobs": "/c/EIS/trabajos",
         "contracts": "/c/EIS/clientes",
         "contract": "/c/EIS/clientes/EIS-0001/ficha",

@@ -70,6 +70,15 @@ KINDS = {
     "POST /c/{client}/calendarios/{calendar}/archivo": OPERATOR,
     "GET /c/{client}/propuestas/{proposal}": OPERATOR,
     "POST /c/{client}/propuestas/{proposal}/guardar": OPERATOR,
+    "GET /c/{client}/facturacion": OPERATOR,
+    **{
+        f"GET /c/{{client}}/facturacion/{{month}}{rest}": OPERATOR
+        for rest in ("", "/emitir", "/contrato/{contract}", "/fallo/{subject}")
+    },
+    **{f"POST /c/{{client}}/facturacion/{{month}}/{deed}": OPERATOR for deed in ("generar", "emitir", "publicar")},
+    "GET /c/{client}/excel": OPERATOR,
+    "POST /c/{client}/excel": OPERATOR,
+    **{f"GET /c/{{client}}/excel/{{job}}{rest}": OPERATOR for rest in ("", "/hojas", "/copia")},
     f"POST {CUSTOMERS}/ver": OPERATOR,
     f"GET {CUSTOMERS}": CUSTOMER,
     f"GET {CUSTOMERS}/facturas": CUSTOMER,
@@ -153,11 +162,14 @@ def _one(running: Running, wire: httpx2.Client, case: Case, kept: dict[str, str]
         "{path:path}": "2021-09/invoice.pdf" if "clientes" in path else "2021-09.html",
         "{user}": str(running.people["sacrifice " + case.client].user),
         "{upload}": running.work[case.client][0],
-        "{job}": running.work[case.client][1],
+        "{job}": running.work[case.client][2 if "/excel/" in path else 1],
         "{tariff}": mark(case.client, "operator"),
         "{calendar}": mark(case.client, "operator"),
         "{proposal}": running.proposed[case.client],
         "{token}": "x" * 43,
+        "{month}": "2021-09",
+        "{contract}": case.customer,
+        "{subject}": case.customer,
         "{folder}/{name}": "portal/portal.css",
     }.items():
         path = path.replace(pattern, value)

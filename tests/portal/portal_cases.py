@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 import re
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -28,12 +30,13 @@ from eisenergy.period import Dated
 from eisenergy.portal.app import guarded
 from eisenergy.portal.context import Context
 from eisenergy.portal.passwords import hash_of
-from eisenergy.store import books, masters, people, proposals, sessions, signins, uploads
+from eisenergy.store import attempts, books, jobs, masters, people, proposals, sessions, signins, uploads
 from eisenergy.store.audit import Actor
 from eisenergy.store.database import Database
 from eisenergy.store.people import EVERY_CLIENT, Grant
 from eisenergy.tariffs.model import BillingRules, RateKind, ScalarKind, Tariff
 from eisenergy.tariffs.version import version
+from eisenergy.work import workbooks
 
 PASSWORD = "caballo correcto grapa 7"
 HASH = hash_of(PASSWORD)
@@ -78,7 +81,9 @@ class Running:
     clock: Clock
     people: dict[str, Person] = field(default_factory=dict)
     opened: list[httpx2.Client] = field(default_factory=list)
-    work: dict[str, tuple[str, str]] = field(default_factory=dict)  # client -> an upload and a job
+    work: dict[str, tuple[str, str, str]] = field(
+        default_factory=dict
+    )  # client -> an upload, its job, a checked workbook
     proposed: dict[str, str] = field(default_factory=dict)  # client -> a proposal
 
     def wire(self, **options: object) -> httpx2.Client:
@@ -264,8 +269,8 @@ def populate(database: Database) -> dict[str, Person]:
     return found
 
 
-def give_work(settings: Settings, database: Database) -> dict[str, tuple[str, str]]:
-    """A file and a job at each seller, whose names hold the seller's mark."""
+def give_work(settings: Settings, database: Database) -> dict[str, tuple[str, str, str]]:
+    """A file, a job and a checked workbook at each seller, whose names and contents hold the seller's mark."""
     found = {}
     for client in CLIENTS:
         scope = Scope.operator(client)
@@ -273,7 +278,7 @@ def give_work(settings: Settings, database: Database) -> dict[str, tuple[str, st
         with database.session(scope) as connection:
             name = f"{mark(client, 'operator')}.csv"
             ids = uploads.receive(connection, scope, name, sha256, 1, way="portal", by=BY, user=None, at=START)
-        found[client] = (str(ids[0]), str(ids[1]))
+        found[client] = (str(ids[0]), str(ids[1]), str(_checked(settings, database, scope)))
     return found
 
 
@@ -328,6 +333,37 @@ def give_masters(database: Database) -> dict[str, str]:
                 )
             )  # fmt: skip
     return found
+
+
+def _checked(settings: Settings, database: Database, scope: Scope) -> uuid.UUID:
+    """A check of a workbook as a worker leaves it, in small."""
+    name = mark(scope.client, "operator")
+    told = {"name": f"{name}.xlsx", "sha256": hashlib.sha256(scope.client.encode()).hexdigest()}
+    with database.session(scope) as connection:
+        job = jobs.defer(
+            connection, scope, workbooks.WORKBOOK, f"{name}.xlsx", told, by=BY, user=None, at=START, alone=False
+        )
+    taken = attempts.begin(database, scope.client, job, START)
+    assert taken is not None
+    attempts.end(database, taken, START, "done", result={"passed": True})
+    folder = workbooks.folder_of(settings, scope.client, job)
+    folder.mkdir(parents=True)
+    report = {
+        "passed": True,
+        "headline": name,
+        "evaluation": "",
+        "seconds": 0,
+        "formulas": 0,
+        "stale": 0,
+        "findings": 0,
+    }
+    report |= {"counts": {"equal": 0, "different": 0}, "total": None, "sheets": [], "causes": [], "causes_count": 0}
+    (folder / workbooks.REPORT).write_text(json.dumps(report), encoding="utf-8")
+    (folder / workbooks.GRID).write_text(
+        f"<!doctype html><html><head></head><body>{name}</body></html>", encoding="utf-8"
+    )
+    (folder / f"{workbooks.COPY}.xlsx").write_text(name, encoding="utf-8")
+    return job
 
 
 @contextmanager

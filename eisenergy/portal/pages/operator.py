@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
+from markupsafe import Markup
 from starlette.responses import Response
 
 from eisenergy.portal import sites
 from eisenergy.portal.guard import ONESELF_OR_VIEW, OPERATORS
 from eisenergy.portal.routes import Routes
 from eisenergy.portal.visit import Visit
-from eisenergy.store import audit, listing, sessions
+from eisenergy.portal.words import LOCALES
+from eisenergy.publish import portfolio_charts
+from eisenergy.publish.captions import Words, money, number
+from eisenergy.publish.portfolio_charts import MonthSum
+from eisenergy.store import audit, listing, sessions, stages
+from eisenergy.store.stages import Stage
 
 routes: Final = Routes()
 HOME: Final = "/c/{client}"
@@ -25,18 +32,45 @@ def home(visit: Visit) -> Response:
     search = visit.request.query_params.get("q", "").replace("\x00", "")[:100].strip()
     first = visit.request.query_params.get("desde", "0")
     after = min(int(first), 10**9) if first.isascii() and first.isdigit() and len(first) < 10 else 0
-    count, customers = listing.customers(visit.context.database, scope, search=search, limit=PAGE, after=after)
+    database = visit.context.database
+    count, customers = listing.customers(database, scope, search=search, limit=PAGE, after=after)
+    months = stages.stages(database, scope)
     return visit.page(
         "operator",
         client=client,
+        newest=months[0] if months else None,
+        health=stages.health(database, scope, months[0].month) if months else None,
+        charts=_charts(visit, months),
         search=search,
         count=count,
         customers=customers,
         first=after,
         size=PAGE,
-        months=listing.months(visit.context.database, scope),
+        months=months,
         published=sites.months_of(sites.site_folder(visit, None)),
     )
+
+
+def _charts(visit: Visit, months: Sequence[Stage]) -> tuple[Markup, ...]:
+    """Energy and money of all customers by month; nothing where there is neither draft nor invoice."""
+    shown = [
+        MonthSum(month=one.month, kwh=one.kwh, total=one.total, final=not one.drafts)
+        for one in reversed(months)
+        if one.drafts or one.issued
+    ]
+    if not shown:
+        return ()
+    _, client = visit.within()
+    words, last = Words(LOCALES[visit.language]), shown[-1]
+    pale = "" if all(one.final for one in shown) else f" {visit.say('overview.pale')}"
+    month = words.month(last.month)
+    energy = visit.say("overview.energy.said", kwh=number(last.kwh), month=month) + pale
+    paid = visit.say("overview.money.said", total=money(last.total, client.currency), month=month) + pale
+    charts = (
+        portfolio_charts.energy(shown, words, visit.say("overview.energy"), energy),
+        portfolio_charts.money(shown, client.currency, words, visit.say("overview.money"), paid),
+    )
+    return tuple(Markup(chart.html()) for chart in charts)
 
 
 @routes.page(f"{HOME}/sitio/{{path:path}}", OPERATORS)

@@ -19,7 +19,7 @@ from eisenergy.store.jobs import Job, NoJob
 routes: Final = Routes()
 HOME: Final = "/c/{client}/trabajos"
 PAGE: Final = 50
-KINDS: Final = ("parse", "ingest", "bill", "issue", "publish", "month", "check", "whatif")
+KINDS: Final = ("parse", "ingest", "bill", "issue", "publish", "month", "check", "whatif", "workbook")
 RESULTS: Final = (
     "month", "files", "added", "superseded", "unchanged", "drafts", "total", "parked_count", "parked", "not_in_force", "issued_before",
     "issued_count", "issued", "already", "stale_count", "stale", "made", "kept", "failed_count", "failed", "contracts",
