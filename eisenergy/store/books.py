@@ -20,7 +20,7 @@ from eisenergy.accounts import Client, OutOfScope, Scope
 from eisenergy.ledger import codec as ledger
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth
-from eisenergy.store import tables
+from eisenergy.store import outbox, tables
 from eisenergy.store.database import Database
 from eisenergy.store.drafts import Draft as Draft
 from eisenergy.store.drafts import Parked as Parked
@@ -136,7 +136,7 @@ def post(
         if ready:
             sequences = range(last + 1, last + 1 + len(ready))
             due_on = ledger.due_on(client, issued_on)
-            made = {
+            made: dict[str, Any] = {
                 **key,
                 "contracts": ready,
                 "numbers": [ledger.number(client.series, sequence) for sequence in sequences],
@@ -162,6 +162,7 @@ def post(
             )
             for kind in ("drafts", "parked"):
                 forget(connection, scope, kind, month, ready)
+            outbox.issued(connection, scope.client, made["numbers"], at)
         everything = _heads(connection, scope, month)
     before = {head.number for head in already}
     return tuple(head for head in everything if head.number not in before), already

@@ -18,8 +18,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from eisenergy.accounts import Client, Contract, Customer, OutOfScope, Scope
 from eisenergy.masters import codec
 from eisenergy.period import midnight
-from eisenergy.store import tables
+from eisenergy.store import outbox, tables
 from eisenergy.store.database import Database
+from eisenergy.store.outbox import New
 from eisenergy.tariffs.model import Tariff
 from eisenergy.timeofuse import DayCalendar
 
@@ -109,8 +110,10 @@ def save_contracts(database: Database, scope: Scope, contracts: Iterable[Contrac
     with database.session(scope) as connection:
         # Two imports at once would both find a record missing.
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": scope.client})
+        events: list[New] = []
         for code, customer in sorted(people.items()):
-            _save(connection, scope, tables.customers, "customer", code, {}, codec.dump(customer))
+            changed = _save(connection, scope, tables.customers, "customer", code, {}, codec.dump(customer))
+            events += _told(changed, code, None)
         for contract in wanted:
             columns = {
                 "customer": contract.customer.code,
@@ -120,8 +123,11 @@ def save_contracts(database: Database, scope: Scope, contracts: Iterable[Contrac
                 "ends": contract.end,
             }
             document = codec.dump(contract)
-            saved += _save(connection, scope, tables.contracts, "contract", contract.number, columns, document)
+            changed = _save(connection, scope, tables.contracts, "contract", contract.number, columns, document)
+            events += _told(changed, contract.customer.code, contract.number)
+            saved += changed
         _check_meters(connection)
+        outbox.write(connection, scope.client, events, datetime.now(UTC))
     return saved
 
 
@@ -258,6 +264,14 @@ def _save(
     return Saved(added=1) if stored is None else Saved(changed=1)
 
 
+def _told(saved: Saved, customer: str, contract: str | None) -> list[New]:
+    """The event of a customer or contract that was saved: which, and not what stands in it."""
+    if saved.unchanged:
+        return []
+    data = {"customer": customer, "contract": contract, "change": "added" if saved.added else "changed"}
+    return [New(type=outbox.CUSTOMER, customer=customer, data=data)]
+
+
 def _check_meters(connection: Connection) -> None:
     query = text(
         "SELECT a.meter, a.contract, b.contract FROM eisenergy.contracts a JOIN eisenergy.contracts b "
@@ -283,8 +297,11 @@ def _append(
         if newest is not None and newest.document == document:
             return Saved(unchanged=1)
         values = {"client": scope.client, kind: key, "ordinal": 1 if newest is None else newest.ordinal + 1}
-        entry = {**values, "version": version, "at": datetime.now(UTC), "document": document}
+        entry: dict[str, Any] = {**values, "version": version, "at": datetime.now(UTC), "document": document}
         connection.execute(insert(table).values(entry))
+        data = {kind: key, "version": version, "change": "added" if newest is None else "changed"}
+        event = New(type=outbox.TARIFF if kind == "tariff" else outbox.CALENDAR, customer=None, data=data)
+        outbox.write(connection, scope.client, [event], entry["at"])
         return Saved(added=1) if newest is None else Saved(changed=1)
 
 
