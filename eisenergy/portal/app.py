@@ -13,13 +13,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from eisenergy.portal import health, routes
+from eisenergy.portal.api import stream
 from eisenergy.portal.context import Context
 from eisenergy.portal.headers import Guarded
 from eisenergy.portal.observe import Meters, Observed
 from eisenergy.portal.pages import account, assets, customer, log, operator, signin, uploads, usage, users, work
 from eisenergy.portal.visit import Visit
 
-MODULES: Final = (health, assets, signin, account, operator, users, log, customer, usage, uploads, work)
+MODULES: Final = (health, assets, signin, account, operator, users, log, customer, usage, uploads, work, stream)
 """The modules of pages; a new topic is one more."""
 _log: Final = logging.getLogger(__name__)
 
