@@ -17,10 +17,10 @@ from eisenergy.portal.api import stream
 from eisenergy.portal.context import Context
 from eisenergy.portal.headers import Guarded
 from eisenergy.portal.observe import Meters, Observed
-from eisenergy.portal.pages import account, assets, customer, log, operator, signin, uploads, usage, users, work
+from eisenergy.portal.pages import account, assets, customer, events, log, operator, signin, uploads, usage, users, work
 from eisenergy.portal.visit import Visit
 
-MODULES: Final = (health, assets, signin, account, operator, users, log, customer, usage, uploads, work, stream)
+MODULES: Final = (health, assets, signin, account, operator, users, log, customer, usage, uploads, work, events, stream)
 """The modules of pages; a new topic is one more."""
 _log: Final = logging.getLogger(__name__)
 

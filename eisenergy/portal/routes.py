@@ -28,6 +28,7 @@ from eisenergy.store.books import NoInvoice
 from eisenergy.store.jobs import NoJob
 from eisenergy.store.masters import NotStored
 from eisenergy.store.people import NoUser
+from eisenergy.store.subscriptions import NoSubscription
 from eisenergy.store.uploads import NoUpload
 
 Handler = Callable[[Visit], Response]
@@ -224,7 +225,7 @@ def _serve(entry: Entry, visit: Visit, *, before_form: bool = False) -> Response
     except OutOfScope:
         visit.note("REFUSED", f"{entry.method} {visit.request.url.path}")
         response = visit.page("error", status=403, title=visit.say("error.403"), text=visit.say("error.403.text"))
-    except (NoJob, NoUpload):
+    except (NoJob, NoUpload, NoSubscription):
         visit.note("REFUSED", f"{entry.method} {visit.request.url.path}")
         response = visit.page("error", status=404, title=visit.say("error.404"), text=visit.say("error.404.text"))
     except (NoSuchPage, NotStored, NoInvoice, NoUser):

@@ -257,11 +257,11 @@ def listed(
 
 
 def counts(database: Database, scope: Scope) -> dict[uuid.UUID, dict[str, int]]:
-    """Return subscription -> state -> how many events are in it."""
+    """Return subscription -> state -> how many events wait or are dead; what is over is not counted."""
     table = tables.deliveries
     query = (
         select(table.c.subscription, table.c.state, func.count())
-        .where(table.c.client == scope.client)
+        .where(table.c.client == scope.client, table.c.state.in_([WAITING, DEAD]))
         .group_by(table.c.subscription, table.c.state)
     )
     found: dict[uuid.UUID, dict[str, int]] = {}

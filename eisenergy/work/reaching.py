@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -65,6 +66,8 @@ def checked(url: str, networks: Sequence[str]) -> SplitResult:
             f"{host}: the address holds a name, a password or a fragment: leave these out, requests are signed"
         )
     literal = _literal(host)
+    if literal is None and re.fullmatch(r"(.*[.])?(\d+|0x[0-9a-f]*)[.]?", host):
+        raise NotAllowed(f"{host}: an address is written with four numbers between 0 and 255: expected a name, or one such")
     if literal is not None and not allowed(literal, networks):
         raise NotAllowed(_refused(host, literal))
     if parts.scheme == "https":

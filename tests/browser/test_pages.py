@@ -24,6 +24,7 @@ PAGES = {
         "overview": "/c/EIS",
         "uploads": "/c/EIS/cargas",
         "jobs": "/c/EIS/trabajos",
+        "events": "/c/EIS/avisos",
         "users": "/c/EIS/usuarios",
         "log": "/c/EIS/bitacora",
         "as-customer": "/c/EIS/clientes/EIS-0002",

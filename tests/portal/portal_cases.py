@@ -25,7 +25,7 @@ from eisenergy.config import Settings
 from eisenergy.portal.app import guarded
 from eisenergy.portal.context import Context
 from eisenergy.portal.passwords import hash_of
-from eisenergy.store import books, masters, people, sessions, signins, uploads
+from eisenergy.store import books, masters, people, sealing, sessions, signins, subscriptions, uploads
 from eisenergy.store.audit import Actor
 from eisenergy.store.database import Database
 from eisenergy.store.people import EVERY_CLIENT, Grant
@@ -74,6 +74,7 @@ class Running:
     people: dict[str, Person] = field(default_factory=dict)
     opened: list[httpx2.Client] = field(default_factory=list)
     work: dict[str, tuple[str, str]] = field(default_factory=dict)  # client -> an upload and a job
+    told: dict[str, str] = field(default_factory=dict)  # client -> a subscription
 
     def wire(self, **options: object) -> httpx2.Client:
         """A connection that keeps no cookies of its own accord; closed with the portal."""
@@ -268,6 +269,18 @@ def give_work(settings: Settings, database: Database) -> dict[str, tuple[str, st
             name = f"{mark(client, 'operator')}.csv"
             ids = uploads.receive(connection, scope, name, sha256, 1, way="portal", by=BY, user=None, at=START)
         found[client] = (str(ids[0]), str(ids[1]))
+    return found
+
+
+def subscribe(settings: Settings, database: Database) -> dict[str, str]:
+    """A subscription at each seller, whose address holds the seller's mark."""
+    found = {}
+    for client in CLIENTS:
+        scope = Scope.operator(client)
+        with database.session(scope) as connection:
+            url = f"https://events.example/{mark(client, 'operator')}"
+            made, _ = subscriptions.add(connection, scope, sealing.key_of(settings), url, (), by=BY, at=START)
+        found[client] = str(made.id)
     return found
 
 

@@ -72,16 +72,18 @@ CREATE TRIGGER announce AFTER INSERT ON eisenergy.outbox REFERENCING NEW TABLE A
 
 WATCHED = f"eisenergy.system_admin() OR ({OPERATORS})"
 """A worker looks with one query what is due at any seller."""
-OWN = "client = eisenergy.tenant() AND (eisenergy.unlimited() OR eisenergy.sees(customer))"
+OWN = "client = eisenergy.tenant() AND eisenergy.sees(customer) AND eisenergy.writes()"
+"""Who changes a customer's data writes its event, also where the scope is limited to that customer."""
 
 
 def upgrade() -> None:
     """Make the tables, the announcement, the policies and the grants."""
     op.execute(TABLES)
     for statements in (
-        protect("outbox", reads=WATCHED, writes=OWN, replaceable=True, deletable=True),
+        protect("outbox", reads=WATCHED, writes=OPERATORS, replaceable=True, deletable=True),
         protect("subscriptions", reads=WATCHED, writes=OPERATORS, replaceable=True),
         protect("deliveries", reads=WATCHED, writes=OPERATORS, replaceable=True, deletable=True),
     ):
         for statement in statements:
             op.execute(statement)
+    op.execute(f"ALTER POLICY adds ON eisenergy.outbox WITH CHECK ({OWN})")
