@@ -49,7 +49,10 @@ KNOWN: Final = frozenset(
         "eisenergy.store.people.BadAccount",
         "eisenergy.store.people.NoUser",
         "eisenergy.store.server.ServerFailed",
+        "eisenergy.store.subscriptions.BadSubscription",
+        "eisenergy.store.subscriptions.NoSubscription",
         "eisenergy.timeofuse.CalendarError",
+        "eisenergy.work.reaching.NotAllowed",
         "eisenergy.workbook.annotate.NotAnnotated",
         "eisenergy.workbook.export.NotExportable",
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 TEXTS: Final[dict[str, str]] = {
+    "live.month": "This month so far",
+    "live.lead": "By the readings that have arrived.",
+    "live.today": "Today so far",
     "events": "Notices",
     "events.lead": "Other programs can be told what happens here: each event is sent signed, in order per customer, until it arrives.",
     "events.add": "New subscription",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 TEXTS: Final[dict[str, str]] = {
+    "live.month": "Este mes hasta ahora",
+    "live.lead": "Según las lecturas que han llegado.",
+    "live.today": "Hoy hasta ahora",
     "events": "Avisos",
     "events.lead": "Otros programas pueden enterarse de lo que pasa aquí: cada aviso se envía firmado, en orden por cliente, hasta que llegue.",
     "events.add": "Nueva suscripción",

@@ -110,10 +110,10 @@ def save_contracts(database: Database, scope: Scope, contracts: Iterable[Contrac
     with database.session(scope) as connection:
         # Two imports at once would both find a record missing.
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": scope.client})
-        events: list[New] = []
+        changes: dict[str, list[tuple[Saved, str | None]]] = {}
         for code, customer in sorted(people.items()):
             changed = _save(connection, scope, tables.customers, "customer", code, {}, codec.dump(customer))
-            events += _told(changed, code, None)
+            changes[code] = [(changed, None)]
         for contract in wanted:
             columns = {
                 "customer": contract.customer.code,
@@ -124,9 +124,10 @@ def save_contracts(database: Database, scope: Scope, contracts: Iterable[Contrac
             }
             document = codec.dump(contract)
             changed = _save(connection, scope, tables.contracts, "contract", contract.number, columns, document)
-            events += _told(changed, contract.customer.code, contract.number)
+            changes[contract.customer.code].append((changed, contract.number))
             saved += changed
         _check_meters(connection)
+        events = [event for code in changes for event in _told(code, changes[code])]
         outbox.write(connection, scope.client, events, datetime.now(UTC))
     return saved
 
@@ -264,11 +265,17 @@ def _save(
     return Saved(added=1) if stored is None else Saved(changed=1)
 
 
-def _told(saved: Saved, customer: str, contract: str | None) -> list[New]:
-    """The event of a customer or contract that was saved: which, and not what stands in it."""
-    if saved.unchanged:
+def _told(customer: str, changes: Iterable[tuple[Saved, str | None]]) -> list[New]:
+    """The event of a customer, where it or a contract of it was saved: which, and not what stands in it."""
+    real = [(saved, contract) for saved, contract in changes if not saved.unchanged]
+    if not real:
         return []
-    data = {"customer": customer, "contract": contract, "change": "added" if saved.added else "changed"}
+    added = any(saved.added for saved, contract in real if contract is None)
+    data = {
+        "customer": customer,
+        "change": "added" if added else "changed",
+        "contracts": [contract for _, contract in real if contract is not None],
+    }
     return [New(type=outbox.CUSTOMER, customer=customer, data=data)]
 
 

@@ -67,7 +67,9 @@ def checked(url: str, networks: Sequence[str]) -> SplitResult:
         )
     literal = _literal(host)
     if literal is None and re.fullmatch(r"(.*[.])?(\d+|0x[0-9a-f]*)[.]?", host):
-        raise NotAllowed(f"{host}: an address is written with four numbers between 0 and 255: expected a name, or one such")
+        raise NotAllowed(
+            f"{host}: an address is written with four numbers between 0 and 255: expected a name, or one such"
+        )
     if literal is not None and not allowed(literal, networks):
         raise NotAllowed(_refused(host, literal))
     if parts.scheme == "https":

@@ -47,6 +47,11 @@ class Told:
     failed: int = 0
     dead: int = 0
 
+    def __add__(self, other: Told) -> Told:
+        return Told(
+            delivered=self.delivered + other.delivered, failed=self.failed + other.failed, dead=self.dead + other.dead
+        )
+
 
 class NotTaken(RuntimeError):
     """Whoever was told answered that it was not taken."""

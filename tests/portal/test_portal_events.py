@@ -35,9 +35,7 @@ def added(portal: Running, url: str, **types: str) -> tuple[str, str]:
 
 def test_an_address_is_added_tried_paused_and_removed(portal: Running) -> None:
     before = len(portal.audit())
-    one, secret = added(
-        portal, "https://hooks.example/eis", **{"type-invoice.issued": "1", "type-none.such": "1"}
-    )
+    one, secret = added(portal, "https://hooks.example/eis", **{"type-invoice.issued": "1", "type-none.such": "1"})
     operator = portal.signed_in("operator")
     here = f"{HOME}/{one}"
     assert "Factura emitida" in operator.get(here).text
@@ -81,11 +79,15 @@ def test_the_dead_are_sent_again_or_given_up(portal: Running, monkeypatch: pytes
     with portal.database.session(EIS) as connection:
         connection.execute(text("UPDATE eisenergy.outbox SET spread = true"))
         for number in (1, 2):
-            outbox.write(connection, "EIS", [New(type="invoice.issued", customer="EIS-0001", data={"n": number})], START)
+            outbox.write(
+                connection, "EIS", [New(type="invoice.issued", customer="EIS-0001", data={"n": number})], START
+            )
     telling.spread(portal.database, portal.context.settings, START)
     (first,) = deliveries.next_ones(portal.database, EIS, uuid.UUID(one), START, limit=9)
     for n in range(deliveries.TRIES):
-        deliveries.failed(portal.database, EIS, first.__class__(**{**_fields(first), "attempts": n}), START, "refused <b>")
+        deliveries.failed(
+            portal.database, EIS, first.__class__(**{**_fields(first), "attempts": n}), START, "refused <b>"
+        )
     operator = portal.signed_in("operator")
     here = f"{HOME}/{one}"
     page = operator.get(here).text

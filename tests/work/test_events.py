@@ -183,9 +183,8 @@ def test_masters_that_change_are_told_and_what_stands_in_them_is_not(database: D
     masters.save_tariff(database, EIS, make_tariff())
     found = [(one.type, one.customer, dict(one.data)) for one in reversed(outbox.newest(database, EIS))]
     assert found == [
-        ("customer.changed", "EIS-0009", {"customer": "EIS-0009", "contract": None, "change": "added"}),
-        ("customer.changed", "EIS-0001", {"customer": "EIS-0001", "contract": "EIS-0001", "change": "changed"}),
-        ("customer.changed", "EIS-0009", {"customer": "EIS-0009", "contract": "EIS-0009", "change": "added"}),
+        ("customer.changed", "EIS-0001", {"customer": "EIS-0001", "change": "changed", "contracts": ["EIS-0001"]}),
+        ("customer.changed", "EIS-0009", {"customer": "EIS-0009", "change": "added", "contracts": ["EIS-0009"]}),
         ("tariff.changed", None, {"tariff": "EIS-TOU", "version": "v1", "change": "added"}),
     ]
 
@@ -445,3 +444,45 @@ def test_settings_that_cannot_be_read_are_refused() -> None:
     assert (found.networks, found.kafka) == (("127.0.0.0/8", "::1/128"), "a:1,b:2")
     again = Settings.load(found.environment(), home=home).work
     assert again == found
+
+
+def test_the_commands_subscribe_list_deliver_and_send_again(
+    database: Database, near_settings: Settings, receiver: Receiver, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    from eisenergy.cli import main
+
+    for name, value in (near_settings.environment() | near_settings.work.environment()).items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str, code: int = 0) -> dict[str, object]:
+        monkeypatch.setattr(sys, "argv", ["eisenergy", "events", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == code
+        said = capsys.readouterr().out
+        return json.loads(said) if "--json" in arguments else {"said": said}
+
+    made = run("subscribe", receiver.url, "--type", "invoice.issued", "--json")
+    refused = run("subscribe", "https://10.0.0.1/", "--json", code=3)
+    assert "no public address" in str(refused["error"])
+    happen(database, ("A", 1), ("A", 2))
+    assert run("deliver", "--json") == {"delivered": 2, "failed": 0, "dead": 0}
+    assert all(one.signed_with(str(made["secret"])) for one in receiver.got)
+    assert receiver.order() == {"A": [1, 2]}
+    events = run("list", "--json")["events"]
+    assert [one["data"]["number"] for one in events] == [2, 1]  # type: ignore[attr-defined]
+    receiver.answer = lambda one: 500
+    happen(database, ("A", 3))
+    run("deliver", code=1)
+    with database.session(EIS) as connection:
+        connection.execute(text("UPDATE eisenergy.deliveries SET state = 'dead' WHERE state = 'waiting'"))
+    (dead,) = run("list", "--dead", "--json")["events"]  # type: ignore[misc]
+    assert dead["answer"] == "answered 500 Internal Server Error"
+    (listed,) = run("subscriptions", "--json")["subscriptions"]  # type: ignore[misc]
+    assert (listed["id"], listed["dead"], listed["types"]) == (made["id"], 1, ["invoice.issued"])
+    receiver.answer = lambda one: 200
+    assert "1 to be sent again" in str(run("again", str(made["id"])[:8])["said"])
+    assert run("deliver", "--json") == {"delivered": 1, "failed": 0, "dead": 0}
+    run("again", "nothing", code=3)
+    run("unsubscribe", str(made["id"]))
+    assert run("subscriptions", "--json") == {"subscriptions": []}

@@ -123,7 +123,7 @@ def saying(answer: bytes, every: float = 0.0) -> Iterator[int]:
 def test_an_answer_that_trickles_is_cut_and_one_without_end_is_not_read() -> None:
     with saying(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 999, every=0.05) as port:
         began = time.monotonic()
-        with pytest.raises(NotReached, match="no answer within 0.4 s"):
+        with pytest.raises(NotReached, match=r"no answer within 0\.4 s"):
             Reached(f"http://127.0.0.1:{port}/", HERE, seconds=0.4).post(b"", {})
         assert time.monotonic() - began < 5
     with saying(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (4 << 20)) as port:

@@ -36,7 +36,7 @@ from eisenergy.store.roster import Listed
 routes: Final = Routes()
 FOLLOWED: Final = 500
 """Contracts of one stream."""
-LOOK: Final = 2.0
+LOOK: Final = 5.0
 """Seconds between two looks at whether session and right still stand."""
 SLOW: Final = 20.0
 """Seconds a message may take to leave; then whoever reads is gone or too slow."""
