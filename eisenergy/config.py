@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -45,6 +46,10 @@ KNOWN: Final = {
     "WATCH": "folder with a folder per client: files that lie still there are stored and ingested (default: none)",
     "UPLOAD_FILES": "files that one upload may have (default: 50)",
     "UPLOAD_MEGABYTES": "megabytes that one upload may have (default: 200)",
+    "KAFKA": "brokers that every event is sent to, host:port with commas between them (default: none)",
+    "WEBHOOK_NETWORKS": "private networks that webhooks may reach, such as 10.20.0.0/16, with commas between them; plain http only to "
+    "127.0.0.0/8 or ::1/128 where they are named (default: none, public addresses and https alone)",
+    "EVENTS_DAYS": "days for which delivered events are kept (default: 30)",
     "SCHEDULER": "tcp://host:port of a dask scheduler whose workers make the documents (default: this machine does)",
     "ACCEL": "place in nginx that serves HOME/sites for X-Accel-Redirect, such as /_sites (default: the portal sends files itself)",
     "METRICS": "host:port at which Prometheus reads counts and times (default: nowhere)",
@@ -139,6 +144,9 @@ class WorkSettings:
     :param watch: folder with a folder per client
     :param upload_files: files of one upload
     :param upload_bytes: of one upload [bytes]
+    :param kafka: brokers as they were given, ``host:port`` with commas between them
+    :param networks: private networks that webhooks may reach
+    :param events_days: for which delivered events are kept
     """
 
     monthly: str = ""
@@ -146,6 +154,9 @@ class WorkSettings:
     watch: Path | None = None
     upload_files: int = 50
     upload_bytes: int = 200 << 20
+    kafka: str | None = None
+    networks: tuple[str, ...] = ()
+    events_days: int = 30
 
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables."""
@@ -155,6 +166,9 @@ class WorkSettings:
             PREFIX + "WATCH": "" if self.watch is None else str(self.watch),
             PREFIX + "UPLOAD_FILES": str(self.upload_files),
             PREFIX + "UPLOAD_MEGABYTES": str(self.upload_bytes >> 20),
+            PREFIX + "KAFKA": self.kafka or "",
+            PREFIX + "WEBHOOK_NETWORKS": ",".join(self.networks),
+            PREFIX + "EVENTS_DAYS": str(self.events_days),
         }
         return {name: value for name, value in result.items() if value}
 
@@ -252,6 +266,9 @@ class Settings:
                 watch=Path(env[PREFIX + "WATCH"]).absolute() if env.get(PREFIX + "WATCH") else None,
                 upload_files=number("UPLOAD_FILES", 50),
                 upload_bytes=number("UPLOAD_MEGABYTES", 200) << 20,
+                kafka=_brokers(text("KAFKA", "")),
+                networks=_networks(text("WEBHOOK_NETWORKS", "")),
+                events_days=number("EVENTS_DAYS", 30),
             ),
         )
 
@@ -341,6 +358,24 @@ def _place(given: str) -> str | None:
     if given and not re.fullmatch(r"(/[A-Za-z0-9_-]+)+", given):
         raise BadSetting(f"{PREFIX}ACCEL={given!r}: expected a place such as /_sites")
     return given or None
+
+
+def _brokers(given: str) -> str | None:
+    for one in given.split(",") if given else ():
+        if not re.fullmatch(r"\s*([\w.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}\s*", one):
+            raise BadSetting(
+                f"{PREFIX}KAFKA={given!r}: expected brokers such as kafka1.example:9092,kafka2.example:9092"
+            )
+    return given or None
+
+
+def _networks(given: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(one.strip())) for one in given.split(",")) if given else ()
+    except ValueError as problem:
+        raise BadSetting(
+            f"{PREFIX}WEBHOOK_NETWORKS={given!r}: expected networks such as 10.20.0.0/16 ({problem})"
+        ) from None
 
 
 def _listening(given: str) -> tuple[str, int] | None:

@@ -50,8 +50,11 @@ KNOWN: Final = frozenset(
         "eisenergy.store.people.NoUser",
         "eisenergy.store.selection.DraftsChanged",
         "eisenergy.store.server.ServerFailed",
+        "eisenergy.store.subscriptions.BadSubscription",
+        "eisenergy.store.subscriptions.NoSubscription",
         "eisenergy.timeofuse.CalendarError",
         "eisenergy.timeofuse.OffGrid",
+        "eisenergy.work.reaching.NotAllowed",
         "eisenergy.workbook.annotate.NotAnnotated",
         "eisenergy.workbook.export.NotExportable",
     )

@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "invoices": ("invoices", "invoices_app", _MONTHLY),
     "lake": ("lake", "lake_app", _MONTHLY),
     "users": ("people", "users_app", _PORTAL),
+    "events": ("events", "events_app", _PORTAL),
 }
 """Command -> module of this package, what it is called there, and the panel of the help it stands in; in the help's order."""
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from eisenergy.accounts import Scope
@@ -19,8 +20,11 @@ from eisenergy.run import month as months
 from eisenergy.run.cluster import Cluster
 from eisenergy.run.orders import MayNotFork, forks
 from eisenergy.run.remembered import keep_history
-from eisenergy.store import masters, portfolio
+from eisenergy.store import masters, outbox, portfolio
+from eisenergy.store.outbox import New
 
+TOLD_TOGETHER: Final = 100
+"""Sites whose events are written together."""
 WORK: Final = "eisenergy.cli.documents:make"
 HOOKS: Final = {"begin": "eisenergy.cli.documents:begin", "warm": "eisenergy.cli.documents:warm"}
 """What a batch's child does first, and its parent: here, and on every worker of a cluster."""
@@ -101,6 +105,7 @@ def publish_month(
     if left:
         shown = {task.customer for task in left}  # the operator's page shows all customers' months
         keep_history(workspace, scope, month, customers=None if None in shown else {c for c in shown if c is not None})
+    told: list[New] = []
     with counted(f"Publishing {month} with {renderer}", len(left)) as step:
         for task, result in _each(workspace, left, elsewhere):
             one = result if isinstance(result, documents.Made) else documents.lost(settings, task, result)
@@ -111,8 +116,24 @@ def publish_month(
                 page = failures.write(settings, folder, task.subject, task.month, one.failure)
                 one = replace(one, page=page)
             made.append(one)
+            if one.fresh and one.failure is None and task.customer is not None:
+                told.append(New(type=outbox.PUBLISHED, customer=task.customer, data=_published(task)))
+            if len(told) >= TOLD_TOGETHER:
+                _tell(workspace, scope, told)
             step(task.subject)
+        _tell(workspace, scope, told)
     return sorted(made, key=lambda one: one.task.customer or "")
+
+
+def _published(task: documents.Task) -> dict[str, str | None]:
+    return {"customer": task.customer, "month": task.month}
+
+
+def _tell(workspace: Workspace, scope: Scope, told: list[New]) -> None:
+    """Write the events of sites that are in their places: files know no transaction, so they come after."""
+    with workspace.database.session(scope) as connection:
+        outbox.write(connection, scope.client, told, datetime.now(UTC))
+    told.clear()
 
 
 def _each(

@@ -69,6 +69,8 @@ def serve(
                 log_level="warning",
                 access_log=False,
                 server_header=False,
+                ws_max_size=4096,  # nothing that comes in on a stream is read
+                ws_per_message_deflate=False,
                 # An address that anybody may claim would make the slowing of guesses worthless.
                 proxy_headers=proxy is not None,
                 forwarded_allow_ips=proxy or "",

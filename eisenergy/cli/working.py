@@ -22,7 +22,7 @@ from eisenergy.cli.publishing import publish_month, workers_elsewhere
 from eisenergy.config import Settings
 from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.portal import logs
-from eisenergy.work import due, workbooks
+from eisenergy.work import due, telling, workbooks
 from eisenergy.work.files import ALL
 from eisenergy.work.kinds import LISTED, Kind, Work
 from eisenergy.work.kinds import bill as bill_kind
@@ -32,6 +32,8 @@ from eisenergy.work.watching import Watched
 _log: Final = logging.getLogger(__name__)
 CLOCK: Final = timedelta(seconds=30)
 """Time between two looks at the cron lines, which name minutes."""
+SWEEP: Final = timedelta(hours=1)
+"""Time between two looks at events that are old."""
 RESTART: Final = 2
 """Seconds before a worker that ended is started again."""
 END: Final = 60
@@ -115,16 +117,21 @@ def _minding(workspace: Workspace, lines: tuple[due.Line, ...]) -> Callable[[dat
     watched = None if folder is None else Watched(workspace, folder)
 
     looked: datetime | None = None
+    swept: datetime | None = None
 
     def minding(at: datetime) -> None:
-        nonlocal looked
+        nonlocal looked, swept
         if watched is not None:
             watched.look(at)
+        telling.mind(workspace.database, workspace.settings, at)
         if looked is not None and at - looked < CLOCK:
             return
         looked = at
         for _ in due.defer_due(workspace.database, lines, workspace.settings.client, at):
             pass
+        if swept is None or at - swept >= SWEEP:
+            telling.sweep(workspace.database, workspace.settings, at)
+            swept = at
 
     return minding
 
@@ -179,4 +186,7 @@ def _keep(environment: Mapping[str, str], ending: threading.Event) -> None:
 def _environment(settings: Settings, workspace: Workspace) -> dict[str, str]:
     """Variables for a worker of the same workspace."""
     found = {name: value for name, value in os.environ.items() if not name.startswith("EISENERGY_")}
-    return found | workspace.environment() | settings.work.environment() | {"EISENERGY_LOG": settings.portal.log}
+    found |= workspace.environment() | settings.work.environment() | {"EISENERGY_LOG": settings.portal.log}
+    if settings.portal.secret_key is not None:  # what webhooks' secrets are sealed with
+        found["EISENERGY_SECRET_KEY"] = settings.portal.secret_key
+    return found

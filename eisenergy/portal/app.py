@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from eisenergy.portal import health, routes
+from eisenergy.portal.api import stream
 from eisenergy.portal.context import Context
 from eisenergy.portal.headers import Guarded
 from eisenergy.portal.observe import Meters, Observed
@@ -23,6 +24,7 @@ from eisenergy.portal.pages import (
     calendars,
     contracts,
     customer,
+    events,
     issuing,
     log,
     operator,
@@ -39,7 +41,7 @@ from eisenergy.portal.visit import Visit
 
 MODULES: Final = (
     health, assets, signin, account, operator, users, log, customer, usage, uploads, work, tariffs, calendars,
-    proposals, contracts, billing, issuing, workbook,
+    proposals, contracts, billing, issuing, workbook, events, stream,
 )  # fmt: skip
 """The modules of pages; a new topic is one more."""
 _log: Final = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from joserfc.jwk import OctKey
 
 from eisenergy.config import BadSetting, Settings
-from eisenergy.portal import passwords, sealing
+from eisenergy.portal import passwords
+from eisenergy.store import sealing
 from eisenergy.store.database import Database
 
 

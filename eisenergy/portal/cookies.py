@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from eisenergy.portal.context import Context
@@ -27,7 +27,7 @@ def _name(context: Context, name: str) -> str:
     return f"__Host-{name}" if context.secure else name
 
 
-def read(context: Context, request: Request, name: str) -> str | None:
+def read(context: Context, request: HTTPConnection, name: str) -> str | None:
     """Return a cookie's value, ``None`` where there is none."""
     return request.cookies.get(_name(context, name)) or None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 
 def token_for(secret: str) -> str:
@@ -23,11 +23,19 @@ def is_ours(request: Request, secret: str | None, sent: str, url: str) -> bool:
     :param sent: the form's token
     :param url: our address
     """
-    origin = request.headers.get("origin")
-    if origin is None:
+    if request.headers.get("origin") is None:
         same = request.headers.get("sec-fetch-site") == "same-origin"
     else:
-        # On this machine's own port every name of it is ours; the Host header has been checked.
-        here = f"http://{request.headers.get('host', '')}"
-        same = origin == url or (not url.startswith("https://") and origin == here)
+        same = from_here(request, url)
     return same and secret is not None and hmac.compare_digest(token_for(secret).encode(), sent.encode())
+
+
+def from_here(connection: HTTPConnection, url: str) -> bool:
+    """Whether a request names one of our own pages as where it comes from.
+
+    :param url: our address
+    """
+    origin = connection.headers.get("origin")
+    # On this machine's own port every name of it is ours; the Host header has been checked.
+    here = f"http://{connection.headers.get('host', '')}"
+    return origin == url or (not url.startswith("https://") and origin == here)

@@ -11,9 +11,8 @@ from typing import Final
 
 import pyotp
 
-from eisenergy.portal import sealing
 from eisenergy.portal.context import Context
-from eisenergy.store import signins
+from eisenergy.store import sealing, signins
 from eisenergy.store.database import Database
 from eisenergy.store.opaque import hashed
 from eisenergy.store.signins import Login

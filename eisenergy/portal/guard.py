@@ -7,10 +7,12 @@ compares once more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Final
 
 from eisenergy.accounts import OutOfScope, Role, Scope
+from eisenergy.store.people import EVERY_CLIENT
 from eisenergy.store.sessions import Session
 
 OPERATOR_ROLES: Final = frozenset({Role.SYSTEM_ADMIN, Role.CLIENT_ADMIN})
@@ -23,6 +25,10 @@ class BadRule(RuntimeError):
 
 class NotSignedIn(PermissionError):
     """Nobody is signed in, and the route is for those who are."""
+
+
+class NotNamed(LookupError):
+    """Whose data it is about was not said."""
 
 
 class ReadOnlyView(PermissionError):
@@ -92,6 +98,32 @@ def scope_of(rule: Rule, session: Session | None, client: str | None, customer: 
         return scope
     scope.check(customer)
     return Scope(client=scope.client, role=scope.role, customers=frozenset({customer}))
+
+
+def named_scope(session: Session, client: str | None, customers: Collection[str]) -> Scope:
+    """Return the scope of a request whose path does not say whose data it is about.
+
+    :param client: as it was named; ``None``: the only one that the rights are for
+    :param customers: the scope is narrowed to them; none: it is not
+    :raises NotNamed: when no client was named and there may be several
+    :raises OutOfScope: for another tenant or another customer
+    """
+    if client is None:
+        homes = {grant.client for grant in session.grants} if session.view is None else {session.view[0]}
+        if len(homes) != 1 or EVERY_CLIENT in homes:
+            raise NotNamed
+        (client,) = homes
+    scope = view_scope(session) if session.view is not None else own_scope(session, client)
+    if scope is None or scope.client != client:
+        raise OutOfScope(f"client {client} is outside the rights of {session.email}")
+    return narrowed(scope, customers)
+
+
+def narrowed(scope: Scope, customers: Collection[str]) -> Scope:
+    """Return a scope limited to customers, itself where none are named. :raises OutOfScope: for one that is not in it"""
+    for customer in customers:
+        scope.check(customer)
+    return replace(scope, customers=frozenset(customers)) if customers else scope
 
 
 def own_scope(session: Session, client: str) -> Scope | None:

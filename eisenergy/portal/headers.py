@@ -36,7 +36,7 @@ class Guarded:
             return
 
         async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 self._set(MutableHeaders(scope=message), scope["path"], message["status"])
             await send(message)
 
@@ -47,6 +47,9 @@ class Guarded:
                 status_code=421,
             )
             await refusal(scope, receive, guarded)
+            return
+        if scope["type"] == "websocket" and not ours:
+            await send({"type": "websocket.close", "code": 1008})
             return
         await self.app(scope, receive, guarded)
 

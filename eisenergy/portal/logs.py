@@ -38,6 +38,7 @@ def begin(kind: str, *, stream: TextIO | None = None) -> None:
     )
     handler = logging.StreamHandler(sys.stderr if stream is None else stream)
     handler.setFormatter(formatter)
+    handler.addFilter(_is_news)
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
@@ -49,3 +50,8 @@ def begin(kind: str, *, stream: TextIO | None = None) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """uvicorn 0.54 says this of every websocket that is refused with a status, after it has sent the refusal."""
+    return record.msg != "ASGI callable returned without completing handshake."

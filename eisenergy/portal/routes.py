@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,12 +13,15 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import WebSocketRoute
 from starlette.types import Message
+from starlette.websockets import WebSocket
 
 from eisenergy.accounts import OutOfScope
-from eisenergy.portal import cookies, csrf, guard
+from eisenergy.portal import cookies, csrf, guard, streams
 from eisenergy.portal.context import Context
-from eisenergy.portal.guard import NotSignedIn, ReadOnlyView, Rule
+from eisenergy.portal.guard import BadRule, NotSignedIn, ReadOnlyView, Rule
+from eisenergy.portal.streams import Admitted
 from eisenergy.portal.visit import Visit
 from eisenergy.store import listing, masters, sessions
 from eisenergy.store.books import NoInvoice
@@ -26,6 +29,7 @@ from eisenergy.store.jobs import NoJob
 from eisenergy.store.masters import NotStored
 from eisenergy.store.people import NoUser
 from eisenergy.store.proposals import NoProposal
+from eisenergy.store.subscriptions import NoSubscription
 from eisenergy.store.uploads import NoUpload
 
 Handler = Callable[[Visit], Response]
@@ -53,11 +57,36 @@ class Entry:
     files: bool = False
 
 
+StreamHandler = Callable[[Admitted], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """One websocket route."""
+
+    path: str
+    rule: Rule
+    handler: StreamHandler
+
+
 class Routes:
     """The routes of one module of pages."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.streams: list[Stream] = []
+
+    def stream(self, path: str, rule: Rule) -> Callable[[StreamHandler], StreamHandler]:
+        """Serve a websocket at a path, to whoever is signed in or holds a token. :raises BadRule: when rule and path do not fit"""
+        rule.check(path, "WS")
+        if rule.roles is None or rule.roles:
+            raise BadRule(f"WS {path}: a stream is for whoever is signed in, and says itself whose data it is about")
+
+        def keep(handler: StreamHandler) -> StreamHandler:
+            self.streams.append(Stream(path=path, rule=rule, handler=handler))
+            return handler
+
+        return keep
 
     def page(self, path: str, rule: Rule) -> Callable[[Handler], Handler]:
         """Serve a page at a path. :raises BadRule: when rule and path do not fit"""
@@ -95,6 +124,10 @@ def install(app: FastAPI, context: Context, routes: Routes) -> None:
             name=f"{entry.handler.__module__.rsplit('.', 1)[-1]}.{entry.handler.__name__}",
         )
 
+    for stream in routes.streams:
+        name = f"{stream.handler.__module__.rsplit('.', 1)[-1]}.{stream.handler.__name__}"
+        app.router.routes.append(WebSocketRoute(stream.path, _socket(context, stream), name=name))
+
 
 def unruled(app: FastAPI) -> list[str]:
     """Return the paths of an app whose routes name no rule; there are none."""
@@ -103,6 +136,17 @@ def unruled(app: FastAPI) -> list[str]:
         for route in app.routes
         if not isinstance(getattr(getattr(route, "endpoint", None), "rule", None), Rule)
     ]
+
+
+def _socket(context: Context, stream: Stream) -> Callable[[WebSocket], object]:
+    async def endpoint(socket: WebSocket) -> None:
+        admitted = await streams.admit(context, socket, stream.rule)
+        if admitted is not None:
+            with admitted.counted():
+                await stream.handler(admitted)
+
+    endpoint.rule = stream.rule  # type: ignore[attr-defined]
+    return endpoint
 
 
 def _endpoint(context: Context, entry: Entry) -> Callable[[Request], object]:
@@ -182,7 +226,7 @@ def _serve(entry: Entry, visit: Visit, *, before_form: bool = False) -> Response
     except OutOfScope:
         visit.note("REFUSED", f"{entry.method} {visit.request.url.path}")
         response = visit.page("error", status=403, title=visit.say("error.403"), text=visit.say("error.403.text"))
-    except (NoJob, NoUpload, NoProposal):
+    except (NoJob, NoUpload, NoProposal, NoSubscription):
         visit.note("REFUSED", f"{entry.method} {visit.request.url.path}")
         response = visit.page("error", status=404, title=visit.say("error.404"), text=visit.say("error.404.text"))
     except (NoSuchPage, NotStored, NoInvoice, NoUser):

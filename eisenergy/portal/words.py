@@ -8,6 +8,8 @@ from eisenergy.portal import (
     billing_english,
     billing_spanish,
     english,
+    events_english,
+    events_spanish,
     masters_english,
     masters_spanish,
     spanish,
@@ -18,8 +20,8 @@ from eisenergy.portal import (
 LOCALES: Final = {"es": "es-SV", "en": "en"}
 
 TEXTS: Final = {
-    "es": spanish.TEXTS | work_spanish.TEXTS | masters_spanish.TEXTS | billing_spanish.TEXTS,
-    "en": english.TEXTS | work_english.TEXTS | masters_english.TEXTS | billing_english.TEXTS,
+    "es": spanish.TEXTS | work_spanish.TEXTS | masters_spanish.TEXTS | billing_spanish.TEXTS | events_spanish.TEXTS,
+    "en": english.TEXTS | work_english.TEXTS | masters_english.TEXTS | billing_english.TEXTS | events_english.TEXTS,
 }
 
 

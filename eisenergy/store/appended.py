@@ -11,7 +11,9 @@ from sqlalchemy import Connection, Table, insert, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from eisenergy.accounts import OutOfScope, Scope
+from eisenergy.store import outbox
 from eisenergy.store.database import Database
+from eisenergy.store.outbox import New
 
 
 class NotStored(LookupError):
@@ -88,8 +90,11 @@ def append(
     if newest is not None and newest.document == document:
         return Saved(unchanged=1)
     values = {"client": scope.client, kind: key, "ordinal": 1 if newest is None else newest.ordinal + 1}
-    entry = {**values, "version": version, "at": datetime.now(UTC), "document": document}
+    entry: dict[str, Any] = {**values, "version": version, "at": datetime.now(UTC), "document": document}
     connection.execute(insert(table).values(entry))
+    data = {kind: key, "version": version, "change": "added" if newest is None else "changed"}
+    event = New(type=outbox.TARIFF if kind == "tariff" else outbox.CALENDAR, customer=None, data=data)
+    outbox.write(connection, scope.client, [event], entry["at"])
     return Saved(added=1) if newest is None else Saved(changed=1)
 
 

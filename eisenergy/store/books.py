@@ -20,7 +20,7 @@ from eisenergy.accounts import Client, OutOfScope, Scope
 from eisenergy.ledger import codec as ledger
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth
-from eisenergy.store import tables
+from eisenergy.store import outbox, tables
 from eisenergy.store.database import Database
 from eisenergy.store.drafts import Draft as Draft
 from eisenergy.store.drafts import Parked as Parked
@@ -145,7 +145,7 @@ def post(
         if ready:
             sequences = range(last + 1, last + 1 + len(ready))
             due_on = ledger.due_on(client, issued_on)
-            made = {
+            made: dict[str, Any] = {
                 **key,
                 "contracts": ready,
                 "numbers": [ledger.number(client.series, sequence) for sequence in sequences],
@@ -171,6 +171,7 @@ def post(
             )
             for kind in ("drafts", "parked"):
                 forget(connection, scope, kind, month, ready)
+            outbox.issued(connection, scope.client, made["numbers"], at)
         before = {head.number for head in already}
         posted = tuple(head for head in _heads(connection, scope, month) if head.number not in before)
         if noted is not None:

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from eisenergy.accounts import Scope
 from eisenergy.findings import Finding
-from eisenergy.store import tables
+from eisenergy.store import outbox, tables
 from eisenergy.store.database import Database
 from eisenergy.store.originals import (
     Originals,
@@ -52,6 +52,8 @@ __all__ = [
 
 Status = Literal["loaded", "refused"]
 
+REPORT: Final = "distributor"
+"""Kind of a file that holds no readings: a distributor's report."""
 _STATEMENT: Final = 1000
 """Rows of one statement."""
 
@@ -120,6 +122,8 @@ def register(database: Database, scope: Scope, file: SourceFile) -> SourceFile:
 def register_all(database: Database, scope: Scope, entries: Sequence[SourceFile]) -> None:
     """Write down what became of files, all in one transaction; one that is registered as loaded stays as it is.
 
+    Of each whose readings are new an event is written.
+
     :raises OutOfScope: for a scope that may not write for the whole client
     """
     check_operator(scope)
@@ -156,9 +160,14 @@ def register_all(database: Database, scope: Scope, entries: Sequence[SourceFile]
         set_={name: statement.excluded[name] for name in rows[0] if name not in ("client", "sha256")},
         where=table.c.status == "refused",
     )
+    read = {file.sha256 for file in unique.values() if file.status == "loaded" and file.kind != REPORT}
     with database.session(scope) as connection:
+        taken: set[str] = set()
         for at in range(0, len(rows), _STATEMENT):
-            connection.execute(statement, rows[at : at + _STATEMENT])
+            told = statement.returning(table.c.sha256)
+            taken |= set(connection.execute(told, rows[at : at + _STATEMENT]).scalars())
+        if fresh := sorted(taken & read):
+            outbox.ingested(connection, scope.client, fresh, datetime.now(UTC))
 
 
 def registered(database: Database, scope: Scope, sha256: str) -> SourceFile | None:

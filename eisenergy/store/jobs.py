@@ -27,7 +27,9 @@ from eisenergy.store.database import Database
 QUEUE: Final = "eisenergy_jobs"
 """Schema of procrastinate's tables."""
 TASK: Final = "job"
-"""The only task that the queue knows: do the job of this id."""
+"""The task of everything that people see: do the job of this id."""
+EVENTS, TELL = "events", "tell"
+"""Queue and task of events: send what is due to a subscription; it has no job of ours."""
 WAITING, RUNNING, DONE, REFUSED, FAILED = "waiting", "running", "done", "refused", "failed"
 OPEN: Final = (WAITING, RUNNING)
 

@@ -17,11 +17,12 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from eisenergy.accounts import Client, Contract, Customer, OutOfScope, Scope
 from eisenergy.masters import codec
 from eisenergy.period import midnight
-from eisenergy.store import appended, tables
+from eisenergy.store import appended, outbox, tables
 from eisenergy.store.appended import NotStored as NotStored
 from eisenergy.store.appended import Saved as Saved
 from eisenergy.store.appended import check_operator, one
 from eisenergy.store.database import Database
+from eisenergy.store.outbox import New
 from eisenergy.tariffs.model import Tariff
 from eisenergy.timeofuse import DayCalendar
 
@@ -90,11 +91,17 @@ def save_contracts(database: Database, scope: Scope, contracts: Iterable[Contrac
     saved = Saved()
     with database.session(scope) as connection:
         lock_contracts(connection, scope)
+        changes: dict[str, list[tuple[Saved, str | None]]] = {}
         for code, customer in sorted(people.items()):
-            _save(connection, scope, tables.customers, "customer", code, {}, codec.dump(customer))
+            changed = _save(connection, scope, tables.customers, "customer", code, {}, codec.dump(customer))
+            changes[code] = [(changed, None)]
         for contract in wanted:
-            saved += put_contract(connection, scope, contract)
+            changed = put_contract(connection, scope, contract)
+            changes[contract.customer.code].append((changed, contract.number))
+            saved += changed
         _check_meters(connection)
+        events = [event for code in changes for event in _told(code, changes[code])]
+        outbox.write(connection, scope.client, events, datetime.now(UTC))
     return saved
 
 
@@ -121,11 +128,15 @@ def change_contracts(connection: Connection, scope: Scope, contracts: Iterable[C
     :raises Conflict: when two running contracts claim one meter
     """
     saved = Saved()
+    changes: dict[str, list[tuple[Saved, str | None]]] = {}
     for contract in contracts:
-        document = codec.dump(contract.customer)
-        _save(connection, scope, tables.customers, "customer", contract.customer.code, {}, document, at)
-        saved += put_contract(connection, scope, contract, at)
+        code, document = contract.customer.code, codec.dump(contract.customer)
+        person = _save(connection, scope, tables.customers, "customer", code, {}, document, at)
+        changed = put_contract(connection, scope, contract, at)
+        changes.setdefault(code, []).extend([(person, None), (changed, contract.number)])
+        saved += changed
     _check_meters(connection)
+    outbox.write(connection, scope.client, [event for code in changes for event in _told(code, changes[code])], at)
     return saved
 
 
@@ -268,6 +279,20 @@ def _save(
     entry = {"client": scope.client, "kind": kind, "key": key, "at": at or datetime.now(UTC), "document": document}
     connection.execute(insert(tables.changes).values(entry))
     return Saved(added=1) if stored is None else Saved(changed=1)
+
+
+def _told(customer: str, changes: Iterable[tuple[Saved, str | None]]) -> list[New]:
+    """The event of a customer, where it or a contract of it was saved: which, and not what stands in it."""
+    real = [(saved, contract) for saved, contract in changes if not saved.unchanged]
+    if not real:
+        return []
+    added = any(saved.added for saved, contract in real if contract is None)
+    data = {
+        "customer": customer,
+        "change": "added" if added else "changed",
+        "contracts": [contract for _, contract in real if contract is not None],
+    }
+    return [New(type=outbox.CUSTOMER, customer=customer, data=data)]
 
 
 def _check_meters(connection: Connection) -> None:

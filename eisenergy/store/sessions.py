@@ -63,8 +63,11 @@ def start(connection: Connection, user: uuid.UUID, at: datetime) -> str:
     return token
 
 
-def find(database: Database, token: str, at: datetime) -> Session | None:
-    """Return whose session a token is; ``None`` for one that is unknown or over, or whose account is shut."""
+def find(database: Database, token: str, at: datetime, *, used: bool = True) -> Session | None:
+    """Return whose session a token is; ``None`` for one that is unknown or over, or whose account is shut.
+
+    :param used: whether somebody used it just now; what goes on by itself does not keep a session alive
+    """
     table, people = tables.sessions, tables.users
     query = (
         select(table, people.c.email, people.c.locale)
@@ -80,7 +83,7 @@ def find(database: Database, token: str, at: datetime) -> Session | None:
         row = connection.execute(query).first()
         if row is None:
             return None
-        if row.seen_at < at - _NOTICE:
+        if used and row.seen_at < at - _NOTICE:
             connection.execute(update(table).where(table.c.token_hash == row.token_hash).values(seen_at=at))
         grants = tuple(read_grants(connection, [row.user_id]).get(row.user_id, ()))
     return Session(

@@ -465,5 +465,60 @@ proposal_effects: Final = Table(  # what a proposal would change of a contract's
     ForeignKeyConstraint(["client", "proposal"], ["eisenergy.proposals.client", "eisenergy.proposals.id"]),
 )
 
+outbox: Final = Table(  # what happened, as people and programs elsewhere are told of it
+    "outbox",
+    metadata,
+    _client(),
+    Column("position", BigInteger, Identity(always=True), primary_key=True),
+    Column("id", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
+    Column("type", Text, nullable=False),
+    Column("customer", Text),
+    Column("at", _instant, nullable=False),
+    Column("data", JSONB, nullable=False),
+    Column("only_for", Uuid),
+    Column("spread", Boolean, nullable=False, server_default=text("false")),
+    Index("ix_eisenergy_outbox_spread", "client", postgresql_where=text("NOT spread")),
+    implicit_returning=False,  # whoever writes a line may not read it back
+)
+
+subscriptions: Final = Table(
+    "subscriptions",
+    metadata,
+    _client(),
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("types", ARRAY(Text), nullable=False),
+    Column("secret", Text),
+    Column("paused", Boolean, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("made_at", _instant, nullable=False),
+    Column("removed_at", _instant),
+)
+
+deliveries: Final = Table(  # customer "": of no customer in particular
+    "deliveries",
+    metadata,
+    _client(),
+    Column("subscription", Uuid, primary_key=True),
+    Column("position", BigInteger, primary_key=True),
+    Column("customer", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", _instant, nullable=False),
+    Column("tried_at", _instant),
+    Column("answer", Text, nullable=False),
+    ForeignKeyConstraint(["client", "subscription"], ["eisenergy.subscriptions.client", "eisenergy.subscriptions.id"]),
+    ForeignKeyConstraint(["client", "position"], ["eisenergy.outbox.client", "eisenergy.outbox.position"]),
+    Index("ix_eisenergy_deliveries_position", "client", "position"),
+    Index(
+        "ix_eisenergy_deliveries_open", "client", "subscription", "customer", "position",
+        postgresql_where=text("state IN ('waiting', 'dead')"),
+    ),
+    Index(
+        "ix_eisenergy_deliveries_due", "client", "subscription", "position", postgresql_where=text("state = 'waiting'")
+    ),
+)  # fmt: skip
+
 PEOPLE: Final = frozenset({"users", "credentials", "sessions", "tickets", "guesses"})
 """Tables that are no tenant's: whoever signs in is known before a tenant is."""

@@ -24,6 +24,7 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg_pool import PoolTimeout
 
 from eisenergy.store import attempts, jobs
+from eisenergy.work import telling
 from eisenergy.work.running import HEALING, Again, Runner
 
 _log: Final = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ LATER: Final = 5
 
 LONGEST: Final = 10
 """Seconds to wait for a connection."""
+TOLD_AT_ONCE: Final = 4
+"""Subscriptions that are told of events side by side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +88,12 @@ def run(
 
 
 def application(runner: Runner) -> procrastinate.App:
-    """Return procrastinate's application, with the one task there is."""
+    """Return procrastinate's application, with its two tasks: a job, and events for a subscription."""
     engine = runner.workspace.database.engine
     _, given = engine.dialect.create_connect_args(engine.url)
     # procrastinate names its tables without a schema
     given["options"] = f"{given.get('options', '')} -c search_path={jobs.QUEUE}".strip()
-    connector = procrastinate.PsycopgConnector(kwargs=given, min_size=1, max_size=6, timeout=LONGEST)
+    connector = procrastinate.PsycopgConnector(kwargs=given, min_size=1, max_size=10, timeout=LONGEST)
     app = procrastinate.App(connector=connector)
 
     @app.task(name=jobs.TASK, retry=_Retry(), pass_context=True)
@@ -102,29 +105,49 @@ def application(runner: Runner) -> procrastinate.App:
             _log.warning("job %s: %s", given, problem)
             raise Again(LATER) from problem
 
+    @app.task(name=jobs.TELL)
+    def tell(**given: Any) -> str:
+        workspace, subscription = runner.workspace, uuid.UUID(str(given["subscription"]))
+        try:
+            told = telling.tell(
+                workspace.database, workspace.settings, str(given["client"]), subscription, stopping=runner.stopping
+            )
+        except HEALING as problem:  # whoever minds the events asks again
+            _log.warning("events of %s: %s", given["client"], problem)
+            return ""
+        return str(told)
+
     return app
 
 
 async def _work(runner: Runner, at_once: int, pace: Pace) -> None:
     app = application(runner)
     async with app.open_async():
-        worker = asyncio.create_task(
-            app.run_worker_async(
-                concurrency=at_once,
-                fetch_job_polling_interval=pace.poll,
-                update_heartbeat_interval=pace.heartbeat,
-                stalled_worker_timeout=pace.silent,
-                shutdown_graceful_timeout=pace.grace,
-                install_signal_handlers=False,
-                delete_jobs="always",  # what came of them stands in eisenergy.jobs
+        workers = {
+            asyncio.create_task(
+                app.run_worker_async(
+                    queues=[queue],
+                    concurrency=concurrency,
+                    fetch_job_polling_interval=pace.poll,
+                    update_heartbeat_interval=pace.heartbeat,
+                    stalled_worker_timeout=pace.silent,
+                    shutdown_graceful_timeout=pace.grace,
+                    install_signal_handlers=False,
+                    delete_jobs="always",  # what came of them stands in eisenergy.jobs
+                )
             )
-        )
+            # A receiver of events that answers slowly must not hold up a month's bills.
+            for queue, concurrency in (("default", at_once), (jobs.EVENTS, TOLD_AT_ONCE))
+        }
         ending = asyncio.create_task(_stopped(runner.stopping))
-        await asyncio.wait({worker, ending}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*workers, ending}, return_when=asyncio.FIRST_COMPLETED)
         ending.cancel()
-        worker.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await worker
+        for worker in workers:
+            worker.cancel()
+        ends = await asyncio.gather(*workers, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
 
 
 async def _stopped(stopping: threading.Event) -> None:

@@ -35,6 +35,7 @@ PAGES = {
         "tariff-form": "/c/EIS/tarifas/EIS-TOU/nueva",
         "calendars": "/c/EIS/calendarios",
         "calendar-form": "/c/EIS/calendarios/EIS/nueva",
+        "events": "/c/EIS/avisos",
         "users": "/c/EIS/usuarios",
         "log": "/c/EIS/bitacora",
         "as-customer": "/c/EIS/clientes/EIS-0002",

@@ -12,7 +12,7 @@ import pytest
 for _folder in (Path(__file__).parent, Path(__file__).parents[1] / "store"):
     sys.path.insert(0, str(_folder))
 
-from portal_cases import START, Running, furnish, give_masters, give_work, populate, serving  # noqa: E402
+from portal_cases import START, Running, furnish, give_masters, give_work, populate, serving, subscribe  # noqa: E402
 
 from eisenergy.config import Settings  # noqa: E402
 from eisenergy.store.database import Database  # noqa: E402
@@ -25,6 +25,7 @@ def portal(settings: Settings, database: Database) -> Iterator[Running]:
         running.people = populate(database)
         running.work = give_work(settings, database)
         running.proposed = give_masters(database)
+        running.told = subscribe(settings, database)
         yield running
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx2
 from fastapi import FastAPI
 from portal_cases import CLIENTS, CODES, Running, leads_to_sign_in, mark
+from starlette.routing import WebSocketRoute
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from eisenergy.portal.csrf import token_for
 
 PUBLIC, ONESELF, LEAVING, CUSTOMER, OPERATOR = "public", "oneself", "leaving", "customer", "operator"
+STREAM = "stream"
+"""For customers as :data:`CUSTOMER`, and the address says in its query whose data it is about."""
 CUSTOMERS = "/c/{client}/clientes/{customer}"
 KINDS = {
     "GET /healthz": PUBLIC,
@@ -86,6 +92,14 @@ KINDS = {
     f"GET {CUSTOMERS}/facturas/{{number}}.xlsx": CUSTOMER,
     **{f"GET {CUSTOMERS}/{page}": CUSTOMER for page in ("consumo", "consumo.csv", "consumo.xlsx", "ahorro")},
     f"GET {CUSTOMERS}/sitio/{{path:path}}": CUSTOMER,
+    "GET /c/{client}/avisos": OPERATOR,
+    "POST /c/{client}/avisos": OPERATOR,
+    "GET /c/{client}/avisos/{subscription}": OPERATOR,
+    **{
+        f"POST /c/{{client}}/avisos/{{subscription}}/{deed}": OPERATOR
+        for deed in ("pausar", "seguir", "probar", "quitar", "otra-vez", "descartar")
+    },
+    "WS /v1/metrics/stream": STREAM,
 }
 """Whom a route is for; a route that is not here fails :func:`problems`."""
 
@@ -117,7 +131,7 @@ class Case:
             return self.who != "nobody" and (kind == LEAVING or self.who != "viewer")
         if self.client in RUNS.get(self.who, set()):
             return True
-        return kind == CUSTOMER and (self.client, self.customer) in OWN.get(self.who, set())
+        return kind in (CUSTOMER, STREAM) and (self.client, self.customer) in OWN.get(self.who, set())
 
     def marks(self) -> set[str]:
         """What must not stand in an answer to this person."""
@@ -129,7 +143,11 @@ class Case:
 
 def routes(app: FastAPI) -> list[str]:
     """Method and path of everything the app answers."""
-    return [f"{method} {route.path}" for route in app.routes for method in sorted(route.methods - {"HEAD"})]
+    return [
+        f"{method} {route.path}"
+        for route in app.routes
+        for method in (["WS"] if isinstance(route, WebSocketRoute) else sorted(route.methods - {"HEAD"}))
+    ]
 
 
 def problems(running: Running, app: FastAPI, *, only: str = "") -> Iterator[str]:
@@ -146,10 +164,11 @@ def problems(running: Running, app: FastAPI, *, only: str = "") -> Iterator[str]
             yield f"{route}: nothing is said about whom it is for"
             continue
         kept.clear()  # the route before may have ended sessions
-        targets = TARGETS if "{client}" in route else TARGETS[:1]
+        targets = TARGETS if "{client}" in route or KINDS[route] == STREAM else TARGETS[:1]
         for client, customer in targets:
             for who in EVERYBODY:
-                yield from _one(running, wire, Case(route, who, client, customer), kept)
+                case = Case(route, who, client, customer)
+                yield from _stream(running, wire, case) if route.startswith("WS ") else _one(running, wire, case, kept)
                 wire.cookies.clear()
 
 
@@ -166,6 +185,7 @@ def _one(running: Running, wire: httpx2.Client, case: Case, kept: dict[str, str]
         "{tariff}": mark(case.client, "operator"),
         "{calendar}": mark(case.client, "operator"),
         "{proposal}": running.proposed[case.client],
+        "{subscription}": str(running.told.get(case.client, "")),
         "{token}": "x" * 43,
         "{month}": "2021-09",
         "{contract}": case.customer,
@@ -188,6 +208,39 @@ def _one(running: Running, wire: httpx2.Client, case: Case, kept: dict[str, str]
         data |= {"email": f"invited-{case.who}@{case.client.lower()}.example"}
         answer = wire.post(path, data=data, headers=headers)
     yield from _judge(running, case, path, answer, before)
+
+
+def _stream(running: Running, wire: httpx2.Client, case: Case) -> Iterator[str]:
+    """A websocket: what the handshake answers, and whose energies come."""
+    label = f"{case.route} as {case.who} at {case.client}/{case.customer}"
+    headers = {} if case.who == "nobody" else {"Cookie": f"eisenergy={running.session_of(case.who)}"}
+    address = running.url.replace("http", "ws", 1) + case.route.removeprefix("WS ")
+    before = running.refusals()
+    for query in (f"client={case.client}&customer={case.customer}", f"client={case.client}"):
+        narrowed = "customer=" in query
+        own = {code for client, code in OWN.get(case.who, set()) if client == case.client}
+        runs = case.client in RUNS.get(case.who, set())
+        try:
+            with connect(f"{address}?{query}", additional_headers=headers, origin=running.url, proxy=None) as socket:
+                told = socket.recv(timeout=30)
+        except InvalidStatus as refusal:
+            status = refusal.response.status_code
+            if case.allowed if narrowed else (own or runs):
+                yield f"{label}, {query}: {status}, expected to be served"
+            if status != (401 if case.who == "nobody" else 403):
+                yield f"{label}, {query}: {status}"
+            if narrowed and case.who != "nobody" and running.refusals() <= before:
+                yield f"{label}: nothing in the audit log"
+            continue
+        if not (case.allowed if narrowed else (own or runs)):
+            yield f"{label}, {query}: served"
+        found = json.loads(told)
+        seen = {entry["customer"] for entry in found["customers"]}
+        wanted = {case.customer} if narrowed else (set(CODES) if runs else own)
+        if found["client"] != case.client or seen != wanted:
+            yield f"{label}, {query}: energies of {found['client']} {sorted(seen)}, expected {sorted(wanted)}"
+        if leaked := sorted(text for text in case.marks() if text in told):
+            yield f"{label}: leaks {', '.join(leaked)}"
 
 
 def _judge(running: Running, case: Case, path: str, answer: httpx2.Response, before: int) -> Iterator[str]:

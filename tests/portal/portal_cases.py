@@ -30,7 +30,19 @@ from eisenergy.period import Dated
 from eisenergy.portal.app import guarded
 from eisenergy.portal.context import Context
 from eisenergy.portal.passwords import hash_of
-from eisenergy.store import attempts, books, jobs, masters, people, proposals, sessions, signins, uploads
+from eisenergy.store import (
+    attempts,
+    books,
+    jobs,
+    masters,
+    people,
+    proposals,
+    sealing,
+    sessions,
+    signins,
+    subscriptions,
+    uploads,
+)  # fmt: skip
 from eisenergy.store.audit import Actor
 from eisenergy.store.database import Database
 from eisenergy.store.people import EVERY_CLIENT, Grant
@@ -85,6 +97,7 @@ class Running:
         default_factory=dict
     )  # client -> an upload, its job, a checked workbook
     proposed: dict[str, str] = field(default_factory=dict)  # client -> a proposal
+    told: dict[str, str] = field(default_factory=dict)  # client -> a subscription
 
     def wire(self, **options: object) -> httpx2.Client:
         """A connection that keeps no cookies of its own accord; closed with the portal."""
@@ -364,6 +377,18 @@ def _checked(settings: Settings, database: Database, scope: Scope) -> uuid.UUID:
     )
     (folder / f"{workbooks.COPY}.xlsx").write_text(name, encoding="utf-8")
     return job
+
+
+def subscribe(settings: Settings, database: Database) -> dict[str, str]:
+    """A subscription at each seller, whose address holds the seller's mark."""
+    found = {}
+    for client in CLIENTS:
+        scope = Scope.operator(client)
+        with database.session(scope) as connection:
+            url = f"https://events.example/{mark(client, 'operator')}"
+            made, _ = subscriptions.add(connection, scope, sealing.key_of(settings), url, (), by=BY, at=START)
+        found[client] = str(made.id)
+    return found
 
 
 @contextmanager

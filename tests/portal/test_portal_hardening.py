@@ -21,13 +21,13 @@ from starlette.testclient import TestClient
 
 from eisenergy.accounts import OutOfScope, Role, Scope
 from eisenergy.config import BadSetting, PortalSettings, Settings
-from eisenergy.portal import factor, passwords, sealing, signing
+from eisenergy.portal import factor, passwords, signing
 from eisenergy.portal.app import guarded
 from eisenergy.portal.context import Context
 from eisenergy.portal.guard import PUBLIC
 from eisenergy.portal.headers import Guarded
 from eisenergy.portal.visit import own_path
-from eisenergy.store import api_tokens, audit, guesses, people, sessions, signins, tickets
+from eisenergy.store import api_tokens, audit, guesses, people, sealing, sessions, signins, tickets
 from eisenergy.store.database import Database
 from eisenergy.store.people import Grant
 

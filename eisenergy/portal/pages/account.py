@@ -11,12 +11,12 @@ import pyotp
 from starlette.responses import Response
 
 from eisenergy.accounts import Scope
-from eisenergy.portal import cookies, factor, passwords, sealing, signing
+from eisenergy.portal import cookies, factor, passwords, signing
 from eisenergy.portal.guard import ONESELF, ONESELF_OR_VIEW, OPERATOR_ROLES, own_scope, view_scope
 from eisenergy.portal.routes import Routes
 from eisenergy.portal.signing import Outcome
 from eisenergy.portal.visit import Visit
-from eisenergy.store import audit, listing, masters, sessions, signins
+from eisenergy.store import audit, listing, masters, sealing, sessions, signins
 from eisenergy.store.people import EVERY_CLIENT, homes
 from eisenergy.store.signins import Login
 

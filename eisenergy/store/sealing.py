@@ -1,6 +1,6 @@
 """Secrets that must be read back, sealed for the database: a stolen copy of it gives none away.
 
-Each is a JWE (RFC 7516) with AES-256-GCM and the key itself (``dir``). The account stands in the protected header, so that what is
+Each is a JWE (RFC 7516) with AES-256-GCM and the key itself (``dir``). Whose it is stands in the protected header, so that what is
 sealed for one is of no use in another's row. The key is a setting, or a file of the workspace that only its owner may read.
 """
 
@@ -48,21 +48,21 @@ def is_sealed(stored: str) -> bool:
     return "." in stored
 
 
-def sealed(key: OctKey, user: uuid.UUID, secret: str) -> str:
-    """Return a secret sealed for an account."""
-    header = {"alg": "dir", "enc": "A256GCM", "sub": str(user)}
+def sealed(key: OctKey, owner: uuid.UUID, secret: str) -> str:
+    """Return a secret sealed for an account, or for a subscription of events."""
+    header = {"alg": "dir", "enc": "A256GCM", "sub": str(owner)}
     return jwe.encrypt_compact(header, secret.encode(), key, registry=_WAY)
 
 
-def opened(key: OctKey, user: uuid.UUID, stored: str) -> str | None:
-    """Return a secret of an account; ``None`` for one of another account, of another key, or changed."""
+def opened(key: OctKey, owner: uuid.UUID, stored: str) -> str | None:
+    """Return a secret of an account or subscription; ``None`` for one of another, of another key, or changed."""
     if not is_sealed(stored):
         return stored
     try:
         found = jwe.decrypt_compact(stored, key, registry=_WAY)
     except (JoseError, ValueError):
         return None
-    if found.headers().get("sub") != str(user) or found.plaintext is None:
+    if found.headers().get("sub") != str(owner) or found.plaintext is None:
         return None
     return found.plaintext.decode()
 
