@@ -92,7 +92,11 @@ def read(
     Source: requirements of EIS Power, "Files that arrive".
     """
     required = (*_REQUIRED, *(() if tariff else ("tariff",)), *(() if start else ("start",)))
-    table = open_table(path, _COLUMNS, required, sheet=sheet)
+    return from_table(open_table(path, _COLUMNS, required, sheet=sheet), tariff=tariff, start=start)
+
+
+def from_table(table: Table, *, tariff: str | None = None, start: date | None = None) -> CustomersResult:
+    """Read a customer master whose table has been found, see :func:`read`. :raises BadTable: see there"""
     _check_units(table)
     if not table.rows:
         raise BadTable(f"{table.at_header('name')}: no customers below the header. Add a row per contract.")
@@ -303,7 +307,7 @@ def _repeat(field: str, one: _Row, other: _Row) -> Finding:
         f"{table.at(one.row, field)}: {what} stands in {table.at(other.row, field)} too, expected it once. {todo}",
         file=table.sheet.file,
         sheet=table.sheet.name,
-        cell=cell(one.row, table.header.columns[field]),
+        cell=table.at(one.row, field).rpartition(" ")[2],
     )
 
 

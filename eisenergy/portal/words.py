@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from eisenergy.portal import english, spanish, work_english, work_spanish
+from eisenergy.portal import api_english, api_spanish, english, spanish, work_english, work_spanish
 
 LOCALES: Final = {"es": "es-SV", "en": "en"}
 
-TEXTS: Final = {"es": spanish.TEXTS | work_spanish.TEXTS, "en": english.TEXTS | work_english.TEXTS}
+TEXTS: Final = {
+    "es": spanish.TEXTS | work_spanish.TEXTS | api_spanish.TEXTS,
+    "en": english.TEXTS | work_english.TEXTS | api_english.TEXTS,
+}
 
 
 def language_of(wanted: str | None) -> str:
