@@ -58,7 +58,10 @@ def _told(context: Context) -> Handler:
         """Say in the house's words that there is no such page, or that a form was too large."""
         status = problem.status_code if isinstance(problem, HTTPException) else 500
         if problems.concerns(request.url.path) and isinstance(problem, HTTPException):
-            return problems.answer(request, problems.of_http(problem))
+            said = problems.of_http(problem)
+            if problem.status_code == 405:
+                said.headers["Allow"] = problems.methods_at(request)
+            return problems.answer(request, said)
         key = {413: "error.413", 400: "error.form"}.get(status, "error.404")
         visit = Visit(context=context, request=request, at=context.now())
         return visit.page("error", status=status, title=visit.say(key), text=visit.say(f"{key}.text"))

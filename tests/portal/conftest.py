@@ -12,7 +12,7 @@ import pytest
 for _folder in (Path(__file__).parent, Path(__file__).parents[1] / "store"):
     sys.path.insert(0, str(_folder))
 
-from portal_cases import START, Running, furnish, give_work, populate, serving  # noqa: E402
+from portal_cases import START, Running, furnish, give_tokens, give_work, populate, serving  # noqa: E402
 
 from eisenergy.config import Settings  # noqa: E402
 from eisenergy.store.database import Database  # noqa: E402
@@ -24,6 +24,7 @@ def portal(settings: Settings, database: Database) -> Iterator[Running]:
     with serving(settings, database) as running:
         running.people = populate(database)
         running.work = give_work(settings, database)
+        running.tokens = give_tokens(database, running.people)
         yield running
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 MEDIA_TYPE: Final = "application/problem+json"
 PREFIX: Final = "/v1"
@@ -83,6 +84,15 @@ def answer(request: Request, problem: Problem) -> Response:
 def concerns(path: str) -> bool:
     """Whether an address is the interface's, where a person's page is no answer."""
     return path.startswith(f"{PREFIX}/")
+
+
+def methods_at(request: Request) -> str:
+    """Return the methods of an address: the framework names those of one route alone, and an address may have several."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return ", ".join(sorted(found))
 
 
 def of_http(problem: HTTPException) -> Problem:

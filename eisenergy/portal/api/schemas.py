@@ -147,23 +147,23 @@ INVOICE_HEAD: Final = {
     "contract": {"type": "string", "description": "Number of the contract", "examples": ["EIS-0001"]},
     "issued_on": day("Local date of issue", "2021-10-05"),
     "due_on": day("Due date", "2021-10-20"),
-    "kwh": number("Energy billed [kWh]", 102733.5),
+    "kwh": number("Energy billed [kWh]", 57883.07),
     "total": money("To be paid", "12989.48"),
     "currency": {"type": "string", "description": "ISO 4217", "examples": ["USD"]},
 }
 _LINE: Final = {
     "code": {"type": "string", "description": "energy, demand, losses, ftpms, ...", "examples": ["energy"]},
-    "quantity": maybe(number("What is multiplied; null for sums", 102733.5)),
+    "quantity": maybe(number("What is multiplied; null for sums", 57883.07)),
     "unit": {"type": "string", "description": "Of the quantity", "examples": ["kWh"]},
-    "rate": {"type": ["string", "null"], "description": "Where the line has one alone", "examples": ["0.093"]},
-    "exact": {"type": "string", "description": "Before rounding, signed as printed", "examples": ["9554.215500"]},
-    "amount": money("Rounded once, to cents", "9554.22"),
+    "rate": {"type": ["string", "null"], "description": "Where the line has one alone", "examples": ["0.0153"]},
+    "exact": {"type": "string", "description": "Before rounding, signed as printed", "examples": ["6441.33281916"]},
+    "amount": money("Rounded once, to cents", "6441.33"),
 }
 _BLOCK: Final = {
     "block": {"type": "string", "description": "Name of the block", "examples": ["PUNTA"]},
-    "kwh": number("Energy [kWh]", 17230.25),
-    "energy_amount": {"type": "string", "description": "Before rounding", "examples": ["1602.413250"]},
-    "max_kw": number("Greatest power [kW]", 611.4),
+    "kwh": number("Energy [kWh]", 9114.7),
+    "energy_amount": {"type": "string", "description": "Before rounding", "examples": ["1226.51"]},
+    "max_kw": number("Greatest power [kW]", 510.48),
     "max_kw_at": maybe(instant("Start of its interval", "2021-09-17T18:30:00-06:00")),
     "intervals": count("Intervals of 15 minutes", 480),
     "estimated": count("How many of them were estimated", 0),
@@ -290,8 +290,8 @@ COMPONENTS: Final[dict[str, Schema]] = {
     "Reading": record(
         {
             "start": instant("Start of the interval of 15 minutes", "2021-09-01T00:00:00-06:00"),
-            "kwh": number("Energy [kWh]", 33.75),
-            "kw": number("Mean power [kW]", 135.0),
+            "kwh": number("Energy [kWh]", 2.95),
+            "kw": number("Mean power [kW]", 11.8),
             "block": {"type": "string", "examples": ["VALLE"]},
             "quality": {"enum": ["measured", "estimated"]},
         },
@@ -303,7 +303,7 @@ COMPONENTS: Final[dict[str, Schema]] = {
             "start": instant("Start of the hour, day or month where the seller is", "2021-09-01T00:00:00-06:00"),
             "end": instant("Its end", "2021-09-02T00:00:00-06:00"),
             "kwh": number("Energy [kWh]", 3240.5),
-            "max_kw": number("Greatest power of an interval [kW]", 611.4),
+            "max_kw": number("Greatest power of an interval [kW]", 510.48),
             "intervals": count("Intervals of 15 minutes that there are", 96),
             "estimated": count("How many of them are estimated", 0),
             "blocks": {
