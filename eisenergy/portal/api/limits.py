@@ -39,4 +39,4 @@ class Buckets:
             self._held[token] = (left - taken, now)
             if len(self._held) > KEPT:
                 del self._held[next(iter(self._held))]
-        return 0 if taken else max(math.ceil((1 - left) * 60 / self.rate), 1)
+        return 0 if taken else max(math.ceil(round((1 - left) * 60 / self.rate, 3)), 1)
