@@ -775,7 +775,7 @@ def test_odd_records_are_refused(eis: Api) -> None:
     }.items():
         said = problem(eis.post("operator", "/v1/customers", {"customers": [{**ROW, name: value}]}), 422, "invalid")
         assert said["errors"][0]["pointer"].startswith("/customers/0"), name
-    assert eis.post("operator", "/v1/customers", {"customers": [ROW] * 5001}).status_code == 422
+    assert eis.post("operator", "/v1/customers", {"customers": [ROW] * 2001}).status_code == 422
 
 
 def test_workbooks_that_are_none(eis: Api) -> None:
@@ -944,8 +944,8 @@ def fuzzed(eis: Api, who: str, headers: dict[str, str], most: int) -> tuple[int,
 
 def test_schemathesis(eis: Api) -> None:
     """A short run; the long one is :func:`test_schemathesis_for_long`."""
-    asked, statuses = fuzzed(eis, "operator", {}, 5)
-    assert asked > 90
+    asked, statuses = fuzzed(eis, "operator", {}, 3)
+    assert asked > 50
     assert max(statuses) < 500
     assert {200, 202, 403, 404, 422} <= statuses
 
