@@ -91,7 +91,7 @@ def methods_at(request: Request) -> str:
     found: set[str] = set()
     for route in request.app.routes:
         if route.matches(request.scope)[0] is not Match.NONE:
-            found |= route.methods or set()
+            found |= getattr(route, "methods", None) or set()
     return ", ".join(sorted(found))
 
 

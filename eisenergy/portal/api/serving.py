@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from eisenergy.accounts import OutOfScope
@@ -107,6 +107,8 @@ def _said(call: Call, problem: Exception) -> Problem | None:
             )
         case HTTPException():
             return problems.of_http(problem)
+        case ClientDisconnect():
+            return Problem("bad-request", "The request broke off.")  # nobody hears it, and nothing is wrong here
     return None
 
 
