@@ -53,6 +53,7 @@ KNOWN: Final = {
     "SCHEDULER": "tcp://host:port of a dask scheduler whose workers make the documents (default: this machine does)",
     "ACCEL": "place in nginx that serves HOME/sites for X-Accel-Redirect, such as /_sites (default: the portal sends files itself)",
     "METRICS": "host:port at which Prometheus reads counts and times (default: nowhere)",
+    "API_RATE": "requests a minute that one token of the interface may make at each portal process (default: 600)",
     "LOG": "text or json: the form of the portal's lines on standard error (default: text)",
     "REQUIRE_ALL": "tests only: a missing program is a failure, not a skip",
 }
@@ -122,6 +123,7 @@ class PortalSettings:
     :param log: ``text`` or ``json``
     :param secret_key: what second factors are sealed with, in base64; ``None``: the workspace's file
     :param passwords: list of those nobody may choose, one a line
+    :param api_rate: requests a minute of one token of the interface, at each portal process
     """
 
     url: str | None = None
@@ -133,6 +135,7 @@ class PortalSettings:
     accel: str | None = None
     metrics: tuple[str, int] | None = None
     log: str = "text"
+    api_rate: int = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +261,7 @@ class Settings:
                 accel=_place(text("ACCEL", "")),
                 metrics=_listening(text("METRICS", "")),
                 log=one_of("LOG", "text", "json"),
+                api_rate=number("API_RATE", 600),
             ),
             scheduler=scheduler_address(env.get(PREFIX + "SCHEDULER"), f"{PREFIX}SCHEDULER"),
             work=WorkSettings(

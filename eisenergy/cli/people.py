@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -10,17 +9,17 @@ from typing import Annotated, Any, Final
 import typer
 from rich.markup import escape
 
-from eisenergy.accounts import Role, Scope
+from eisenergy.accounts import Role
 from eisenergy.cli.context import Json, guarded, workspace_of
+from eisenergy.cli.finding import Email, command_actor, find_user, system_scope
 from eisenergy.cli.output import emit, say, table
+from eisenergy.cli.tokens import token_app
 from eisenergy.config import Settings
 from eisenergy.store import audit, people
-from eisenergy.store.audit import Actor
-from eisenergy.store.database import Database
-from eisenergy.store.people import EVERY_CLIENT, Grant, Invited, NoUser, User
+from eisenergy.store.people import EVERY_CLIENT, Grant, Invited, User
 
 users_app = typer.Typer(help="Who may sign in to the portal, and what they see there.", no_args_is_help=True)
-Email = Annotated[str, typer.Argument(help="E-mail address of the account.", metavar="EMAIL")]
+users_app.add_typer(token_app, name="token")
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 
 
@@ -42,7 +41,13 @@ def users_invite(
         grant = Grant(client=client, role=role, customers=frozenset(customer) if customer else None)
         locale = "en" if language == "en" else "es"
         invited = people.invite(
-            workspace.database, _scope(client), email, grant, by=_actor(), at=datetime.now(UTC), locale=locale
+            workspace.database,
+            system_scope(client),
+            email,
+            grant,
+            by=command_actor(),
+            at=datetime.now(UTC),
+            locale=locale,
         )
     _tell(workspace.settings, invited, json)
 
@@ -52,8 +57,10 @@ def users_invite(
 def users_link(context: typer.Context, email: Email, json: Json = False) -> None:
     """Print a new one-time link with which an account sets its password; earlier links no longer work."""
     with workspace_of(context) as (workspace, scope):
-        client, user = _find(workspace.database, scope, email)
-        invited = people.new_link(workspace.database, _scope(client), user.id, by=_actor(), at=datetime.now(UTC))
+        client, user = find_user(workspace.database, scope, email)
+        invited = people.new_link(
+            workspace.database, system_scope(client), user.id, by=command_actor(), at=datetime.now(UTC)
+        )
     _tell(workspace.settings, invited, json)
 
 
@@ -65,7 +72,7 @@ def users_list(context: typer.Context, json: Json = False) -> None:
         found = [
             (client, user)
             for client in (scope.client, EVERY_CLIENT)
-            for user in people.users(workspace.database, _scope(client))
+            for user in people.users(workspace.database, system_scope(client))
         ]
     if json:
         emit({"users": [_user_json(user) for _, user in found]})
@@ -91,8 +98,8 @@ def users_list(context: typer.Context, json: Json = False) -> None:
 def users_revoke(context: typer.Context, email: Email) -> None:
     """Take an account's right away; its sessions end at once."""
     with workspace_of(context) as (workspace, scope):
-        client, user = _find(workspace.database, scope, email)
-        people.revoke(workspace.database, _scope(client), user.id, by=_actor(), at=datetime.now(UTC))
+        client, user = find_user(workspace.database, scope, email)
+        people.revoke(workspace.database, system_scope(client), user.id, by=command_actor(), at=datetime.now(UTC))
     say(escape(f"{user.email} has no right at client {client} any more"))
 
 
@@ -127,7 +134,7 @@ def users_log(
     """Print the newest lines of the audit log: who did what, when and from where."""
     with workspace_of(context) as (workspace, scope):
         client = audit.NOBODYS if nobodys else scope.client
-        entries = audit.entries(workspace.database, _scope(client), limit=count)
+        entries = audit.entries(workspace.database, system_scope(client), limit=count)
     if json:
         emit({"log": [{**asdict(entry), "at": entry.at.isoformat()} for entry in entries]})
         return
@@ -139,31 +146,11 @@ def users_log(
 
 def _set_disabled(context: typer.Context, email: str, disabled: bool) -> None:
     with workspace_of(context) as (workspace, scope):
-        client, user = _find(workspace.database, scope, email)
-        people.set_disabled(workspace.database, _scope(client), user.id, disabled, by=_actor(), at=datetime.now(UTC))
+        client, user = find_user(workspace.database, scope, email)
+        people.set_disabled(
+            workspace.database, system_scope(client), user.id, disabled, by=command_actor(), at=datetime.now(UTC)
+        )
     say(escape(f"{user.email} is {'disabled' if disabled else 'active'}"))
-
-
-def _scope(client: str) -> Scope:
-    """Whoever may start commands on the workspace owns it."""
-    return Scope(client=client, role=Role.SYSTEM_ADMIN)
-
-
-def _actor() -> Actor:
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = "somebody"
-    return Actor(name=f"{name} on the command line", address="command line")
-
-
-def _find(database: Database, scope: Scope, email: str) -> tuple[str, User]:
-    plain = people.address_of(email)
-    for client in (scope.client, EVERY_CLIENT):
-        for user in people.users(database, _scope(client)):
-            if user.email == plain:
-                return client, user
-    raise NoUser(f"no account {plain} with a right at client {scope.client}; list them with `eisenergy users list`")
 
 
 def _tell(settings: Settings, invited: Invited, json: bool) -> None:

@@ -57,8 +57,13 @@ def publish_kind(work: Work) -> Mapping[str, Any]:
 
 
 def month_kind(work: Work) -> Mapping[str, Any]:
-    """Bill, issue and publish a month, as `eisenergy run` does; arguments as those of the three."""
-    return {"bill": bill_kind(work), "issue": issue_kind(work, verify=False), "publish": publish_kind(work)}
+    """Bill, issue and publish a month, as `eisenergy run` does; arguments as those of the three, ``issue`` and ``publish`` to leave one out."""
+    done: dict[str, Any] = {"bill": bill_kind(work)}
+    if work.job.arguments.get("issue", True):
+        done["issue"] = issue_kind(work, verify=False)
+    if work.job.arguments.get("publish", True):
+        done["publish"] = publish_kind(work)
+    return done
 
 
 ALL_KINDS: Final[Mapping[str, Kind]] = {**ALL, **workbooks.KINDS, "publish": publish_kind, "month": month_kind}

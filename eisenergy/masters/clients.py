@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from eisenergy.accounts import Client
@@ -16,11 +18,20 @@ def load(path: Path, *, schemas: Path | None = None) -> Client:
     :raises BadDocument: naming file and line, what was found and what was expected
     """
     doc = document.read(path, "client.schema.json", schemas)
-    timezone = doc.data["timezone"]
+    return of_record(doc.data, doc.origin("timezone"))
+
+
+def of_record(data: Mapping[str, Any], where: str) -> Client:
+    """Return a client of what was held against ``client.schema.json``.
+
+    :param where: place of its time zone, for the message
+    :raises BadDocument: for a time zone that is none
+    """
+    timezone = data["timezone"]
     try:
         ZoneInfo(timezone)
     except (KeyError, ValueError, OSError):  # an unknown name; one that is no name; a folder of names
         raise document.BadDocument(
-            f"{doc.origin('timezone')}: {timezone!r} is not a time zone, expected an IANA name such as America/El_Salvador"
+            f"{where}: {timezone!r} is not a time zone, expected an IANA name such as America/El_Salvador"
         ) from None
-    return Client(**{**doc.data, "max_missing_share": float(doc.data["max_missing_share"])})
+    return Client(**{**data, "max_missing_share": float(data["max_missing_share"])})

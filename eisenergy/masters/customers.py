@@ -310,7 +310,7 @@ def _repeat(field: str, one: _Row, other: _Row) -> Finding:
         f"{table.at(one.row, field)}: {what} stands in {table.at(other.row, field)} too, expected it once. {todo}",
         file=table.sheet.file,
         sheet=table.sheet.name,
-        cell=cell(one.row, table.header.columns[field]),
+        cell=table.at(one.row, field).rpartition(" ")[2],
     )
 
 

@@ -10,13 +10,18 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
 from eisenergy.desk.workspace import Workspace
+from eisenergy.portal.context import Context
 from eisenergy.portal.visit import Visit
 from eisenergy.store.lake import Lake
 
 
 def workspace_of(visit: Visit) -> Workspace:
     """Return the workspace behind the portal."""
-    context = visit.context
+    return workspace(visit.context)
+
+
+def workspace(context: Context) -> Workspace:
+    """Return the workspace behind a portal."""
     lake = Lake.open(context.settings, context.database)
     return Workspace(settings=context.settings, database=context.database, lake=lake)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from eisenergy.accounts import OutOfScope, Role, Scope
+from eisenergy.store.api_tokens import Bearer
 from eisenergy.store.people import EVERY_CLIENT
 from eisenergy.store.sessions import Session
 
@@ -67,6 +68,72 @@ ONESELF: Final = Rule(roles=frozenset())
 ONESELF_OR_VIEW: Final = Rule(roles=frozenset(), viewed=True)
 CUSTOMERS: Final = Rule(roles=ALL_ROLES, viewed=True)
 OPERATORS: Final = Rule(roles=OPERATOR_ROLES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRule:
+    """Whose token a route of the interface is for. No cookie counts there, and no client stands in its path.
+
+    :param roles: ``None``: everybody, also without a token
+    :param narrowed: a token that is limited to customers may ask, and is told of these alone; else only whoever works for the whole client
+    """
+
+    roles: frozenset[Role] | None
+    narrowed: bool = False
+
+    def check(self, path: str, method: str) -> None:
+        """Refuse a route that does not fit. :raises BadRule: naming it"""
+        if "{client}" in path:
+            raise BadRule(f"{method} {path}: the client is the token's, and stands in no path")
+        if "{customer}" in path and not self.narrowed:
+            raise BadRule(f"{method} {path}: a route about one customer is for that customer's tokens, too")
+        if self.narrowed and method != "GET":
+            raise BadRule(f"{method} {path}: tokens of customers change nothing")
+
+
+ANYBODY: Final = TokenRule(roles=None)
+OWN: Final = TokenRule(roles=ALL_ROLES, narrowed=True)
+WORK: Final = TokenRule(roles=OPERATOR_ROLES)
+SYSTEM: Final = TokenRule(roles=frozenset({Role.SYSTEM_ADMIN}))
+
+
+class ClientNotNamed(ValueError):
+    """A token for every client, and a request that names none."""
+
+
+def check_role(rule: TokenRule, bearer: Bearer | None) -> Bearer:
+    """Refuse whom a route is not for, before anything that they sent is looked at.
+
+    :raises NotSignedIn: without a token
+    :raises OutOfScope: for a role that the route is not for
+    """
+    if bearer is None:
+        raise NotSignedIn
+    if rule.roles is None or bearer.role not in rule.roles or (bearer.customers is not None and not rule.narrowed):
+        raise OutOfScope(f"role {bearer.role} is not one this is for")
+    return bearer
+
+
+def token_scope(rule: TokenRule, bearer: Bearer | None, client: str | None, customer: str | None) -> Scope:
+    """Return the scope in which a request with a token is served.
+
+    :param client: as the request names it; ``None``: the token's own
+    :param customer: as it stands in the path; the scope is narrowed to it
+    :raises NotSignedIn: without a token
+    :raises ClientNotNamed: when the token works at every client, and the request names none
+    :raises OutOfScope: for another tenant, another customer, or a role that the route is not for
+    """
+    bearer = check_role(rule, bearer)
+    wanted = bearer.client if client is None else client
+    if wanted == EVERY_CLIENT:
+        raise ClientNotNamed
+    scope = bearer.at(wanted)
+    if scope is None:
+        raise OutOfScope(f"client {wanted} is outside the rights of {bearer.email}'s token")
+    if customer is None:
+        return scope
+    scope.check(customer)
+    return Scope(client=scope.client, role=scope.role, customers=frozenset({customer}))
 
 
 def scope_of(rule: Rule, session: Session | None, client: str | None, customer: str | None) -> Scope | None:

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket
 from eisenergy.accounts import OutOfScope
 from eisenergy.portal import cookies, csrf, guard, streams
 from eisenergy.portal.context import Context
-from eisenergy.portal.guard import BadRule, NotSignedIn, ReadOnlyView, Rule
+from eisenergy.portal.guard import BadRule, NotSignedIn, ReadOnlyView, Rule, TokenRule
 from eisenergy.portal.streams import Admitted
 from eisenergy.portal.visit import Visit
 from eisenergy.store import listing, masters, sessions
@@ -119,7 +119,7 @@ def install(app: FastAPI, context: Context, routes: Routes) -> None:
             methods=[entry.method],
             response_model=None,
             include_in_schema=False,
-            # An upload is counted as it comes in, see _limited: a page says what the limit is.
+            # An upload is counted as it comes in, see limited: a page says what the limit is.
             max_body_size=None if entry.files else LARGEST_FORM,
             name=f"{entry.handler.__module__.rsplit('.', 1)[-1]}.{entry.handler.__name__}",
         )
@@ -134,7 +134,7 @@ def unruled(app: FastAPI) -> list[str]:
     return [
         str(getattr(route, "path", route))
         for route in app.routes
-        if not isinstance(getattr(getattr(route, "endpoint", None), "rule", None), Rule)
+        if not isinstance(getattr(getattr(route, "endpoint", None), "rule", None), Rule | TokenRule)
     ]
 
 
@@ -160,7 +160,7 @@ def _endpoint(context: Context, entry: Entry) -> Callable[[Request], object]:
             if refusal.status_code != 204:
                 return refusal
             most = context.settings.work.upload_files
-            request = _limited(request, context.settings.work.upload_bytes + ANY_FORM)
+            request = limited(request, context.settings.work.upload_bytes + ANY_FORM)
         try:
             sent = await request.form(max_files=most, max_fields=200, max_part_size=LARGEST_FORM)
         except HTTPException as problem:
@@ -181,7 +181,7 @@ def _endpoint(context: Context, entry: Entry) -> Callable[[Request], object]:
     return endpoint
 
 
-def _limited(request: Request, limit: int) -> Request:
+def limited(request: Request, limit: int) -> Request:
     """Return a request that ends when more comes than is allowed, whatever it said about its length.
 
     :param limit: [bytes]

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from starlette.responses import FileResponse, Response
 
 from eisenergy.portal import csrf
+from eisenergy.portal.context import Context
 from eisenergy.portal.render import render
 from eisenergy.portal.routes import NoSuchPage
 from eisenergy.portal.visit import Visit
@@ -67,10 +68,15 @@ def inside(folder: Path, path: str) -> Path:
 def site_folder(visit: Visit, customer: str | None) -> Path:
     """Return where a site lies. :param customer: ``None``: the operator's"""
     scope, _ = visit.within()
+    return folder_of(visit.context, scope.client, customer)
+
+
+def folder_of(context: Context, client: str, customer: str | None) -> Path:
+    """Return where a client's site lies. :param customer: ``None``: the operator's"""
     name = OPERATOR if customer is None else customer
-    if not _PART.fullmatch(scope.client) or (customer is not None and not _PART.fullmatch(customer)):
+    if not _PART.fullmatch(client) or (customer is not None and not _PART.fullmatch(customer)):
         raise NoSuchPage
-    return visit.context.settings.sites / scope.client / name
+    return context.settings.sites / client / name
 
 
 def months_of(folder: Path) -> frozenset[str]:
@@ -103,7 +109,7 @@ def serve(visit: Visit, file: Path, *, download: str | None = None) -> Response:
     """
     kind = TYPES[file.suffix.lower()]
     if file.suffix.lower() != ".html":
-        return _handed_on(visit, file, kind, download) or FileResponse(file, media_type=kind, filename=download)
+        return document(visit.context, file, download)
     text = file.read_text(encoding="utf-8")
     # The policy forbids style attributes; a drawing's fill is none.
     text = _SWATCH.sub(r'<svg class="swatch" viewBox="0 0 1 1"><rect width="1" height="1" fill="\1"/></svg>', text)
@@ -117,9 +123,15 @@ def serve(visit: Visit, file: Path, *, download: str | None = None) -> Response:
     return Response(text, media_type=kind)
 
 
-def _handed_on(visit: Visit, file: Path, kind: str, download: str | None) -> Response | None:
+def document(context: Context, file: Path, download: str | None) -> Response:
+    """Return a file that is no page. :param download: name to save it under"""
+    kind = TYPES[file.suffix.lower()]
+    return _handed_on(context, file, kind, download) or FileResponse(file, media_type=kind, filename=download)
+
+
+def _handed_on(context: Context, file: Path, kind: str, download: str | None) -> Response | None:
     """Let nginx send a file of the sites, where it is set up to; the portal has said by then that it may."""
-    place, sites = visit.context.settings.portal.accel, visit.context.settings.sites
+    place, sites = context.settings.portal.accel, context.settings.sites
     if place is None or not file.is_relative_to(sites):
         return None
     headers = {"X-Accel-Redirect": f"{place}/{quote(file.relative_to(sites).as_posix())}"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from eisenergy.portal import (
+    api_english,
+    api_spanish,
     billing_english,
     billing_spanish,
     english,
@@ -20,8 +22,18 @@ from eisenergy.portal import (
 LOCALES: Final = {"es": "es-SV", "en": "en"}
 
 TEXTS: Final = {
-    "es": spanish.TEXTS | work_spanish.TEXTS | masters_spanish.TEXTS | billing_spanish.TEXTS | events_spanish.TEXTS,
-    "en": english.TEXTS | work_english.TEXTS | masters_english.TEXTS | billing_english.TEXTS | events_english.TEXTS,
+    "es": spanish.TEXTS
+    | work_spanish.TEXTS
+    | masters_spanish.TEXTS
+    | billing_spanish.TEXTS
+    | events_spanish.TEXTS
+    | api_spanish.TEXTS,
+    "en": english.TEXTS
+    | work_english.TEXTS
+    | masters_english.TEXTS
+    | billing_english.TEXTS
+    | events_english.TEXTS
+    | api_english.TEXTS,
 }
 
 

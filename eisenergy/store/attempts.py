@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select, text, update
 
 from eisenergy.accounts import Role, Scope
-from eisenergy.store import audit, tables
+from eisenergy.store import api_tokens, audit, tables
 from eisenergy.store.database import Database
 from eisenergy.store.jobs import FAILED, OPEN, QUEUE, RUNNING, WAITING, Job, of_id, to_job
 from eisenergy.store.people import read_grants
@@ -67,11 +67,16 @@ def begin(database: Database, client: str, job: uuid.UUID, at: datetime) -> Job 
 
 
 def still_allowed(database: Database, job: Job) -> bool:
-    """Whether who asked for a job may still do so: the account is open, and has a right at the client that is no less."""
+    """Whether who asked for a job may still do so: the account is open, and has a right at the client that is no less.
+
+    What a token asked for ends with the token, when somebody ends it before its time.
+    """
     if job.user is None:
         return True
     people = tables.users
     with database.signing_in() as connection:
+        if job.token is not None and api_tokens.revoked(connection, job.token):
+            return False
         open_ = connection.execute(
             select(people.c.id).where(people.c.id == job.user, people.c.disabled_at.is_(None))
         ).first()

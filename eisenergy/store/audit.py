@@ -81,6 +81,35 @@ def write(
     )
 
 
+def write_all(
+    connection: Connection,
+    client: str,
+    actor: Actor,
+    at: datetime,
+    action: str,
+    changes: Iterable[tuple[str, Any, Any]],
+) -> None:
+    """Append a line for each of many changes, as :func:`write` does, in few statements.
+
+    :param changes: subject, old value (``None``: there was none) and new value
+    """
+    common = {"client": client, "at": at, "actor": actor.name[:LONGEST], "address": actor.address[:LONGEST]}
+    rows = [
+        {
+            **common,
+            **({} if actor.acting_as is None else {"acting_as": actor.acting_as}),
+            "action": action,
+            "subject": subject[:LONGEST].replace("\x00", ""),
+            **({} if old is None else {"old": old}),
+            "new": new,
+        }
+        for subject, old, new in changes
+    ]
+    for same in ([row for row in rows if "old" in row], [row for row in rows if "old" not in row]):
+        if same:
+            connection.execute(insert(tables.audit), same)
+
+
 def write_each(
     connection: Connection,
     clients: Iterable[str],

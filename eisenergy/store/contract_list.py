@@ -153,7 +153,7 @@ def change(
         if not fields:
             return ()
         others = [replace(one, customer=contract.customer) for one in every.values() if one.number != contract.number]
-        masters.change_contracts(connection, scope, [contract, *others], at)
+        masters.put_contracts(connection, scope, [contract, *others], at)
         old, new = ({name: side[name] for name in fields} for side in (before, after))
         audit.write(connection, scope.client, by, at, ACTION, contract.number, old=old, new=new)
     return fields

@@ -52,6 +52,7 @@ class Job:
     :param doing: the piece that was done last
     :param result: what came of it, JSON types
     :param problem: why it came to nothing: ``code`` and ``text``
+    :param token: the interface's token it was asked for with, where it was
     """
 
     client: str
@@ -76,6 +77,7 @@ class Job:
     doing: str
     result: Any
     problem: Mapping[str, Any] | None
+    token: uuid.UUID | None = None
 
     @property
     def open(self) -> bool:
@@ -220,6 +222,7 @@ def again(database: Database, scope: Scope, job: uuid.UUID, *, by: Actor, user: 
             "role": scope.role.value,
             "asked_by": by.name[: audit.LONGEST],
             "address": by.address[: audit.LONGEST],
+            "token": None,
         }
         connection.execute(of_id(update(table), scope.client, job).values(values))
         audit.write(
@@ -308,4 +311,5 @@ def to_job(row: Row[Any]) -> Job:
         doing=row.doing,
         result=row.result,
         problem=row.problem,
+        token=row.token,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from eisenergy.accounts import Scope
@@ -46,6 +47,7 @@ class InvoiceLine:
     """
 
     number: str
+    sequence: int
     month: BillingMonth
     contract: str
     issued_on: date
@@ -100,6 +102,36 @@ def customers(
     )
 
 
+def customer_page(
+    database: Database, scope: Scope, *, search: str = "", limit: int = 50, after: str | None = None
+) -> tuple[tuple[str, str], ...]:
+    """Return code and name of customers whose code or name holds a text, in order of their codes.
+
+    :param after: only those beyond this code: nobody is passed over or told twice when others come in between
+    """
+    table = tables.customers
+    name = table.c.document["name"].astext
+    query = select(table.c.customer, name).where(table.c.client == scope.client).order_by(table.c.customer)
+    if scope.customers is not None:
+        query = query.where(table.c.customer.in_(sorted(scope.customers)))
+    if search:
+        query = query.where(
+            or_(table.c.customer.icontains(search, autoescape=True), name.icontains(search, autoescape=True))
+        )
+    if after is not None:
+        query = query.where(table.c.customer > after)
+    with database.session(scope) as connection:
+        return tuple((row[0], row[1]) for row in connection.execute(query.limit(limit)))
+
+
+def customers_among(database: Database, scope: Scope, codes: Iterable[str]) -> frozenset[str]:
+    """Return which of some codes are customers of the scope."""
+    table = tables.customers
+    query = select(table.c.customer).where(table.c.client == scope.client, table.c.customer.in_(sorted(set(codes))))
+    with database.session(scope) as connection:
+        return frozenset(connection.execute(query).scalars())
+
+
 def months(database: Database, scope: Scope, *, limit: int = 13) -> tuple[MonthLine, ...]:
     """Return the newest months with invoices in the scope, newest first, and what they come to."""
     table = tables.invoices
@@ -132,16 +164,27 @@ def months(database: Database, scope: Scope, *, limit: int = 13) -> tuple[MonthL
     )
 
 
-def invoices(database: Database, scope: Scope, customer: str, *, number: str | None = None) -> tuple[InvoiceLine, ...]:
+def invoices(
+    database: Database,
+    scope: Scope,
+    customer: str,
+    *,
+    number: str | None = None,
+    limit: int | None = None,
+    before: tuple[str, int] | None = None,
+) -> tuple[InvoiceLine, ...]:
     """Return a customer's invoices in the scope, newest month first.
 
     :param number: only this one
+    :param limit: no more than so many
+    :param before: only those that follow this month and sequence in the list
     :raises OutOfScope: when the customer is outside the scope
     """
     scope.check(customer)
     table = tables.invoices
     columns = [
-        table.c[name] for name in ("number", "month", "contract", "issued_on", "due_on", "kwh", "total", "currency")
+        table.c[name]
+        for name in ("number", "sequence", "month", "contract", "issued_on", "due_on", "kwh", "total", "currency")
     ]
     lines = tables.invoice_lines.c
     correction = (
@@ -156,6 +199,10 @@ def invoices(database: Database, scope: Scope, customer: str, *, number: str | N
     )
     if number is not None:
         query = query.where(table.c.number == number)
+    if before is not None:
+        query = query.where(tuple_(table.c.month, table.c.sequence) < tuple_(*map(literal, before)))
+    if limit is not None:
+        query = query.limit(limit)
     with database.session(scope) as connection:
         rows = connection.execute(query).all()
     return tuple(InvoiceLine(**{**row._mapping, "month": BillingMonth.parse(row.month)}) for row in rows)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, text
+from sqlalchemy import Connection, Table, Text, any_, insert, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from eisenergy.accounts import Client, Contract, Customer, OutOfScope, Scope
@@ -44,13 +45,33 @@ class Supply:
     end: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """What became of one record.
+
+    :param outcome: ``added``, ``changed`` or ``unchanged``
+    :param old: what was there before, JSON types; ``None`` where nothing was
+    :param new: what is there now
+    """
+
+    outcome: str
+    old: Any
+    new: Any
+
+
 def save_client(database: Database, scope: Scope, client: Client) -> Saved:
     """Add or change the scope's client. :raises OutOfScope: for another client, or a scope that may not write."""
+    with database.session(scope) as connection:
+        return _counted([put_client(connection, scope, client)])
+
+
+def put_client(connection: Connection, scope: Scope, client: Client) -> Put:
+    """Do what :func:`save_client` does, in a transaction of the caller's."""
     check_operator(scope)
     if client.code != scope.client:
         raise OutOfScope(f"client {client.code} is outside the scope of this call")
-    with database.session(scope) as connection:
-        return _save(connection, scope, tables.clients, "client", client.code, {}, codec.dump(client))
+    entries: _Entries = {client.code: ({}, codec.dump(client))}
+    return _put(connection, scope, tables.clients, "client", entries, datetime.now(UTC))[client.code]
 
 
 def client(database: Database, scope: Scope) -> Client:
@@ -81,63 +102,55 @@ def save_contracts(database: Database, scope: Scope, contracts: Iterable[Contrac
     :raises OutOfScope: for a customer outside the scope, or a scope that may not write
     :raises Conflict: when one customer is described in two ways, or two running contracts claim one meter
     """
+    with database.session(scope) as connection:
+        return _counted(put_contracts(connection, scope, contracts).values())
+
+
+def put_contracts(
+    connection: Connection, scope: Scope, contracts: Iterable[Contract], at: datetime | None = None
+) -> dict[str, Put]:
+    """Do what :func:`save_contracts` does, in a transaction of the caller's.
+
+    :param at: when they are changed, UTC; ``None``: now
+    :returns: number of the contract -> what became of it
+    """
     scope.check_writes()
+    at = at or datetime.now(UTC)
     wanted = sorted(contracts, key=lambda contract: contract.number)
     people: dict[str, Customer] = {}
     for contract in wanted:
         scope.check(contract.customer.code)
         if people.setdefault(contract.customer.code, contract.customer) != contract.customer:
             raise Conflict(f"customer {contract.customer.code} is described in two ways; make the rows agree")
-    saved = Saved()
-    with database.session(scope) as connection:
-        lock_contracts(connection, scope)
-        changes: dict[str, list[tuple[Saved, str | None]]] = {}
-        for code, customer in sorted(people.items()):
-            changed = _save(connection, scope, tables.customers, "customer", code, {}, codec.dump(customer))
-            changes[code] = [(changed, None)]
-        for contract in wanted:
-            changed = put_contract(connection, scope, contract)
-            changes[contract.customer.code].append((changed, contract.number))
-            saved += changed
-        _check_meters(connection)
-        events = [event for code in changes for event in _told(code, changes[code])]
-        outbox.write(connection, scope.client, events, datetime.now(UTC))
-    return saved
+    lock_contracts(connection, scope)
+    customers: _Entries = {code: ({}, codec.dump(customer)) for code, customer in sorted(people.items())}
+    persons = _put(connection, scope, tables.customers, "customer", customers, at)
+    entries: _Entries = {
+        contract.number: (
+            {
+                "customer": contract.customer.code,
+                "meter": contract.meter.serial,
+                "tariff": contract.tariff,
+                "starts": contract.start,
+                "ends": contract.end,
+            },
+            codec.dump(contract),
+        )
+        for contract in wanted
+    }
+    done = _put(connection, scope, tables.contracts, "contract", entries, at)
+    _check_meters(connection)
+    theirs: dict[str, dict[str, Put]] = {code: {} for code in persons}
+    for contract in wanted:
+        theirs[contract.customer.code][contract.number] = done[contract.number]
+    events = [event for code, person in persons.items() for event in _told(code, person, theirs[code])]
+    outbox.write(connection, scope.client, events, at)
+    return done
 
 
 def lock_contracts(connection: Connection, scope: Scope) -> None:
     """Let nobody else save contracts of the client until the transaction ends: two imports at once would both find a record missing."""
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": scope.client})
-
-
-def put_contract(connection: Connection, scope: Scope, contract: Contract, at: datetime | None = None) -> Saved:
-    """Save one contract in a transaction that holds :func:`lock_contracts`; its customer is saved apart."""
-    columns = {
-        "customer": contract.customer.code,
-        "meter": contract.meter.serial,
-        "tariff": contract.tariff,
-        "starts": contract.start,
-        "ends": contract.end,
-    }
-    return _save(connection, scope, tables.contracts, "contract", contract.number, columns, codec.dump(contract), at)
-
-
-def change_contracts(connection: Connection, scope: Scope, contracts: Iterable[Contract], at: datetime) -> Saved:
-    """Save contracts of one customer, and the customer, in a transaction that holds :func:`lock_contracts`.
-
-    :raises Conflict: when two running contracts claim one meter
-    """
-    saved = Saved()
-    changes: dict[str, list[tuple[Saved, str | None]]] = {}
-    for contract in contracts:
-        code, document = contract.customer.code, codec.dump(contract.customer)
-        person = _save(connection, scope, tables.customers, "customer", code, {}, document, at)
-        changed = put_contract(connection, scope, contract, at)
-        changes.setdefault(code, []).extend([(person, None), (changed, contract.number)])
-        saved += changed
-    _check_meters(connection)
-    outbox.write(connection, scope.client, [event for code in changes for event in _told(code, changes[code])], at)
-    return saved
 
 
 def customers(database: Database, scope: Scope) -> tuple[Customer, ...]:
@@ -254,44 +267,57 @@ def calendars(database: Database, scope: Scope) -> tuple[DayCalendar, ...]:
     return tuple(codec.load(DayCalendar, document) for document in found)
 
 
-def _save(
-    connection: Connection,
-    scope: Scope,
-    table: Table,
-    kind: str,
-    key: str,
-    columns: Mapping[str, Any],
-    document: Mapping[str, Any],
-    at: datetime | None = None,
-) -> Saved:
-    """Insert or update one record and log the change; nothing when the document is the stored one.
-
-    :param at: when it is changed, UTC; ``None``: now
-    """
-    query = select(table.c.document).where(table.c.client == scope.client, table.c[kind] == key).with_for_update()
-    stored = connection.execute(query).scalar()
-    if stored == document:
-        return Saved(unchanged=1)
-    values = {"client": scope.client, kind: key, **columns, "document": document}
-    changes = {name: value for name, value in values.items() if name not in ("client", kind)}
-    statement = upsert(table).values(values).on_conflict_do_update(index_elements=["client", kind], set_=changes)
-    connection.execute(statement)
-    entry = {"client": scope.client, "kind": kind, "key": key, "at": at or datetime.now(UTC), "document": document}
-    connection.execute(insert(tables.changes).values(entry))
-    return Saved(added=1) if stored is None else Saved(changed=1)
+_Entries = Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]
+"""Key -> columns beside the document, and the document."""
 
 
-def _told(customer: str, changes: Iterable[tuple[Saved, str | None]]) -> list[New]:
-    """The event of a customer, where it or a contract of it was saved: which, and not what stands in it."""
-    real = [(saved, contract) for saved, contract in changes if not saved.unchanged]
-    if not real:
-        return []
-    added = any(saved.added for saved, contract in real if contract is None)
-    data = {
-        "customer": customer,
-        "change": "added" if added else "changed",
-        "contracts": [contract for _, contract in real if contract is not None],
+def _put(
+    connection: Connection, scope: Scope, table: Table, kind: str, entries: _Entries, at: datetime
+) -> dict[str, Put]:
+    """Insert or update records and log the changes; nothing where the document is the stored one."""
+    key = table.c[kind]
+    query = (
+        select(key, table.c.document)
+        .where(table.c.client == scope.client, key == any_(literal(sorted(entries), ARRAY(Text))))
+        .order_by(key)
+        .with_for_update()
+    )
+    stored = {row[0]: row.document for row in connection.execute(query)}
+    fresh = {name: entry for name, entry in entries.items() if stored.get(name) != entry[1]}
+    if fresh:
+        rows = [
+            {"client": scope.client, kind: name, **columns, "document": document}
+            for name, (columns, document) in fresh.items()
+        ]
+        statement = upsert(table)
+        set_ = {name: statement.excluded[name] for name in rows[0] if name not in ("client", kind)}
+        connection.execute(statement.on_conflict_do_update(index_elements=list({"client", kind}), set_=set_), rows)
+        changes = [{"kind": kind, "key": name, "at": at, "document": fresh[name][1]} for name in fresh]
+        connection.execute(insert(tables.changes), [{"client": scope.client, **entry} for entry in changes])
+    return {
+        name: Put(
+            outcome="unchanged" if name not in fresh else "changed" if name in stored else "added",
+            old=stored.get(name),
+            new=document,
+        )
+        for name, (_, document) in entries.items()
     }
+
+
+def _counted(done: Iterable[Put]) -> Saved:
+    outcomes = [one.outcome for one in done]
+    return Saved(
+        added=outcomes.count("added"), changed=outcomes.count("changed"), unchanged=outcomes.count("unchanged")
+    )
+
+
+def _told(customer: str, person: Put, contracts: Mapping[str, Put]) -> list[New]:
+    """The event of a customer, where it or a contract of it was saved: which, and not what stands in it."""
+    saved = [number for number, put in contracts.items() if put.outcome != "unchanged"]
+    if person.outcome == "unchanged" and not saved:
+        return []
+    change = "added" if person.outcome == "added" else "changed"
+    data = {"customer": customer, "change": change, "contracts": saved}
     return [New(type=outbox.CUSTOMER, customer=customer, data=data)]
 
 

@@ -206,11 +206,10 @@ def revoke(database: Database, scope: Scope, user: uuid.UUID, *, by: Actor, at: 
         connection.execute(delete(table).where(table.c.client == scope.client, table.c.user_id == user))
         _end_sessions(connection, user)
         tokens = tables.api_tokens
-        connection.execute(
-            update(tokens)
-            .where(tokens.c.client == scope.client, tokens.c.user_id == user, tokens.c.revoked_at.is_(None))
-            .values(revoked_at=at)
-        )
+        ended = update(tokens).where(tokens.c.user_id == user, tokens.c.revoked_at.is_(None))
+        if scope.client != EVERY_CLIENT:  # that right made tokens at any client
+            ended = ended.where(tokens.c.client == scope.client)
+        connection.execute(ended.values(revoked_at=at))
         if not [one for one in grants if one.client != scope.client]:
             _void_links(connection, user)
         audit.write(connection, scope.client, by, at, "REVOKE", email, old=old.to_json())

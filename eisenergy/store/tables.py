@@ -342,6 +342,22 @@ api_tokens: Final = Table(  # the hash is seen at sign-in only
     Column("created_at", _instant, nullable=False),
     Column("expires_at", _instant, nullable=False),
     Column("revoked_at", _instant),
+    Column("used_at", _instant),
+)
+
+idempotency: Final = Table(  # answers of the interface that are given again; client "*": of a token for every client
+    "idempotency",
+    metadata,
+    _client(),
+    Column("user_id", Uuid, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", _instant, nullable=False),
+    Column("expires_at", _instant, nullable=False),
+    Index("ix_eisenergy_idempotency_expires_at", "client", "expires_at"),
 )
 
 audit: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE; client "*": no tenant's
@@ -387,6 +403,7 @@ jobs: Final = Table(  # as people see them; the queue itself is procrastinate's,
     Column("doing", Text, nullable=False),
     Column("result", JSONB(none_as_null=True)),
     Column("problem", JSONB(none_as_null=True)),
+    Column("token", Uuid),
     Index("ix_eisenergy_jobs_asked_at", "client", "asked_at"),
     Index(
         "ix_eisenergy_jobs_month",

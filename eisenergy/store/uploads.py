@@ -7,12 +7,12 @@ it is imported; until then it is looked at. The meaning of columns that operator
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from eisenergy.accounts import Scope
@@ -106,6 +106,39 @@ def receive(
     else:
         _read(connection, scope, upload, name, job, by, user, at)
     return upload, job
+
+
+def receive_together(
+    connection: Connection,
+    scope: Scope,
+    files: Sequence[tuple[str, str, int]],
+    *,
+    way: str,
+    by: Actor,
+    user: uuid.UUID | None,
+    at: datetime,
+) -> tuple[tuple[uuid.UUID, ...], uuid.UUID]:
+    """Note files whose bytes are in the inbox, and have all of them imported by one job, without anybody looking at them first.
+
+    :param connection: a transaction of ``database.session(scope)``
+    :param files: name, sha256 and size [bytes] of each, at least one
+    :returns: ids of the uploads, and of the job
+    :raises OutOfScope: for a scope that only reads, or of some customers only
+    """
+    job, made = uuid.uuid4(), tuple(uuid.uuid4() for _ in files)
+    for upload, (name, sha256, size) in zip(made, files, strict=True):
+        values = {
+            "client": scope.client, "id": upload, "name": name, "sha256": sha256, "bytes": size, "way": way,
+            "asked_by": by.name[: audit.LONGEST], "received_at": at, "state": IMPORTING, "job": job,
+        }  # fmt: skip
+        connection.execute(insert(tables.uploads).values(values))
+        told = {"upload": str(upload), "sha256": sha256, "way": way}
+        audit.write(connection, scope.client, by, at, "UPLOAD", name, new=told)
+    subject = files[0][0] if len(files) == 1 else f"{files[0][0]} + {len(files) - 1}"
+    jobs.defer(
+        connection, scope, "ingest", subject, {"uploads": [str(one) for one in made]}, by=by, user=user, at=at, id=job
+    )
+    return made, job
 
 
 def _read(

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import PurePath
 from typing import Final
 
+ENDINGS: Final = (".csv", ".tsv", ".txt", ".xls", ".xlsx", ".xlsm")
+"""Of files that are taken at all."""
+START: Final = 512
+"""Bytes of a file that :func:`unfit` looks at."""
 LONGEST: Final = 150
 NAMELESS: Final = "archivo"
+_OTHERS: Final = (b"MZ", b"\x7fELF", b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")
+"""How programs, pictures, documents and archives begin."""
+
+
+def unfit(name: str, start: bytes) -> str | None:
+    """Say why a file is not taken at all; ``None`` for one that is. What it holds is looked at when it is read.
+
+    :param start: its first :data:`START` bytes
+    :returns: ``ending`` (which promises no table), ``empty`` or ``content``
+    """
+    if PurePath(name).suffix.lower() not in ENDINGS:
+        return "ending"
+    if not start.strip():
+        return "empty"
+    return "content" if start.startswith(_OTHERS) else None
 
 
 def cleaned(name: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from portal_cases import PASSWORD, Running, furnish, give_masters, populate, serving
+from portal_cases import PASSWORD, Running, furnish, give_masters, give_tokens, populate, serving
 from screens import SIZES, Screens, Window
 
 from eisenergy.config import Settings
@@ -19,6 +19,7 @@ PAGES = {
         "savings": "/c/EIS/clientes/EIS-0001/ahorro",
         "account": "/cuenta",
         "factor": "/cuenta/factor",
+        "tokens": "/cuenta/fichas",
     },
     "operator": {
         "overview": "/c/EIS",
@@ -38,11 +39,12 @@ PAGES = {
         "events": "/c/EIS/avisos",
         "users": "/c/EIS/usuarios",
         "log": "/c/EIS/bitacora",
+        "client-tokens": "/c/EIS/fichas",
         "as-customer": "/c/EIS/clientes/EIS-0002",
     },
     "admin": {"choose": "/"},
 }
-EVERYBODYS = {"sign-in": "/entrar", "forgot": "/clave", "dead-link": "/enlace/none"}
+EVERYBODYS = {"interface": "/v1", "sign-in": "/entrar", "forgot": "/clave", "dead-link": "/enlace/none"}
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,7 @@ def portal(settings: Settings, database: Database) -> Iterator[Running]:
     with serving(settings, database) as running:
         running.people = populate(database)
         running.proposed = give_masters(database)
+        give_tokens(database, running.people)
         yield running
 
 

@@ -12,10 +12,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nbval_runs
 import pytest
@@ -37,6 +38,7 @@ SETTINGS = [line for line in LINES if line.startswith("export ")]
 SERVICES = [line for line in LINES if line.split()[:2] in (["eisenergy", "serve"], ["eisenergy", "worker"])]
 COMMANDS = [line for line in LINES if line.startswith("eisenergy ") and line not in MACHINES + SERVICES]
 TARGETS = [line for line in LINES if line.startswith("make ")]
+CALLS = [line for line in LINES if line.startswith("curl ")]
 
 
 CUSTOMERS = [f"EIS-000{n}" for n in range(1, 9)]
@@ -124,7 +126,7 @@ def test_piped_output_has_no_colours(demo: Demo) -> None:
 
 
 def test_the_readme_has_nothing_but_commands_that_are_run_here() -> None:
-    assert sorted([*COMMANDS, *TARGETS, *MACHINES, *SETTINGS, *SERVICES]) == sorted(LINES)
+    assert sorted([*COMMANDS, *TARGETS, *MACHINES, *SETTINGS, *SERVICES, *CALLS]) == sorted(LINES)
     assert len(COMMANDS) >= 15
     assert SETTINGS
     assert SERVICES
@@ -158,8 +160,15 @@ def test_what_goes_on_until_it_is_ended(line: str, demo: Demo, tmp_path: Path) -
     """With the settings as they stand, but for the folder and the port, which another test may have."""
     told = dict(shlex.split(setting)[1].split("=", 1) for setting in SETTINGS)
     assert told["EISENERGY_WATCH"] == "/srv/inbox"
+    with serving(demo, line, told | {"EISENERGY_WATCH": str(tmp_path)}):
+        pass
+
+
+@contextmanager
+def serving(demo: Demo, line: str, settings: dict[str, str]) -> Iterator[str]:
+    """Start what goes on until it is ended, wait until it can work, and end it as Ctrl+C does."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EISENERGY_")}
-    environment |= told | {"EISENERGY_HOME": str(demo.home), "EISENERGY_WATCH": str(tmp_path)}
+    environment |= settings | {"EISENERGY_HOME": str(demo.home)}
     words = [str(Path(sys.executable).parent / "eisenergy"), *shlex.split(line)[1:], "--port", "0"]
     with subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as service:
         try:
@@ -171,6 +180,7 @@ def test_what_goes_on_until_it_is_ended(line: str, demo: Demo, tmp_path: Path) -
             while (answer := ask(f"{url[1]}/readyz")) is None and time.monotonic() < until:
                 time.sleep(0.1)
             assert answer == {"status": "ok", "database": "ok"}
+            yield url[1]
         finally:
             service.send_signal(signal.SIGINT)
         _, said = service.communicate(timeout=90)
@@ -235,3 +245,44 @@ def test_a_changed_number_in_a_notebook_is_found(notebooks: dict[str, str]) -> N
     assert len(found) == 1
     assert "12,989.48" in found[0]
     assert "12,989.49" in found[0]
+
+
+def test_calls_of_the_interface(demo: Demo, require: Callable[[str], None]) -> None:
+    """Each as it stands, against a portal of its own; the last test here, because it adds a customer and a seller."""
+    require("curl")
+    demo.call("users", "invite", "operador@eispower.example", "--role", "CLIENT_ADMIN")
+    demo.call("users", "invite", "admin@eisenergy.example", "--role", "SYSTEM_ADMIN")
+    known = {}
+    for name, email in (("TOKEN", "operador@eispower.example"), ("ADMIN", "admin@eisenergy.example")):
+        made = demo.call("users", "token", "create", email, "--name", "calls", "--json")
+        known[name] = json.loads(made.stdout)["token"]
+    told: dict[str, Any] = {}
+    with serving(demo, "eisenergy serve --no-worker", {}) as url:
+        for line in CALLS:
+            ended = subprocess.run(
+                ["bash", "-c", f"{line} -sS -w '\n%{{http_code}}'"], cwd=ROOT, env={**os.environ, **known, "URL": url},
+                capture_output=True, text=True, timeout=60, check=False,
+            )  # fmt: skip
+            body, _, status = ended.stdout.rpartition("\n")
+            assert (ended.returncode, status[:1]) == (0, "2"), f"{line}\n{ended.stdout}{ended.stderr}"
+            told[line.partition("$URL")[2].split('"')[0]] = json.loads(body or "null")
+            if status == "202":
+                known["JOB"] = json.loads(body)["job"]
+        described = ask(f"{url}/v1/openapi.json")
+    assert isinstance(described, dict)
+    patterns = [
+        path.replace("{", "(?P<").replace("}", ">[^/?]+)") for path in described["paths"] if "openapi" not in path
+    ]
+    asked = [path.partition("?")[0].replace("$JOB", "1") for path in told]
+    assert [one for one in patterns if not any(re.fullmatch(one, path) for path in asked)] == []
+    invoice = told["/v1/invoices/FAC-000001"]
+    assert invoice["total"] == "12989.48" == demo.report["invoices"][0]["total"]
+    shown = json.loads(demo.call("invoices", "show", "FAC-000001", "--json").stdout)
+    assert [(line["code"], line["amount"], line["exact"]) for line in invoice["lines"]] == [
+        (line["code"], line["amount"], line["exact"]) for line in shown["lines"]
+    ]
+    text = "".join(page.extract_text() for page in PdfReader(ROOT / "data" / "FAC-000001.pdf").pages)
+    assert "12,989.48" in text
+    assert len(told["/v1/customers/EIS-0001/readings?from=2021-09-01&to=2021-09-02"]["items"]) == 96
+    usage = told["/v1/customers/EIS-0001/usage?from=2021-09-01&to=2021-10-01&resolution=day"]["items"]
+    assert sum(Decimal(str(day["kwh"])) for day in usage) == Decimal(str(invoice["kwh"]))

@@ -12,7 +12,17 @@ import pytest
 for _folder in (Path(__file__).parent, Path(__file__).parents[1] / "store"):
     sys.path.insert(0, str(_folder))
 
-from portal_cases import START, Running, furnish, give_masters, give_work, populate, serving, subscribe  # noqa: E402
+from portal_cases import (  # noqa: E402
+    START,
+    Running,
+    furnish,
+    give_masters,
+    give_tokens,
+    give_work,
+    populate,
+    serving,
+    subscribe,
+)  # fmt: skip
 
 from eisenergy.config import Settings  # noqa: E402
 from eisenergy.store.database import Database  # noqa: E402
@@ -26,6 +36,7 @@ def portal(settings: Settings, database: Database) -> Iterator[Running]:
         running.work = give_work(settings, database)
         running.proposed = give_masters(database)
         running.told = subscribe(settings, database)
+        running.tokens = give_tokens(database, running.people)
         yield running
 
 

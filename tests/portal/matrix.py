@@ -18,6 +18,7 @@ from eisenergy.portal.csrf import token_for
 PUBLIC, ONESELF, LEAVING, CUSTOMER, OPERATOR = "public", "oneself", "leaving", "customer", "operator"
 STREAM = "stream"
 """For customers as :data:`CUSTOMER`, and the address says in its query whose data it is about."""
+BY_TOKEN, BY_TOKEN_LIST, BY_TOKEN_WORK, BY_TOKEN_SYSTEM, BY_TOKEN_OPEN = "token", "list", "work", "system", "open"
 CUSTOMERS = "/c/{client}/clientes/{customer}"
 KINDS = {
     "GET /healthz": PUBLIC,
@@ -100,8 +101,33 @@ KINDS = {
         for deed in ("pausar", "seguir", "probar", "quitar", "otra-vez", "descartar")
     },
     "WS /v1/metrics/stream": STREAM,
+    "GET /cuenta/fichas": ONESELF,
+    "POST /cuenta/fichas": ONESELF,
+    "POST /cuenta/fichas/{token}/quitar": ONESELF,
+    "GET /c/{client}/fichas": OPERATOR,
+    "POST /c/{client}/fichas/{token}/quitar": OPERATOR,
+    "GET /v1": PUBLIC,
+    "GET /v1/openapi.json": BY_TOKEN_OPEN,
+    "POST /v1/clients": BY_TOKEN_SYSTEM,
+    "POST /v1/customers": BY_TOKEN_WORK,
+    "POST /v1/meter-readings/upload": BY_TOKEN_WORK,
+    "POST /v1/billing/run": BY_TOKEN_WORK,
+    "GET /v1/jobs/{job}": BY_TOKEN_WORK,
+    "GET /v1/customers": BY_TOKEN_LIST,
+    "GET /v1/customers/{customer}": BY_TOKEN,
+    "GET /v1/customers/{customer}/invoices": BY_TOKEN,
+    "GET /v1/customers/{customer}/readings": BY_TOKEN,
+    "GET /v1/customers/{customer}/usage": BY_TOKEN,
+    "GET /v1/invoices/{number}": BY_TOKEN,
+    "GET /v1/invoices/{number}.pdf": BY_TOKEN,
 }
 """Whom a route is for; a route that is not here fails :func:`problems`."""
+PAGES = frozenset({PUBLIC, ONESELF, LEAVING, CUSTOMER, OPERATOR})
+NEW_CLIENT = {
+    "nit": "0614-010115-108-3", "ncr": "241337-8", "activity": "Venta", "address": "San Salvador", "phone": "2250-1500",
+    "email": "a@b.example", "website": "www.eis.example", "timezone": "America/El_Salvador", "currency": "USD", "locale": "es-SV",
+    "series": "FAC", "due_days": 15, "max_missing_share": 0.1,
+}  # fmt: skip
 
 EVERYBODY = ("nobody", "stranger", "customer", "manager", "operator", "viewer", "neighbour", "admin")
 OWN = {
@@ -109,6 +135,8 @@ OWN = {
     "viewer": {("EIS", "EIS-0001")},
     "manager": {("EIS", "EIS-0001"), ("EIS", "EIS-0002")},
 }
+HOLDERS = ("nobody", "stranger", "customer", "manager", "operator", "neighbour", "admin")
+"""Who asks the interface; a view is a session's, and no token's."""
 RUNS = {"operator": {"EIS"}, "neighbour": {"LUZ"}, "admin": {"EIS", "LUZ"}}
 TARGETS = (("EIS", "EIS-0001"), ("EIS", "EIS-0003"), ("LUZ", "EIS-0001"))
 
@@ -125,13 +153,17 @@ class Case:
     @property
     def allowed(self) -> bool:
         kind = KINDS[self.route]
-        if kind == PUBLIC:
+        if kind in (PUBLIC, BY_TOKEN_OPEN):
+            return True
+        if kind == BY_TOKEN_SYSTEM:
+            return self.who == "admin"
+        if kind == BY_TOKEN_LIST and any(client == self.client for client, _ in OWN.get(self.who, set())):
             return True
         if kind in (ONESELF, LEAVING):
             return self.who != "nobody" and (kind == LEAVING or self.who != "viewer")
         if self.client in RUNS.get(self.who, set()):
             return True
-        return kind in (CUSTOMER, STREAM) and (self.client, self.customer) in OWN.get(self.who, set())
+        return kind in (CUSTOMER, STREAM, BY_TOKEN) and (self.client, self.customer) in OWN.get(self.who, set())
 
     def marks(self) -> set[str]:
         """What must not stand in an answer to this person."""
@@ -164,9 +196,10 @@ def problems(running: Running, app: FastAPI, *, only: str = "") -> Iterator[str]
             yield f"{route}: nothing is said about whom it is for"
             continue
         kept.clear()  # the route before may have ended sessions
-        targets = TARGETS if "{client}" in route or KINDS[route] == STREAM else TARGETS[:1]
+        by_token = KINDS[route] not in PAGES
+        targets = TARGETS if "{client}" in route or by_token else TARGETS[:1]
         for client, customer in targets:
-            for who in EVERYBODY:
+            for who in HOLDERS if by_token and KINDS[route] != STREAM else EVERYBODY:
                 case = Case(route, who, client, customer)
                 yield from _stream(running, wire, case) if route.startswith("WS ") else _one(running, wire, case, kept)
                 wire.cookies.clear()
@@ -186,7 +219,7 @@ def _one(running: Running, wire: httpx2.Client, case: Case, kept: dict[str, str]
         "{calendar}": mark(case.client, "operator"),
         "{proposal}": running.proposed[case.client],
         "{subscription}": str(running.told.get(case.client, "")),
-        "{token}": "x" * 43,
+        "{token}": str(running.held[case.client]) if "fichas" in path else "x" * 43,
         "{month}": "2021-09",
         "{contract}": case.customer,
         "{subject}": case.customer,
@@ -194,6 +227,10 @@ def _one(running: Running, wire: httpx2.Client, case: Case, kept: dict[str, str]
     }.items():
         path = path.replace(pattern, value)
     assert "{" not in path, path
+    if KINDS[case.route] not in PAGES:
+        before = running.refusals()
+        yield from _judge(running, case, path, _with_token(running, wire, case, method, path), before)
+        return
     name, secret = "eisenergy-form", "before sign-in"
     if case.who != "nobody":
         if method != "GET" or case.who not in kept:  # a form may end or change the session
@@ -243,6 +280,28 @@ def _stream(running: Running, wire: httpx2.Client, case: Case) -> Iterator[str]:
             yield f"{label}: leaks {', '.join(leaked)}"
 
 
+def _with_token(running: Running, wire: httpx2.Client, case: Case, method: str, path: str) -> httpx2.Response:
+    """Ask as a program does. The session's cookie comes along, and counts for nothing."""
+    headers = {"X-Client": case.client}
+    if case.who != "nobody":
+        headers |= {"Authorization": f"Bearer {running.tokens[case.who]}"}
+    if "session of admin" not in running.tokens:
+        running.tokens["session of admin"] = running.session_of("admin")
+    headers["Cookie"] = f"eisenergy={running.tokens['session of admin']}"
+    if method == "GET":
+        days = {"from": "2021-09-01", "to": "2021-09-02"} if path.endswith(("readings", "usage")) else {}
+        return wire.get(path, headers=headers, params=days)
+    if path.endswith("upload"):
+        return wire.post(path, headers=headers, files={"files": (f"by-{case.who}.csv", b"a,b\n1,2\n")})
+    row = {"contract": case.customer, "name": mark(case.client, case.customer), "meter": "M" + case.customer[-1]}
+    body = {
+        "/v1/clients": {**NEW_CLIENT, "code": case.client, "name": f"by {case.who}"},
+        "/v1/customers": {"customers": [{**row, "tariff": "EIS-TOU", "first_day": "2020-09-01"}]},
+        "/v1/billing/run": {"month": "2021-09"},
+    }[path]
+    return wire.post(path, headers=headers, json=body)
+
+
 def _judge(running: Running, case: Case, path: str, answer: httpx2.Response, before: int) -> Iterator[str]:
     label = f"{case.route} as {case.who} at {case.client}/{case.customer}: {answer.status_code}"
     if answer.status_code >= 500:
@@ -252,10 +311,11 @@ def _judge(running: Running, case: Case, path: str, answer: httpx2.Response, bef
     if case.allowed and refused and KINDS[case.route] != PUBLIC:
         yield f"{label}: expected to be served"
     if not case.allowed:
-        wanted = {303, 401} if case.who == "nobody" else {403}
+        unknown = case.who == "nobody" or (case.who == "stranger" and KINDS[case.route] not in PAGES)
+        wanted = {303, 401} if unknown else {403}
         if not refused or answer.status_code not in wanted:
             yield f"{label}: expected {wanted}"
-        elif case.who != "nobody" and running.refusals() <= before:
+        elif not unknown and running.refusals() <= before:
             yield f"{label}: nothing in the audit log"
     if leaked := sorted(text for text in case.marks() if text in answer.text):
         yield f"{label}: leaks {', '.join(leaked)}"

@@ -31,6 +31,7 @@ from eisenergy.portal.app import guarded
 from eisenergy.portal.context import Context
 from eisenergy.portal.passwords import hash_of
 from eisenergy.store import (
+    api_tokens,
     attempts,
     books,
     jobs,
@@ -45,7 +46,7 @@ from eisenergy.store import (
 )  # fmt: skip
 from eisenergy.store.audit import Actor
 from eisenergy.store.database import Database
-from eisenergy.store.people import EVERY_CLIENT, Grant
+from eisenergy.store.people import EVERY_CLIENT, Grant, read_grants
 from eisenergy.tariffs.model import BillingRules, RateKind, ScalarKind, Tariff
 from eisenergy.tariffs.version import version
 from eisenergy.work import workbooks
@@ -83,6 +84,7 @@ class Person:
     email: str
     user: object
     view: tuple[str, str] | None = None
+    token: str = ""
 
 
 @dataclass
@@ -98,6 +100,8 @@ class Running:
     )  # client -> an upload, its job, a checked workbook
     proposed: dict[str, str] = field(default_factory=dict)  # client -> a proposal
     told: dict[str, str] = field(default_factory=dict)  # client -> a subscription
+    tokens: dict[str, str] = field(default_factory=dict)  # everybody's, for the interface
+    held: dict[str, object] = field(default_factory=dict)  # client -> id of a token of one of its customers
 
     def wire(self, **options: object) -> httpx2.Client:
         """A connection that keeps no cookies of its own accord; closed with the portal."""
@@ -278,7 +282,30 @@ def populate(database: Database) -> dict[str, Person]:
         "stranger": person(database, "stranger@eis.example", limited(Role.CUSTOMER_USER, "EIS", "EIS-0001")),
     }
     found["viewer"].view = ("EIS", "EIS-0001")
+    held_before(database, found["stranger"])
     people.revoke(database, Scope(client="EIS", role=Role.SYSTEM_ADMIN), found["stranger"].user, by=BY, at=START)
+    return found
+
+
+def held_before(database: Database, stranger: Person) -> None:
+    """A token that its owner had before the right was taken away."""
+    grant = Grant(client="EIS", role=Role.CUSTOMER_USER, customers=frozenset({"EIS-0001"}))
+    stranger.token = make_token(database, stranger, grant)
+
+
+def make_token(database: Database, owner: Person, grant: Grant, *, at: datetime = START) -> str:
+    """A token of somebody's, with all of a right."""
+    life = timedelta(days=300)
+    return api_tokens.create(database, owner.user, grant, "test", life, client=grant.client, by=BY, at=at)  # type: ignore[arg-type]
+
+
+def give_tokens(database: Database, people: dict[str, Person]) -> dict[str, str]:
+    """A token of everybody who asks the interface, with all their rights."""
+    found = {"stranger": people["stranger"].token}
+    for who in ("admin", "operator", "manager", "customer", "neighbour"):
+        with database.signing_in() as connection:
+            grant = read_grants(connection, [people[who].user])[people[who].user][0]  # type: ignore[list-item, index]
+        found[who] = make_token(database, people[who], grant)
     return found
 
 

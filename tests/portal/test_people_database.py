@@ -13,12 +13,13 @@ from sqlalchemy.exc import DBAPIError
 
 from eisenergy.accounts import OutOfScope, Role, Scope
 from eisenergy.config import Settings
-from eisenergy.store import api_tokens, audit, people, sessions, tickets
+from eisenergy.store import api_tokens, audit, idempotency, people, sessions, tickets
 from eisenergy.store.database import Database
+from eisenergy.store.idempotency import Kept
 from eisenergy.store.people import BadAccount, Grant
 
 SECRET = ("credentials", "sessions", "tickets", "guesses", "api_tokens")
-TABLES = ("users", *SECRET, "grants", "audit")
+TABLES = ("users", *SECRET, "grants", "audit", "idempotency")
 EIS, LUZ = Scope.operator("EIS"), Scope.operator("LUZ")
 ADMIN = Scope(client="EIS", role=Role.SYSTEM_ADMIN)
 CUSTOMER = Scope.customer("EIS", "EIS-0001")
@@ -47,6 +48,10 @@ def _everything(settings: Settings, database: Database) -> None:
             sessions.start(connection, everybody[name].user, START)  # type: ignore[arg-type]
             tickets.issue(connection, tickets.DEVICE, everybody[name].user, START, people.INVITATION)  # type: ignore[arg-type]
         connection.execute(text("INSERT INTO eisenergy.guesses VALUES ('address', 'x', 1, now(), now())"))
+    for client in ("EIS", "LUZ", "*"):
+        kept = Kept(fingerprint="a" * 64, status=200, headers={}, body="{}")
+        with database.session(Scope(client="EIS", role=Role.SYSTEM_ADMIN)) as connection:
+            idempotency.keep(connection, client, everybody["operator"].user, "k", kept, START)  # type: ignore[arg-type]
     for name, client in (("operator", "EIS"), ("neighbour", "LUZ")):
         grant = Grant(client=client, role=Role.CLIENT_ADMIN)
         api_tokens.create(
@@ -66,7 +71,13 @@ def asking(database: Database, scope: Scope | None) -> Iterator[Connection]:
 
 def seen(database: Database, scope: Scope | None, table: str) -> set[str]:
     """Whose rows are seen: clients, or addresses of users."""
-    column = "email" if table == "users" else "client" if table in ("grants", "audit", "api_tokens") else "'row'"
+    column = (
+        "email"
+        if table == "users"
+        else "client"
+        if table in ("grants", "audit", "api_tokens", "idempotency")
+        else "'row'"
+    )
     with asking(database, scope) as connection:
         return {row[0] for row in connection.execute(text(f"SELECT DISTINCT {column} FROM eisenergy.{table}"))}
 
@@ -78,7 +89,7 @@ def expected(who: str, table: str) -> set[str]:
     if table == "users":
         every = eis | luz | {"admin@all.example", "stranger@eis.example"}
         return {"EIS": eis, "LUZ": luz, "admin": every}.get(who, set())
-    if table in ("grants", "audit"):
+    if table in ("grants", "audit", "idempotency"):
         return {"EIS": {"EIS"}, "LUZ": {"LUZ"}, "admin": {"EIS", "LUZ", "*"}}.get(who, set())
     return set()
 
@@ -93,6 +104,8 @@ INSERTS = {
     "api_tokens": "INSERT INTO eisenergy.api_tokens SELECT :client, gen_random_uuid(), repeat('b', 64), :user, 'n', "
     "'CLIENT_ADMIN', NULL, now(), now(), NULL",
     "grants": "INSERT INTO eisenergy.grants SELECT :client, :user, :role, NULL, 'me', now()",
+    "idempotency": "INSERT INTO eisenergy.idempotency SELECT :client, :user, gen_random_uuid()::text, repeat('c', 64), 200, '{}', "
+    "'{}', now(), now()",
     "audit": "INSERT INTO eisenergy.audit (client, at, actor, address, action, subject) "
     "SELECT :client, now(), 'a', 'b', 'C', 'd'",
 }
@@ -104,6 +117,7 @@ CHANGES = {
     "guesses": "UPDATE eisenergy.guesses SET failures = 1",
     "api_tokens": "UPDATE eisenergy.api_tokens SET revoked_at = now()",
     "grants": "UPDATE eisenergy.grants SET granted_by = 'me'",
+    "idempotency": "UPDATE eisenergy.idempotency SET body = 'null'",
 }
 
 
@@ -141,13 +155,14 @@ def faults(database: Database, table: str) -> Iterator[str]:
             may = {
                 "grants": who == "admin" or (who == client and role == "CLIENT_ADMIN"),
                 "audit": scope is not None and scope.client == client,
+                "idempotency": who in (client, "admin"),
             }.get(table, False)
             done = rows_of(database, scope, INSERTS[table], user=stranger, client=client, role=role)
             if done != (1 if may else "refused"):
                 yield f"{who} adds to {table} of {client}: {done}"
         if table in CHANGES:
             count = rows_of(database, scope, CHANGES[table])
-            may = table == "grants" and who in ("EIS", "LUZ", "admin")
+            may = table in ("grants", "idempotency") and who in ("EIS", "LUZ", "admin")
             if (count in (0, "refused")) == may:
                 yield f"{who} changes {count} rows of {table}"
             removed = rows_of(database, scope, f"DELETE FROM eisenergy.{table}")
@@ -236,6 +251,14 @@ BROKEN = {
         "users",
         "CREATE OR REPLACE FUNCTION eisenergy.system_admin() RETURNS boolean LANGUAGE sql STABLE "
         "RETURN coalesce(current_setting('eisenergy.role', true) = 'SYSTEM_ADMIN', false)",
+    ),
+    "answers of other sellers": (
+        "idempotency",
+        "ALTER POLICY reads ON eisenergy.idempotency USING (eisenergy.unlimited())",
+    ),
+    "answers for customers": (
+        "idempotency",
+        "ALTER POLICY adds ON eisenergy.idempotency WITH CHECK (client = eisenergy.tenant())",
     ),
     "always signing in": (
         "credentials",

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
@@ -23,7 +24,7 @@ from typer.testing import CliRunner, Result
 from eisenergy.accounts import Scope
 from eisenergy.cli import app, serving
 from eisenergy.config import BadSetting, PortalSettings, Settings
-from eisenergy.store import audit, jobs
+from eisenergy.store import api_tokens, audit, jobs
 from eisenergy.store.database import Database
 
 EIS = Scope.operator("EIS")
@@ -111,6 +112,38 @@ def test_accounts_on_the_command_line(environment: dict[str, str]) -> None:
     ended = run(environment, "users", "revoke", "nobody@eis.example")
     assert ended.exit_code == 3
     assert "list them with `eisenergy users list`" in ended.stderr
+
+
+def test_tokens_on_the_command_line(environment: dict[str, str], database: Database) -> None:
+    """Made, listed without what they are, limited, ended; and never more than their owner's right."""
+    for email, more in (
+        ("erp@eis.example", ("CLIENT_ADMIN",)),
+        ("one@eis.example", ("CUSTOMER_USER", "-c", "EIS-0002")),
+    ):
+        assert run(environment, "users", "invite", email, "--role", *more).exit_code == 0
+    words = ("users", "token", "create", "erp@eis.example", "--name", "ERP", "--json")
+    made = json.loads(run(environment, *words).stdout)
+    narrow = json.loads(run(environment, *words, "-c", "EIS-0002").stdout)["token"]
+    at = datetime.now(UTC)
+    bearer = api_tokens.find(database, made["token"], at)
+    assert bearer is not None
+    assert (bearer.scope, made["client"]) == (EIS, "EIS")
+    limited = api_tokens.find(database, narrow, at)
+    assert limited is not None
+    assert limited.scope == Scope.customer("EIS", "EIS-0002")
+    listed = run(environment, "users", "token", "list", "--json").stdout
+    assert made["token"] not in listed
+    (row,) = [one for one in json.loads(listed)["tokens"] if one["customers"] is None]
+    assert (row["email"], row["state"], row["used"][:10]) == ("erp@eis.example", "active", f"{at:%Y-%m-%d}")
+    more = run(environment, "users", "token", "create", "one@eis.example", "--name", "x", "-c", "EIS-0001")
+    assert more.exit_code == 3
+    assert "no more at client EIS than its owner" in more.stderr
+    assert "ERP has ended" in run(environment, "users", "token", "revoke", row["id"]).stdout
+    assert api_tokens.find(database, made["token"], at) is None
+    for wrong in (row["id"], str(uuid.uuid4()), "x"):
+        ended = run(environment, "users", "token", "revoke", wrong)
+        assert ended.exit_code == 3
+        assert "list them with `eisenergy users token list`" in ended.stderr
 
 
 def test_the_network_is_not_served_without_its_address(

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
 import matrix
 import pytest
-from portal_cases import Running, mark, person
+from portal_cases import Running, make_token, mark, person
+from sqlalchemy import text
 
 from eisenergy.accounts import Role, Scope
 from eisenergy.portal import guard, routes, sites
+from eisenergy.portal.api.call import Call
 from eisenergy.portal.app import create_app
 from eisenergy.portal.guard import BadRule, Rule
 from eisenergy.portal.routes import Routes
-from eisenergy.store import listing, people, sessions
+from eisenergy.store import api_tokens, jobs, listing, people, sessions, uploads
+from eisenergy.store.api_tokens import Bearer
 from eisenergy.store.people import Grant
 
 
@@ -24,7 +28,11 @@ def _sacrifices(portal: Running) -> None:
     """An account at each seller that the matrix may do everything to."""
     for client in ("EIS", "LUZ"):
         grant = Grant(client=client, role=Role.CUSTOMER_USER, customers=frozenset({"EIS-0003"}))
-        portal.people[f"sacrifice {client}"] = person(portal.database, f"sacrifice@{client.lower()}.example", grant)
+        owner = portal.people[f"sacrifice {client}"] = person(
+            portal.database, f"sacrifice@{client.lower()}.example", grant
+        )
+        make_token(portal.database, owner, grant)
+        portal.held[client] = api_tokens.listed(portal.database, client=client, user=owner.user)[0].id  # type: ignore[arg-type]
 
 
 def test_nobody_sees_what_is_not_theirs_and_what_was_refused_changed_nothing(portal: Running) -> None:
@@ -38,6 +46,20 @@ def test_nobody_sees_what_is_not_theirs_and_what_was_refused_changed_nothing(por
         "invited-neighbour@luz.example",
         "invited-admin@luz.example",
     }
+
+
+def test_what_programs_were_refused_changed_nothing(portal: Running) -> None:
+    """After the interface's part of the matrix: what stands at the neighbour is the neighbour's own doing, or the administrator's."""
+    scope = Scope.operator("LUZ")
+    if len(uploads.listed(portal.database, scope)) == 1:  # the whole matrix has not been gone through
+        list(matrix.problems(portal, create_app(portal.context), only="POST /v1"))
+    sent = {one.name for one in uploads.listed(portal.database, scope)} - {f"{mark('LUZ', 'operator')}.csv"}
+    assert sent == {"by-neighbour.csv", "by-admin.csv"}
+    asked = {job.asked_by for job in jobs.listed(portal.database, scope) if job.kind == "bill"}
+    assert asked == {"neighbour@luz.example (token test)", "admin@all.example (token test)"}
+    with portal.database.session(Scope(client="LUZ", role=Role.SYSTEM_ADMIN)) as connection:
+        named = connection.execute(text("SELECT document ->> 'name' FROM eisenergy.clients")).scalars().all()
+    assert set(named) == {"by admin"}
 
 
 def test_a_route_without_a_rule_is_not_served(portal: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +157,21 @@ def _unseen(*args: object, **kwargs: object) -> None:
     return None
 
 
+def _at_every_client(self: Bearer, client: str) -> Scope:
+    return Scope(client=client, role=self.role, customers=self.customers)
+
+
+def _operators_scope(rule: object, bearer: Bearer | None, client: str | None, customer: str | None) -> Scope:
+    guard.check_role(guard.OWN, bearer)
+    return Scope.operator(client or "EIS")
+
+
+def _first_of_all(database: object, token: str, at: object) -> Bearer:
+    return Bearer(
+        id=uuid.uuid4(), user=uuid.uuid4(), email="x", name="x", client="*", role=Role.SYSTEM_ADMIN, customers=None
+    )
+
+
 guard_scope_of = guard.scope_of
 site_folder = sites.site_folder
 
@@ -152,6 +189,12 @@ BROKEN: dict[str, tuple[object, str, object, str]] = {
     "the operator's site stands for a customer's": (sites, "site_folder", _operators_site, "sitio"),
     "one customer's site stands for all": (sites, "site_folder", _first_customers_site, "sitio"),
     "refusals are not written down": (routes.Visit, "note", _unseen, "GET /c/"),
+    "a token's role is not compared": (guard, "check_role", lambda rule, bearer: bearer, "POST /v1"),
+    "a token works at every client": (Bearer, "at", _at_every_client, "GET /v1"),
+    "a token's customers are not compared": (Scope, "check", _all_see, "GET /v1/customers/{customer}"),
+    "a token's scope is the client's": (guard, "token_scope", _operators_scope, "GET /v1/invoices"),
+    "whoever has no token is an administrator": (api_tokens, "find", _first_of_all, "GET /v1/customers"),
+    "refusals of tokens are not written down": (Call, "note", _unseen, "GET /v1/jobs"),
     "a listing takes no heed of the client": (listing, "customer_name", lambda *_: mark("LUZ", "EIS-0001"), "GET /c/"),
 }
 

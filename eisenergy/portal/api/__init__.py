@@ -1,1 +1,1 @@
-"""What programs ask for, below ``/v1``."""
+"""The interface for programs, ``/v1``: JSON under bearer tokens, described by OpenAPI 3.1."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -21,12 +20,11 @@ from eisenergy.sheets import fold
 from eisenergy.store import files, jobs, uploads
 from eisenergy.store.jobs import Job, NoJob
 from eisenergy.store.uploads import NoUpload, Upload
-from eisenergy.work.names import cleaned
+from eisenergy.work.names import ENDINGS, START, cleaned, unfit
 
 routes: Final = Routes()
 HOME: Final = "/c/{client}/cargas"
 PAGE: Final = 50
-ENDINGS: Final = (".csv", ".tsv", ".txt", ".xls", ".xlsx", ".xlsm")
 FIELDS: Final = (
     "date", "time", "timestamp", "meter", "node", "status", "block", "kwh_import", "kwh_export", "register_kwh", "kw", "kva", "kvar",
     "kvarh", "forecast_kwh", "loss_factor", "ftpms", "cost_pos", "cost_neg", "ignore",
@@ -152,18 +150,11 @@ def forget_columns(visit: Visit) -> Response:
 
 
 def _unfit(visit: Visit, name: str, sent: UploadFile) -> str | None:
-    """Say why a file is not taken at all: its ending promises no table, or it is empty. What it holds is looked at when it is read."""
-    if PurePath(name).suffix.lower() not in ENDINGS:
-        return visit.say("upload.ending", name=name, endings=", ".join(ENDINGS))
-    start = sent.file.read(512)
+    """Say why a file is not taken at all."""
+    start = sent.file.read(START)
     sent.file.seek(0)
-    if not start.strip():
-        return visit.say("upload.empty", name=name)
-    if start.startswith(
-        (b"MZ", b"\x7fELF", b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")
-    ):
-        return visit.say("upload.content", name=name)
-    return None
+    why = unfit(name, start)
+    return None if why is None else visit.say(f"upload.{why}", name=name, endings=", ".join(ENDINGS))
 
 
 def _import(visit: Visit, wanted: list[uuid.UUID] | None) -> uuid.UUID | None:
