@@ -27,7 +27,7 @@ from eisenergy.store.drafts import Parked as Parked
 from eisenergy.store.drafts import draft as draft
 from eisenergy.store.drafts import drafting as drafting
 from eisenergy.store.drafts import drafts as drafts
-from eisenergy.store.drafts import forget
+from eisenergy.store.drafts import exclusively, forget
 from eisenergy.store.drafts import park as park
 from eisenergy.store.drafts import park_all as park_all
 from eisenergy.store.drafts import parked as parked
@@ -126,6 +126,7 @@ def post(
     with database.session(scope) as connection:
         connection.execute(text("SET LOCAL jit = off"))  # compiling takes longer than these statements
         last = _locked_series(connection, scope, client.series)
+        exclusively(connection, scope, month)
         already = _heads(connection, scope, month)
         issued = {head.contract for head in already}
         ready = [

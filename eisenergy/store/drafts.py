@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from psycopg import Copy
+from psycopg import Cursor
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 from sqlalchemy import ARRAY, Connection, Text, any_, bindparam, delete, select, text
 
 from eisenergy.accounts import Contract, Scope
@@ -18,7 +20,7 @@ from eisenergy.billing.batch import Entry, entry
 from eisenergy.billing.model import Bill
 from eisenergy.findings import Finding
 from eisenergy.period import BillingMonth
-from eisenergy.store import bulk, copying, tables
+from eisenergy.store import bulk, packing, tables
 from eisenergy.store.database import Database
 
 
@@ -50,92 +52,121 @@ AHEAD: Final = 16
 class Drafting:
     """Drafts on their way into the books: all of them are kept when the ``with`` of :func:`drafting` ends, or none."""
 
-    def __init__(self, scope: Scope, month: BillingMonth, copy: Copy) -> None:
-        self._scope, self._month, self._copy = scope, month, copy
+    def __init__(self, scope: Scope, cursor: Cursor[Any], key: Mapping[str, str]) -> None:
+        self._scope, self._cursor, self._key = scope, cursor, key
         self._writer = ThreadPoolExecutor(1)  # one: the connection is one, and what is put stays in its order
         self._waiting: deque[Future[None]] = deque()
+        self._contracts: list[str] = []
 
-    def put(self, entries: Sequence[Entry], lines: Sequence[bytes] | None = None) -> None:
+    def put(self, entries: Sequence[Entry], packed: packing.Rows | None = None) -> None:
         """Take some drafts; waits where too many are on their way.
 
-        :param lines: the same as lines of COPY, where they are made already
+        :param packed: the same as arrays, where they are made already
         :raises OutOfScope: for a customer outside the scope
-        :raises psycopg.Error: when the connection broke at these or at drafts put before
+        :raises psycopg.Error: when the connection broke at these or at drafts put before, or the books refused them
         """
         for one in entries:
             self._scope.check(one.customer)
-        if lines is None:
-            lines = [copying.line(self._scope.client, str(self._month), one) for one in entries]
+        if not entries:
+            return
+        self._contracts += [one.contract for one in entries]
         while self._waiting and (self._waiting[0].done() or len(self._waiting) >= AHEAD):
             self._waiting.popleft().result()
-        self._waiting.append(self._writer.submit(self._copy.write, b"".join(lines)))
+        self._waiting.append(self._writer.submit(self._write, packing.rows(entries) if packed is None else packed))
+
+    def _write(self, rows: packing.Rows) -> None:
+        kinds = (Documents if name in packing.DOCUMENTS else Texts for name in packing.COLUMNS)
+        arrays = {
+            name: kind(values) for name, kind, values in zip(packing.COLUMNS, kinds, rows.arrays, strict=True)
+        }
+        self._cursor.execute(_PUT, {**self._key, **arrays})
 
     def finish(self) -> None:
-        """Wait until the server has taken what was put. :raises psycopg.Error: when it did not."""
+        """Wait until the server has taken what was put, and take it off the parked. :raises psycopg.Error: when it did not."""
         while self._waiting:
             self._waiting.popleft().result()
+        self._cursor.execute(_UNPARK, {**self._key, "contracts": self._contracts})
 
     def end(self) -> None:
         """Write nothing more; what is being written is written to its end, since the connection is needed to give up."""
         self._writer.shutdown(cancel_futures=True)
 
 
+class Texts(bytes):
+    """A ``text[]`` in its binary form."""
+
+
+class Documents(bytes):
+    """A ``jsonb[]`` in its binary form."""
+
+
+class _Sent(Dumper):
+    """Sends what is in its binary form already."""
+
+    format = Format.BINARY
+
+    def dump(self, obj: bytes) -> bytes:
+        """Return it as it is."""
+        return obj
+
+
+class _Texts(_Sent):
+    oid = 1009
+
+
+class _Documents(_Sent):
+    oid = 3807
+
+
+_COLUMNS: Final = ("client", "month", *packing.COLUMNS)
+_CASTS: Final = {"kwh": "numeric", "total": "numeric", "lake_version": "bigint"}
+
+# The arrays come in order of the contracts. An issue of the month waits meanwhile, or this for it: see exclusively().
+_PUT: Final = f"""
+    INSERT INTO eisenergy.drafts ({", ".join(_COLUMNS)})
+    SELECT %(client)s, %(month)s, {", ".join(f"CAST(n.{c} AS {_CASTS[c]})" if c in _CASTS else f"n.{c}" for c in packing.COLUMNS)}
+    FROM unnest({", ".join(f"%({c})s" for c in packing.COLUMNS)}) AS n({", ".join(packing.COLUMNS)})
+    WHERE NOT EXISTS (
+        SELECT FROM eisenergy.invoices i WHERE i.client = %(client)s AND i.month = %(month)s AND i.contract = n.contract
+    )
+    ON CONFLICT (client, contract, month) DO UPDATE SET {", ".join(f"{c} = EXCLUDED.{c}" for c in packing.COLUMNS[1:])}
+"""
+_UNPARK: Final = "DELETE FROM eisenergy.parked WHERE client = %(client)s AND month = %(month)s AND contract = ANY (%(contracts)s)"
+
+
 @contextmanager
 def drafting(database: Database, scope: Scope, month: BillingMonth) -> Iterator[Drafting]:
     """Keep drafts of a month, all or none; each replaces the contract's earlier draft and takes it off the parked.
 
-    Drafts of a contract whose invoice is issued are left out. What is put is parsed by the server while the next is worked out.
+    Drafts of a contract whose invoice is issued are left out. What is put is written by the server while the next is worked out.
 
     :raises OutOfScope: for a role that only reads
     """
     scope.check_writes()
-    names = ", ".join(copying.COLUMNS)
-    changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in copying.COLUMNS)
-    key = {"client": scope.client, "month": str(month)}
     with database.session(scope) as connection:
         connection.execute(text("SET LOCAL jit = off"))  # compiling takes longer than these statements
-        connection.execute(
-            text(f"CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS SELECT {names} FROM eisenergy.drafts LIMIT 0")
-        )
+        exclusively(connection, scope, month)
         driver = connection.connection.driver_connection
         assert driver is not None
-        with driver.cursor() as cursor, cursor.copy(f"COPY incoming ({names}) FROM STDIN") as copy:
-            desk = Drafting(scope, month, copy)
+        with driver.cursor() as cursor:
+            cursor.adapters.register_dumper(Texts, _Texts)
+            cursor.adapters.register_dumper(Documents, _Documents)
+            desk = Drafting(scope, cursor, {"client": scope.client, "month": str(month)})
             try:
                 yield desk
                 desk.finish()
             finally:
                 desk.end()
-        connection.execute(
-            text(
-                "DELETE FROM incoming WHERE contract IN "
-                "(SELECT contract FROM eisenergy.invoices WHERE client = :client AND month = :month)"
-            ),
-            key,
-        )
-        connection.execute(
-            text(
-                # In order of the contracts, as an issue locks them: two that wait for each other would be ended.
-                f"INSERT INTO eisenergy.drafts ({names}) SELECT {names} FROM incoming ORDER BY contract "
-                f"ON CONFLICT (client, contract, month) DO UPDATE SET {changes}"
-            )
-        )
-        # Once more: an issue that ended meanwhile has made an invoice of the draft that this one would stand beside.
-        connection.execute(
-            text(
-                "DELETE FROM eisenergy.drafts d USING eisenergy.invoices i WHERE d.client = :client AND d.month = :month "
-                "AND i.client = d.client AND i.month = d.month AND i.contract = d.contract"
-            ),
-            key,
-        )
-        connection.execute(
-            text(
-                "DELETE FROM eisenergy.parked WHERE client = :client AND month = :month "
-                "AND contract IN (SELECT contract FROM incoming)"
-            ),
-            key,
-        )
-        connection.execute(text("DROP TABLE incoming"))
+
+
+def exclusively(connection: Connection, scope: Scope, month: BillingMonth) -> None:
+    """Let this transaction alone write drafts of a month, or issue them; another waits until it ends.
+
+    Drafts come in the order in which they are priced, an issue takes them in order of their contracts: two that wait for each
+    other's rows would be ended by the server.
+    """
+    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 3))")
+    connection.execute(lock, {"key": f"{scope.client} {month}"})
 
 
 def save_drafts(database: Database, scope: Scope, month: BillingMonth, drafts: Iterable[Draft]) -> tuple[str, ...]:
@@ -228,7 +259,10 @@ def park_all(database: Database, scope: Scope, month: BillingMonth, waiting: Ite
                 "findings": [finding.to_dict() for finding in one.findings],
             }
         )
+    if not rows:
+        return
     with database.session(scope) as connection:
+        exclusively(connection, scope, month)
         done = issued(connection, scope, month)
         fresh = [row for row in rows if row["contract"] not in done]
         bulk.put(connection, tables.parked, fresh, key=("client", "contract", "month"))

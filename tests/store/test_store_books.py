@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from psycopg import DataError
+from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 from store_cases import (
@@ -31,6 +31,7 @@ from eisenergy.store import books, masters, runs
 from eisenergy.store.books import NoInvoice
 from eisenergy.store.database import Database
 from eisenergy.store.drafts import AHEAD, bases
+from eisenergy.store.packing import COLUMNS, Rows
 
 MONTHS = iter(BillingMonth(2030 + n // 12, n % 12 + 1) for n in range(600))
 
@@ -82,10 +83,10 @@ def test_many_puts_are_all_kept_and_a_failure_in_any_of_them_keeps_none(
     def put(ones: list[Entry], bad: int = -1) -> None:
         with books.drafting(database, EIS, month) as desk:
             for number, one in enumerate(ones):
-                desk.put([one], [b"no line of COPY\n"] if number == bad else None)
+                desk.put([one], Rows((b"no array",) * len(COLUMNS)) if number == bad else None)
 
     for bad in (0, AHEAD, len(many) - 1):
-        with pytest.raises(DataError):
+        with pytest.raises(ProgramLimitExceeded):
             put(many, bad)
         assert bases(database, EIS, month) == {}
 
