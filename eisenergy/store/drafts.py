@@ -76,9 +76,7 @@ class Drafting:
 
     def _write(self, rows: packing.Rows) -> None:
         kinds = (Documents if name in packing.DOCUMENTS else Texts for name in packing.COLUMNS)
-        arrays = {
-            name: kind(values) for name, kind, values in zip(packing.COLUMNS, kinds, rows.arrays, strict=True)
-        }
+        arrays = {name: kind(values) for name, kind, values in zip(packing.COLUMNS, kinds, rows.arrays, strict=True)}
         self._cursor.execute(_PUT, {**self._key, **arrays})
 
     def finish(self) -> None:
@@ -131,7 +129,9 @@ _PUT: Final = f"""
     )
     ON CONFLICT (client, contract, month) DO UPDATE SET {", ".join(f"{c} = EXCLUDED.{c}" for c in packing.COLUMNS[1:])}
 """
-_UNPARK: Final = "DELETE FROM eisenergy.parked WHERE client = %(client)s AND month = %(month)s AND contract = ANY (%(contracts)s)"
+_UNPARK: Final = (
+    "DELETE FROM eisenergy.parked WHERE client = %(client)s AND month = %(month)s AND contract = ANY (%(contracts)s)"
+)
 
 
 @contextmanager
