@@ -32,6 +32,7 @@ from eisenergy.store.drafts import park as park
 from eisenergy.store.drafts import park_all as park_all
 from eisenergy.store.drafts import parked as parked
 from eisenergy.store.drafts import save_drafts as save_drafts
+from eisenergy.store.packing import Texts
 
 
 class BadDraft(ValueError):
@@ -139,9 +140,9 @@ def post(
             due_on = ledger.due_on(client, issued_on)
             made = {
                 **key,
-                "contracts": ready,
-                "numbers": [ledger.number(client.series, sequence) for sequence in sequences],
-                "sequences": list(sequences),
+                "contracts": Texts.of(ready),
+                "numbers": Texts.of(ledger.number(client.series, sequence) for sequence in sequences),
+                "last": last,
                 "series": client.series,
                 "issued_on": issued_on,
                 "issued_at": at,
@@ -173,18 +174,18 @@ _READY: Final = text(
     "SELECT contract FROM eisenergy.drafts WHERE client = :client AND month = :month ORDER BY contract FOR UPDATE"
 )
 _NUMBERED: Final = """
-    FROM unnest(CAST(:contracts AS text[]), CAST(:numbers AS text[]), CAST(:sequences AS integer[])) AS n(contract, number, sequence)
+    FROM unnest(CAST(:contracts AS text[]), CAST(:numbers AS text[])) WITH ORDINALITY AS n(contract, number, place)
     JOIN eisenergy.drafts d ON d.client = :client AND d.month = :month AND d.contract = n.contract
 """
 _POST: Final = text(f"""
     INSERT INTO eisenergy.invoices (client, number, series, sequence, contract, customer, month, issued_on, issued_at, due_on,
         currency, kwh, total, input_hash, document, bill, made)
-    SELECT d.client, n.number, :series, n.sequence, d.contract, d.customer, d.month, :issued_on, :issued_at, :due_on,
+    SELECT d.client, n.number, :series, CAST(:last + n.place AS integer), d.contract, d.customer, d.month, :issued_on, :issued_at, :due_on,
         coalesce(d.made, d.document) ->> 'currency', d.kwh, d.total, d.input_hash,
         CAST(:common AS jsonb)
-            || jsonb_build_object('number', n.number, 'sequence', n.sequence, 'input_hash', d.input_hash),
+            || jsonb_build_object('number', n.number, 'sequence', :last + n.place, 'input_hash', d.input_hash),
         d.document, d.made
-    {_NUMBERED} ORDER BY n.sequence
+    {_NUMBERED} ORDER BY n.place
 """)
 _POST_LINES: Final = text(f"""
     INSERT INTO eisenergy.invoice_lines (client, number, position, customer, code, quantity, unit, rate, exact, amount)
@@ -193,7 +194,7 @@ _POST_LINES: Final = text(f"""
         CAST(l.line ->> 'amount' AS numeric)
     {_NUMBERED}
     CROSS JOIN LATERAL jsonb_array_elements(d.document -> 'lines') WITH ORDINALITY AS l(line, position)
-    ORDER BY n.sequence, l.position
+    ORDER BY n.place, l.position
 """)
 _UNSOUND: Final = text("""
     SELECT i.contract FROM eisenergy.invoices i
@@ -236,6 +237,7 @@ def _heads(
         query = query.where(columns.month == str(month))
     if customer is not None:
         query = query.where(columns.customer == customer)
+    months: dict[str, BillingMonth] = {}
     return tuple(
         Head(
             number=row[0],
@@ -243,7 +245,7 @@ def _heads(
             contract=row[2],
             customer=row[3],
             name=row[10]["name"],
-            month=BillingMonth.parse(row[4]),
+            month=months.get(row[4]) or months.setdefault(row[4], BillingMonth.parse(row[4])),
             kwh=row[5],
             total=row[6],
             issued_on=row[7],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import ARRAY, Connection, Text, any_, bindparam, delete, select
+from sqlalchemy import Connection, delete, select, text
 
 from eisenergy.accounts import Contract, Scope
 from eisenergy.billing import codec as bills
@@ -17,6 +17,7 @@ from eisenergy.store import bulk, tables
 from eisenergy.store.database import Database
 from eisenergy.store.incoming import drafting as drafting
 from eisenergy.store.incoming import exclusively as exclusively
+from eisenergy.store.packing import Texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,10 +168,5 @@ def issued(connection: Connection, scope: Scope, month: BillingMonth) -> frozens
 def forget(connection: Connection, scope: Scope, kind: str, month: BillingMonth, contracts: list[str]) -> None:
     """Delete ``drafts`` or ``parked`` of some contracts."""
     table = tables.metadata.tables[f"{tables.SCHEMA}.{kind}"]
-    connection.execute(
-        delete(table).where(
-            table.c.client == scope.client,
-            table.c.month == str(month),
-            table.c.contract == any_(bindparam("contracts", contracts, ARRAY(Text))),
-        )
-    )
+    chosen = text("contract = ANY (CAST(:contracts AS text[]))").bindparams(contracts=Texts.of(contracts))
+    connection.execute(delete(table).where(table.c.client == scope.client, table.c.month == str(month), chosen))

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
-from psycopg import Cursor
+from psycopg import Cursor, adapters
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from sqlalchemy import Connection, text
@@ -19,6 +19,7 @@ from eisenergy.billing.batch import Entry
 from eisenergy.period import BillingMonth
 from eisenergy.store import packing
 from eisenergy.store.database import Database
+from eisenergy.store.packing import Documents, Texts
 
 CONNECTIONS: Final = 2
 """Connections that drafts of a run are written over."""
@@ -35,8 +36,6 @@ class _Writer:
         driver = connection.connection.driver_connection
         assert driver is not None
         self.cursor: Cursor[Any] = driver.cursor()
-        self.cursor.adapters.register_dumper(Texts, _Texts)
-        self.cursor.adapters.register_dumper(Documents, _Documents)
         self.thread = ThreadPoolExecutor(1)  # one: the connection is one
         self.waiting: deque[Future[None]] = deque()
 
@@ -104,21 +103,13 @@ class Drafting:
         """Wait until the server has taken what was put, and take it off the parked. :raises psycopg.Error: when it did not."""
         for writer in self._writers:
             writer.wait(0)
-        self._writers[0].cursor.execute(_UNPARK, {**self._key, "contracts": sorted(self._contracts)})
+        self._writers[0].cursor.execute(_UNPARK, {**self._key, "contracts": Texts.of(self._contracts)})
 
     def end(self) -> None:
         """Write nothing more; what is being written is written to its end, since the connection is needed to give up."""
         for writer in self._writers:
             writer.thread.shutdown(cancel_futures=True)
             writer.cursor.close()
-
-
-class Texts(bytes):
-    """A ``text[]`` in its binary form."""
-
-
-class Documents(bytes):
-    """A ``jsonb[]`` in its binary form."""
 
 
 class _Sent(Dumper):
@@ -137,6 +128,10 @@ class _Texts(_Sent):
 
 class _Documents(_Sent):
     oid = 3807
+
+
+adapters.register_dumper(Texts, _Texts)
+adapters.register_dumper(Documents, _Documents)
 
 
 _COLUMNS: Final = ("client", "month", *packing.COLUMNS)
