@@ -33,7 +33,10 @@ def decimal_of(value: float) -> Decimal:
     """
     if value == 0:  # nothing fed in, no forecast: half of what a meter did
         return ZERO
-    return fifteen_digits(_exact(value))
+    exact = Decimal.from_float(value)
+    if not exact.is_finite():
+        raise NotFinite(f"{exact} is not an amount: expected a finite number")
+    return EXACT.add(_FIFTEEN.normalize(exact), ZERO)
 
 
 def fifteen_digits(value: Decimal) -> Decimal:
@@ -56,7 +59,7 @@ def excel_round(value: Decimal | float, places: int = 2) -> Decimal:
 
     Source: requirements of EIS Power, "The bill (must equal the workbook)".
     """
-    exact = _exact(value)
+    exact = value if type(value) is Decimal else _exact(value)
     if not exact.is_finite():
         raise NotFinite(f"{exact} is not an amount: expected a finite number")
     shown = _FIFTEEN.plus(exact)  # fifteen_digits without its canonical form, which the places below give anyway

@@ -1,8 +1,11 @@
-"""Where rows belong when the months of many meters lie one after the other, an interval to a place; and putting them there."""
+"""Where rows belong when the months of many meters lie one after the other, an interval to a place: row by row.
+
+Whole months are put there by the stretch, see :mod:`eisenergy.stretches`.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
@@ -16,66 +19,6 @@ SLOT_US: Final = 900_000_000
 """Microseconds of an interval."""
 
 _INTEGERS = types.Array(types.int64, 1, "C", readonly=True)
-
-
-def _column(dtype: Any) -> Any:
-    return types.Array(dtype, 1, "C", readonly=True)
-
-
-_KINDS = (types.float64, types.int32, types.int16, types.boolean)
-
-
-@numba.njit([types.void(_column(kind), _INTEGERS, kind[::1]) for kind in _KINDS], cache=True, nogil=True)
-def _put(values: Any, place: Integers, result: Any) -> None:
-    for row in range(place.shape[0]):
-        if place[row] >= 0:
-            result[place[row]] = values[row]
-
-
-def put(values: npt.NDArray[Any], place: Integers, result: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Put each row's value into its place and return the result; rows without a place are left out.
-
-    :param values: doubles, int32, int16 or booleans [one per row]
-    :param result: of the same type; overwritten where a row has a place
-    """
-    if len(values) != len(place) or (len(place) and int(place.max()) >= len(result)):
-        raise ValueError(f"{len(values)} values, {len(place)} places up to {place.max(initial=-1)} of {len(result)}")
-    _put(values, place, result)
-    return result
-
-
-@numba.njit(
-    types.void(_column(types.float64), _INTEGERS, types.int64, types.float64[::1], types.int64[::1]),
-    cache=True, nogil=True,
-)  # fmt: skip
-def _put_figures(values: Any, place: Integers, rows: int, result: Any, count: Integers) -> None:
-    for row in range(place.shape[0]):
-        if place[row] >= 0:
-            value = values[row]
-            result[place[row]] = value if value == value else np.nan
-    for meter in range(count.shape[0]):
-        found = 0
-        for at in range(meter * rows, (meter + 1) * rows):
-            if result[at] == result[at]:
-                found += 1
-        count[meter] = found
-
-
-def put_figures(values: npt.NDArray[np.float64], found: Places, rows: int) -> tuple[npt.NDArray[np.float64], Integers]:
-    """Return the figures in their places, NaN where there is none, and how many each meter has.
-
-    :param values: doubles [one per row]
-    :param rows: intervals of the period
-    :returns: ``numpy.nan`` and no other NaN, so that figures can be hashed
-    """
-    count = np.zeros(len(found.present), dtype=np.int64)
-    size = len(count) * rows
-    if len(values) != len(found.place):
-        raise ValueError(f"{len(values)} values, {len(found.place)} places")
-    # Where every interval has a row, nothing is left to be filled.
-    result = np.empty(size) if int(found.present.sum()) == size else np.full(size, np.nan)
-    _put_figures(values, found.place, rows, result, count)
-    return result, count
 
 
 @numba.njit(

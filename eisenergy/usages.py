@@ -29,6 +29,8 @@ class Months:
     :param kwh_export: energy fed in [kWh]; ``None``: by nobody. NaN: none
     :param kvarh: reactive energy [kVArh]; ``None``: nobody's is known. NaN: unknown
     :param forecast: energy forecast [kWh]; ``None``: nobody's. NaN: none
+    :param exports: which meters have a figure of energy fed in; ``None``: any may [bool, one per meter]
+    :param reactive: likewise of reactive energy
     """
 
     first: npt.NDArray[np.int64]
@@ -37,6 +39,8 @@ class Months:
     kwh_export: Floats | None = None
     kvarh: Floats | None = None
     forecast: Floats | None = None
+    exports: npt.NDArray[np.bool_] | None = None
+    reactive: npt.NDArray[np.bool_] | None = None
 
 
 def measure_all(meters: Sequence[str], months: Months, runs: Runs) -> Iterator[Usage]:
@@ -72,9 +76,19 @@ def sum_all(months: Months, runs: Runs) -> CellSums:
     energy = complete.energies(months.first, months.kwh, months.kw, slices, cells)
     sums = np.zeros((len(months.first), cells, kernels.SUMS))
     sums[:, :, kernels.KWH] = energy.kwh
-    for column, values in ((kernels.KWH_EXPORT, months.kwh_export), (kernels.KVARH, months.kvarh)):
-        if values is not None:
-            sums[:, :, column] = complete.sums(months.first, np.nan_to_num(values, nan=0.0), slices, cells)
+    for column, values, having in (
+        (kernels.KWH_EXPORT, months.kwh_export, months.exports),
+        (kernels.KVARH, months.kvarh, months.reactive),
+    ):
+        if values is None:
+            continue
+        if having is None:
+            sums[:, :, column] = complete.sums(months.first, _zeros_for_nan(values), slices, cells)
+        elif having.any():  # the months of the others need not be gone through
+            some, rows = np.flatnonzero(having), int(slices.end.max(initial=0))
+            found = np.concatenate([values[first : first + rows] for first in months.first[some].tolist()])
+            firsts = np.arange(len(some), dtype=np.int64) * rows
+            sums[some, :, column] = complete.sums(firsts, _zeros_for_nan(found), slices, cells)
     if months.forecast is not None:
         apart = complete.deviations(months.first, months.kwh, months.forecast, slices, cells)
         sums[:, :, kernels.FORECAST_SHORT : kernels.KWH_OVER + 1] = apart
@@ -84,3 +98,7 @@ def sum_all(months: Months, runs: Runs) -> CellSums:
         runs.expected.get((cell // blocks, runs.blocks[cell % blocks]), 0) for cell in range(cells)
     ]
     return CellSums(sums, energy.peak, origin + slot * energy.peak_row, counts)
+
+
+def _zeros_for_nan(values: Floats) -> Floats:
+    return np.where(np.isnan(values), 0.0, values)

@@ -6,6 +6,7 @@ Whatever is not whole (:mod:`eisenergy.store.grid`) or not clean (:mod:`eisenerg
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import struct
@@ -132,7 +133,7 @@ def _measured(
     for entry in group:
         assert entry.contracted_kw is not None
         contracted[place[entry.meter]] = entry.contracted_kw
-    good = _clean(found, start, contracted)
+    good, turns = _clean(found, start, contracted)
     by_tariff: dict[str, list[Listed]] = defaultdict(list)
     for entry in group:
         if good[place[entry.meter]]:
@@ -154,7 +155,7 @@ def _measured(
                     number=entry.number,
                     document=entry.document,
                     readings_hash=hashes[numbers[n]],
-                    sources=_sources(found, int(numbers[n]), common.names),
+                    sources=_sources(found, int(numbers[n]), common.names, single=bool(turns[numbers[n]] == 1)),
                     has_forecast=bool(forecast[numbers[n]]),
                     prices=prices[n] if own else _NO_PRICES,
                     corrections=corrections(entry.number),
@@ -183,26 +184,19 @@ def _terms(common: Masters, tariff: str, period: Period, runs: Runs) -> Terms:
     )
 
 
-def _clean(found: Grid, start: int, contracted: Floats) -> Booleans:
-    """The meters whose month is whole and clean."""
+def _clean(found: Grid, start: int, contracted: Floats) -> tuple[Booleans, npt.NDArray[np.int64]]:
+    """The meters whose month is whole and clean, and how many stretches of one file each meter's rows are."""
     meters, rows, size = len(found.meters), found.rows, len(found.measured)
-    nothing = np.full(size, np.nan)
+    nothing = _nothing(size)
     columns = {name: nothing if values is None else values for name, values in found.figures.items()}
-    grids = found.source.reshape(meters, rows)
-    turns = np.ones((meters, rows), dtype=np.bool_)
-    turns[:, 1:] = grids[:, 1:] != grids[:, :-1]
-    follows = np.zeros((meters, rows), dtype=np.bool_)
-    numbers = found.source_row.reshape(meters, rows)
-    follows[:, 1:] = numbers[:, 1:] > numbers[:, :-1]
-    ordered = found.measured & (turns | follows).ravel()
-    if SOURCE in found.sources:
-        ordered &= found.source != found.sources.index(SOURCE)
+    estimates = found.sources.index(SOURCE) if SOURCE in found.sources else -1
+    ordered, turns = clean.ordered(found.measured, found.source, found.source_row, rows, without=estimates)
     good = clean.clean(
         np.arange(meters, dtype=np.int64) * rows,
         np.full(meters, start, dtype=np.int64),
         rows,
         clean.Columns(
-            start=np.tile(start + SLOT_US * np.arange(rows, dtype=np.int64), meters),
+            start=_starts(start, rows, meters),
             kwh=columns["kwh_import"],
             kwh_export=columns["kwh_export"],
             kw=columns["kw"],
@@ -216,10 +210,27 @@ def _clean(found: Grid, start: int, contracted: Floats) -> Booleans:
         before=found.beside,
         limits=DEFAULTS,
     )
-    several = np.flatnonzero(good & (turns.sum(axis=1) > 1))
-    for meter in several:  # files that alternate: whether one goes back in time is for the check to say
-        good[meter] = len(np.unique(grids[meter])) == int(turns[meter].sum())
-    return good & found.whole
+    for meter in np.flatnonzero(
+        good & (turns > 1)
+    ):  # files that alternate: whether one goes back in time is for the check to say
+        good[meter] = len(np.unique(found.source[meter * rows : (meter + 1) * rows])) == int(turns[meter])
+    return good & found.whole, turns
+
+
+@functools.lru_cache(4)
+def _nothing(size: int) -> Floats:
+    """A column without a figure; the same for every group."""
+    result = np.full(size, np.nan)
+    result.flags.writeable = False
+    return result
+
+
+@functools.lru_cache(4)
+def _starts(start: int, rows: int, meters: int) -> npt.NDArray[np.int64]:
+    """The beginnings of the intervals of several meters; the same for every group."""
+    result = np.tile(start + SLOT_US * np.arange(rows, dtype=np.int64), meters)
+    result.flags.writeable = False
+    return result
 
 
 def _as_named(found: Grid, runs: Runs) -> Booleans:
@@ -257,6 +268,8 @@ def _summed(
             kwh_export=figures["kwh_export"],
             kvarh=_reactive(figures["kvarh"], figures["kvar"], hours),
             forecast=figures["forecast_kwh"],
+            exports=found.has["kwh_export"][numbers],
+            reactive=_any_row(found, "kvarh", "kvar")[numbers],
         )
         return sum_all(months, runs), 1, ()
 
@@ -268,7 +281,7 @@ def _summed(
     taken = {name: rows_of(values) for name, values in figures.items()}
     filled = {name: nothing if values is None else values for name, values in taken.items()}
     columns = kernels.Columns(
-        start=np.tile(start + SLOT_US * np.arange(rows, dtype=np.int64), len(numbers)),
+        start=_starts(start, rows, len(numbers)),
         kwh=filled["kwh_import"],
         kwh_export=filled["kwh_export"],
         kvarh=filled["kvarh"],
@@ -320,10 +333,10 @@ def _hashes(found: Grid, start: int) -> list[str]:
     ]
 
 
-def _sources(found: Grid, meter: int, names: Mapping[str, str]) -> dict[str, str]:
+def _sources(found: Grid, meter: int, names: Mapping[str, str], *, single: bool) -> dict[str, str]:
+    """The files that a meter's rows are from. :param single: there is one"""
     here = found.source[meter * found.rows : (meter + 1) * found.rows]
-    one = here[0] == here[-1] and bool((here == here[0]).all())
-    files = [int(here[0])] if one else np.unique(here).tolist()
+    files = [int(here[0])] if single else np.unique(here).tolist()
     return {sha: names.get(sha, "") for sha in sorted(found.sources[number] for number in files)}
 
 
@@ -336,13 +349,12 @@ def basis_of(common: Masters, entry: Listed, earlier: Sequence[str]) -> str:
         tariff, calendar = common.tariff(entry.tariff)
     except NotStored:
         return ""
-    facts = [
-        eisenergy.__version__,
-        tariff.version,
-        calendar.version,
-        common.client.timezone,
-        str(common.client.max_missing_share),
-        sorted(earlier),
-        entry.document,
-    ]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    rules = (tariff.version, calendar.version, common.client.timezone, str(common.client.max_missing_share))
+    before = _facts(rules, tuple(sorted(earlier)))
+    return hashlib.sha256(f"{before}, {json.dumps(entry.document)}]".encode()).hexdigest()
+
+
+@functools.lru_cache(1024)
+def _facts(rules: tuple[str, ...], earlier: tuple[str, ...]) -> str:
+    """The beginning of what a basis is the hash of, as JSON text; ten thousand contracts share it."""
+    return json.dumps([eisenergy.__version__, *rules, earlier])[:-1]

@@ -97,10 +97,6 @@ WORK: Final = TokenRule(roles=OPERATOR_ROLES)
 SYSTEM: Final = TokenRule(roles=frozenset({Role.SYSTEM_ADMIN}))
 
 
-class ClientNotNamed(ValueError):
-    """A token for every client, and a request that names none."""
-
-
 def check_role(rule: TokenRule, bearer: Bearer | None) -> Bearer:
     """Refuse whom a route is not for, before anything that they sent is looked at.
 
@@ -120,13 +116,13 @@ def token_scope(rule: TokenRule, bearer: Bearer | None, client: str | None, cust
     :param client: as the request names it; ``None``: the token's own
     :param customer: as it stands in the path; the scope is narrowed to it
     :raises NotSignedIn: without a token
-    :raises ClientNotNamed: when the token works at every client, and the request names none
+    :raises NotNamed: when the token works at every client, and the request names none
     :raises OutOfScope: for another tenant, another customer, or a role that the route is not for
     """
     bearer = check_role(rule, bearer)
     wanted = bearer.client if client is None else client
     if wanted == EVERY_CLIENT:
-        raise ClientNotNamed
+        raise NotNamed
     scope = bearer.at(wanted)
     if scope is None:
         raise OutOfScope(f"client {wanted} is outside the rights of {bearer.email}'s token")

@@ -25,6 +25,7 @@ from eisenergy.portal.guard import NotNamed, Rule
 from eisenergy.store import api_tokens, audit, masters, sessions
 from eisenergy.store.audit import Actor
 from eisenergy.store.masters import NotStored
+from eisenergy.store.people import EVERY_CLIENT
 from eisenergy.store.sessions import Session
 
 EACH: Final = 5
@@ -170,9 +171,13 @@ def _asked(
         program = api_tokens.find(context.database, token, at)
         if program is None:
             return None
-        if client not in (None, program.scope.client):
+        wanted = client or program.client
+        if wanted == EVERY_CLIENT:
+            raise NotNamed
+        own = program.at(wanted)
+        if own is None:
             raise OutOfScope(f"client {client} is outside the rights of the token")
-        return program.user, program.email, guard.narrowed(program.scope, customers), None
+        return program.user, program.email, guard.narrowed(own, customers), None
     session = sessions.find(context.database, token, at, used=used)
     # Rights that changed are told to the next page, which gets a new token.
     if session is None or session.stale:

@@ -165,3 +165,49 @@ def clean(
     )
     _clean(first, begin, rows, *columns, contracted_kw, before, figures, result)
     return result
+
+
+@numba.njit(
+    types.void(
+        _column(types.boolean), _column(types.int32), _column(types.int32), types.int64, types.int64,
+        types.boolean[::1], types.int64[::1],
+    ),
+    cache=True, nogil=True,
+)  # fmt: skip
+def _ordered(
+    measured: Booleans,
+    source: npt.NDArray[np.int32],
+    source_row: npt.NDArray[np.int32],
+    rows: int,
+    without: int,
+    result: Booleans,
+    turns: Integers,
+) -> None:
+    for meter in range(turns.shape[0]):
+        a = meter * rows
+        result[a] = measured[a] and source[a] != without
+        count = 1
+        for row in range(a + 1, a + rows):
+            turn = source[row] != source[row - 1]
+            count += turn
+            result[row] = measured[row] and source[row] != without and (turn or source_row[row] > source_row[row - 1])
+        turns[meter] = count
+
+
+def ordered(
+    measured: Booleans, source: npt.NDArray[np.int32], source_row: npt.NDArray[np.int32], rows: int, *, without: int
+) -> tuple[Booleans, Integers]:
+    """Return :attr:`Columns.ordered` of months that lie one after the other, and how many stretches of one file each month is.
+
+    :param source: number of the row's file [one per row]
+    :param source_row: row in that file
+    :param rows: intervals of each month
+    :param without: number of a file whose rows count as not measured; -1: none
+    """
+    result, turns = np.zeros(len(measured), dtype=np.bool_), np.zeros(len(measured) // rows, dtype=np.int64)
+    if not len(measured) == len(source) == len(source_row) == len(turns) * rows:
+        raise ValueError(
+            f"{len(measured)}, {len(source)} and {len(source_row)} rows are not months of {rows} intervals"
+        )
+    _ordered(measured, source, source_row, rows, without, result, turns)
+    return result, turns

@@ -139,7 +139,7 @@ def bill_month(
     scope.check_writes()
     if contracts is None:
         contracts = chosen_contracts(workspace, scope, customers)
-    with Pricers.fitting(scope.client, str(month), len(contracts)) as pricers:
+    with Pricers.fitting(len(contracts)) as pricers:
         past = Past.read(workspace, scope, month)
         done = past.issued
         for contract in contracts:
@@ -153,7 +153,7 @@ def bill_month(
         with books.drafting(workspace.database, scope, month) as desk:
 
             def keep(answer: Answer) -> None:
-                desk.put(answer.drafts, answer.lines)
+                desk.put(answer.drafts, answer.rows)
                 entries.extend(answer.drafts)
                 waiting.update((refused.contract, (refused.finding,)) for refused in answer.refused)
                 for number in (*(e.contract for e in answer.drafts), *(r.contract for r in answer.refused)):

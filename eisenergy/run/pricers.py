@@ -25,7 +25,7 @@ from typing import Final
 
 import eisenergy
 from eisenergy.billing.batch import Batch, Entry, Refused, price
-from eisenergy.store.copying import line
+from eisenergy.store import packing
 
 WORTH: Final = 300
 """Contracts from which on processes are worth their start."""
@@ -45,22 +45,22 @@ class PricerDied(RuntimeError):
 class Answer:
     """What became of a batch.
 
-    :param drafts: without their documents, which are in ``lines``
-    :param lines: the drafts as lines of COPY, in the same order
+    :param drafts: without their documents, which are in ``rows``
+    :param rows: the drafts as they are stored
     """
 
     drafts: tuple[Entry, ...]
-    lines: tuple[bytes, ...]
+    rows: packing.Rows
     refused: tuple[Refused, ...]
 
 
-def answer(client: str, month: str, batch: Batch) -> Answer:
+def answer(batch: Batch) -> Answer:
     """Price a batch."""
     found = list(price(batch))
     drafts = [one for one in found if isinstance(one, Entry)]
     return Answer(
         drafts=tuple(replace(one, document="") for one in drafts),
-        lines=tuple(line(client, month, one) for one in drafts),
+        rows=packing.rows(drafts),
         refused=tuple(one for one in found if isinstance(one, Refused)),
     )
 
@@ -71,8 +71,7 @@ class Pricers:
     :param count: how many; 0: batches are priced in this process
     """
 
-    def __init__(self, client: str, month: str, count: int) -> None:
-        self._who = (client, month)
+    def __init__(self, count: int) -> None:
         self._idle: SimpleQueue[Connection] = SimpleQueue()
         self._pending: deque[Future[Answer]] = deque()
         self._connections: list[Connection] = []
@@ -96,20 +95,19 @@ class Pricers:
                     )
                 )
             connection = Connection(ours.detach())
-            connection.send(self._who)
             self._connections.append(connection)
             self._idle.put(connection)
 
     @classmethod
-    def fitting(cls, client: str, month: str, contracts: int) -> Pricers:
+    def fitting(cls, contracts: int) -> Pricers:
         """Start as many as the contracts are worth on this machine."""
         processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return cls(client, month, processors if contracts >= WORTH and processors > 1 else 0)
+        return cls(processors if contracts >= WORTH and processors > 1 else 0)
 
     def put(self, batch: Batch) -> Iterator[Answer]:
         """Take a batch, and yield the answers that are there; waits for some when many are under way."""
         if not self._connections:
-            yield answer(*self._who, batch)
+            yield answer(batch)
             return
         self._pending.append(self._threads.submit(self._ask, batch))
         while self._pending and (self._pending[0].done() or len(self._pending) > self._most):
@@ -154,8 +152,7 @@ def main(arguments: Sequence[str]) -> int:
     boss = Connection(int(arguments[0]))
     gc.disable()  # bills have no cycles, and looking for them among ten thousand documents takes as long as making these
     with suppress(EOFError, ConnectionError):
-        client, month = boss.recv()
         while True:
             batch: Batch = pickle.loads(boss.recv_bytes())
-            boss.send_bytes(pickle.dumps(answer(client, month, batch), protocol=5))
+            boss.send_bytes(pickle.dumps(answer(batch), protocol=5))
     return 0

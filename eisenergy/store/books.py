@@ -27,11 +27,12 @@ from eisenergy.store.drafts import Parked as Parked
 from eisenergy.store.drafts import draft as draft
 from eisenergy.store.drafts import drafting as drafting
 from eisenergy.store.drafts import drafts as drafts
-from eisenergy.store.drafts import forget
+from eisenergy.store.drafts import exclusively, forget
 from eisenergy.store.drafts import park as park
 from eisenergy.store.drafts import park_all as park_all
 from eisenergy.store.drafts import parked as parked
 from eisenergy.store.drafts import save_drafts as save_drafts
+from eisenergy.store.packing import Texts
 from eisenergy.store.selection import Reviewed
 
 
@@ -132,6 +133,7 @@ def post(
     with database.session(scope) as connection:
         connection.execute(text("SET LOCAL jit = off"))  # compiling takes longer than these statements
         last = _locked_series(connection, scope, client.series)
+        exclusively(connection, scope, month)
         already = _heads(connection, scope, month)
         issued = {head.contract for head in already}
         drafted = [tuple(row) for row in connection.execute(_READY, key) if row[0] not in issued]
@@ -147,9 +149,9 @@ def post(
             due_on = ledger.due_on(client, issued_on)
             made: dict[str, Any] = {
                 **key,
-                "contracts": ready,
-                "numbers": [ledger.number(client.series, sequence) for sequence in sequences],
-                "sequences": list(sequences),
+                "contracts": Texts.of(ready),
+                "numbers": Texts.of(ledger.number(client.series, sequence) for sequence in sequences),
+                "last": last,
                 "series": client.series,
                 "issued_on": issued_on,
                 "issued_at": at,
@@ -184,18 +186,18 @@ _READY: Final = text(
     "SELECT contract, input_hash, total FROM eisenergy.drafts WHERE client = :client AND month = :month ORDER BY contract FOR UPDATE"
 )
 _NUMBERED: Final = """
-    FROM unnest(CAST(:contracts AS text[]), CAST(:numbers AS text[]), CAST(:sequences AS integer[])) AS n(contract, number, sequence)
+    FROM unnest(CAST(:contracts AS text[]), CAST(:numbers AS text[])) WITH ORDINALITY AS n(contract, number, place)
     JOIN eisenergy.drafts d ON d.client = :client AND d.month = :month AND d.contract = n.contract
 """
 _POST: Final = text(f"""
     INSERT INTO eisenergy.invoices (client, number, series, sequence, contract, customer, month, issued_on, issued_at, due_on,
         currency, kwh, total, input_hash, document, bill, made)
-    SELECT d.client, n.number, :series, n.sequence, d.contract, d.customer, d.month, :issued_on, :issued_at, :due_on,
+    SELECT d.client, n.number, :series, CAST(:last + n.place AS integer), d.contract, d.customer, d.month, :issued_on, :issued_at, :due_on,
         coalesce(d.made, d.document) ->> 'currency', d.kwh, d.total, d.input_hash,
         CAST(:common AS jsonb)
-            || jsonb_build_object('number', n.number, 'sequence', n.sequence, 'input_hash', d.input_hash),
+            || jsonb_build_object('number', n.number, 'sequence', :last + n.place, 'input_hash', d.input_hash),
         d.document, d.made
-    {_NUMBERED} ORDER BY n.sequence
+    {_NUMBERED} ORDER BY n.place
 """)
 _POST_LINES: Final = text(f"""
     INSERT INTO eisenergy.invoice_lines (client, number, position, customer, code, quantity, unit, rate, exact, amount)
@@ -204,7 +206,7 @@ _POST_LINES: Final = text(f"""
         CAST(l.line ->> 'amount' AS numeric)
     {_NUMBERED}
     CROSS JOIN LATERAL jsonb_array_elements(d.document -> 'lines') WITH ORDINALITY AS l(line, position)
-    ORDER BY n.sequence, l.position
+    ORDER BY n.place, l.position
 """)
 _UNSOUND: Final = text("""
     SELECT i.contract FROM eisenergy.invoices i
@@ -247,6 +249,7 @@ def _heads(
         query = query.where(columns.month == str(month))
     if customer is not None:
         query = query.where(columns.customer == customer)
+    months: dict[str, BillingMonth] = {}
     return tuple(
         Head(
             number=row[0],
@@ -254,7 +257,7 @@ def _heads(
             contract=row[2],
             customer=row[3],
             name=row[10]["name"],
-            month=BillingMonth.parse(row[4]),
+            month=months.get(row[4]) or months.setdefault(row[4], BillingMonth.parse(row[4])),
             kwh=row[5],
             total=row[6],
             issued_on=row[7],

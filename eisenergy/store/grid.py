@@ -20,8 +20,9 @@ from deltalake import DeltaTable
 
 from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.frames import MEASURED, READINGS
-from eisenergy.places import SLOT_US, Places, places, put, put_figures
+from eisenergy.places import SLOT_US, places
 from eisenergy.store.lake import Lake
+from eisenergy.stretches import Filled, Stretches, copied, copied_figures, stretches
 from eisenergy.timeofuse import microseconds
 
 Floats = npt.NDArray[np.float64]
@@ -121,25 +122,32 @@ def grid(
     origin, rows = microseconds(start), int((microseconds(end) - microseconds(start)) // SLOT_US)
     some = [name for name in FIGURES if name == "kwh_import" or name not in files.empty(start, end)]
     columns = ["meter", "start", *some, "quality", "source", "source_row", "block_in_file"]
-    frame, read = _rows(files, serials, start, end, columns)
-    found, size = _placed(frame, serials, origin, rows), len(serials) * rows
-    whole = (found.present == rows) & ~found.stray
-    place = found.place
-    sources, source = _numbered(frame["source"])
-    names, named = _numbered(frame["block_in_file"])
-    beside, apart = _beside(files, serials, (start, end), around, frame, read)
+    frames, read = _rows(files, serials, start, end, columns)
+    filled = Filled.nothing(len(serials), rows)
+    parts = [(frame, _stretches(frame, serials, origin, rows, filled)) for frame in frames]
+    size = len(serials) * rows
+    entire = int(filled.present.sum()) == size
+    at_hand = [frame.select(BESIDE)[found.outside] for frame, found in parts]
+    beside, apart = _beside(files, serials, (start, end), around, at_hand, read)
     nobody = np.zeros(len(serials), dtype=np.bool_)
-    figures = {name: _figures(frame[name], found, rows) if name in some else (None, nobody) for name in FIGURES}
+    figures = {name: _figures(name, parts, size, rows, entire) if name in some else (None, nobody) for name in FIGURES}
+    sources, source = _numbered("source", parts, np.zeros(size, dtype=np.int32))
+    names, named = _numbered("block_in_file", parts, np.full(size, -1, dtype=np.int32))
+    source_row = np.zeros(size, dtype=np.int32)
+    measured = np.zeros(size, dtype=np.bool_)
+    for frame, found in parts:
+        copied(frame["source_row"].to_numpy(), found, source_row)
+        copied((frame["quality"] == MEASURED).to_numpy(), found, measured)
     return Grid(
         meters=serials,
         rows=rows,
-        whole=whole & ~apart,
+        whole=(filled.present == rows) & ~filled.stray & ~apart,
         figures={name: values for name, (values, _) in figures.items()},
         has={name: has for name, (_, has) in figures.items()},
-        measured=put((frame["quality"] == MEASURED).to_numpy(), place, np.zeros(size, dtype=np.bool_)),
-        source=put(source, place, np.zeros(size, dtype=np.int32)),
-        source_row=put(frame["source_row"].to_numpy(), place, np.zeros(size, dtype=np.int32)),
-        named=put(named.astype(np.int16), place, np.full(size, -1, dtype=np.int16)) if names else None,
+        measured=measured,
+        source=source,
+        source_row=source_row,
+        named=named.astype(np.int16) if names else None,
         sources=sources,
         names=names,
         beside=beside,
@@ -154,8 +162,8 @@ def _rows(
     columns: Sequence[str],
     without: Any = None,
     known: Collection[str] = (),
-) -> tuple[pl.DataFrame, frozenset[str]]:
-    """Rows of some meters, and the months all of whose rows are among them.
+) -> tuple[list[pl.DataFrame], frozenset[str]]:
+    """Rows of some meters, a frame per month, and the months all of whose rows are among them.
 
     Those outside of the time are left out only where they are most of a file.
 
@@ -176,34 +184,41 @@ def _rows(
         if without is not None:
             kept.append(without)
         part = pl.scan_parquet(addresses, glob=False, hive_partitioning=False).filter(*kept)
-        parts.append(
-            part.select(
-                pl.col(name).cast(READINGS[name]).fill_null(float("nan"))
-                if name in FIGURES and name != "kwh_import"
-                else pl.col(name).cast(READINGS[name])
-                for name in columns
-            )
-        )
-    if not parts:
-        return pl.DataFrame(schema={name: READINGS[name] for name in columns}), frozenset()
-    return pl.concat(parts).collect(), frozenset(entire)
+        parts.append(part.select(pl.col(name).cast(READINGS[name]) for name in columns))
+    return pl.collect_all(parts), frozenset(entire)
 
 
-def _placed(frame: pl.DataFrame, meters: Sequence[str], origin: int, rows: int) -> Places:
+def _runs(column: pl.Series, meters: Sequence[str]) -> tuple[Integers, Integers, Integers]:
+    """Runs of some meters in a column of serials: number of the meter, first row, row after the last."""
     known = {meter: number for number, meter in enumerate(meters)}
-    runs = frame["meter"].rle().struct.unnest()
+    runs = column.rle().struct.unnest()
     ends = runs["len"].cast(pl.Int64).cum_sum().to_numpy()
     number = np.array([known.get(meter, -1) for meter in runs["value"]], dtype=np.int64)
     mine = number >= 0
     begins = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]]) if len(ends) else ends
+    return number[mine], begins[mine], ends[mine]
+
+
+def _stretches(frame: pl.DataFrame, meters: Sequence[str], origin: int, rows: int, filled: Filled) -> Stretches:
     start = frame["start"].to_physical().to_numpy()
-    return places(number[mine], begins[mine], ends[mine], start, meters=len(meters), origin=origin, rows=rows)
+    return stretches(*_runs(frame["meter"], meters), start, origin=origin, rows=rows, filled=filled)
 
 
-def _figures(column: pl.Series, found: Places, rows: int) -> tuple[Floats | None, Booleans]:
-    """A column's figures in their places, ``None`` without any, and the meters that have one."""
-    values, count = put_figures(_floats(column), found, rows)
-    return values if count.any() else None, count > 0
+_Parts = Sequence[tuple[pl.DataFrame, Stretches]]
+
+
+def _figures(name: str, parts: _Parts, size: int, rows: int, entire: bool) -> tuple[Floats | None, Booleans]:
+    """A column's figures in their places, ``None`` without any, and the meters that have one.
+
+    :param entire: every place has a row
+    """
+    count = np.zeros(size // rows, dtype=np.int64)
+    if all(frame[name].null_count() == len(frame) for frame, _ in parts):
+        return None, count > 0
+    result = np.empty(size) if entire else np.full(size, np.nan)
+    for frame, found in parts:
+        copied_figures(_floats(frame[name]), found, rows, result, count)
+    return result if count.any() else None, count > 0
 
 
 def _floats(column: pl.Series) -> Floats:
@@ -211,12 +226,14 @@ def _floats(column: pl.Series) -> Floats:
     return (column.fill_null(float("nan")) if column.null_count() else column).to_numpy()
 
 
-def _numbered(column: pl.Series) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
-    """The distinct texts of a column, and each row's number among them; -1 for none."""
-    runs = column.rle().struct.unnest()
+def _numbered(name: str, parts: _Parts, result: npt.NDArray[np.int32]) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+    """The distinct texts of a column, and the number among them of each place's row; -1 for none."""
     numbers: dict[str, int] = {}
-    each = [-1 if text is None else numbers.setdefault(text, len(numbers)) for text in runs["value"]]
-    return tuple(numbers), np.repeat(np.array(each, dtype=np.int32), runs["len"].to_numpy())
+    for frame, found in parts:
+        runs = frame[name].rle().struct.unnest()
+        each = [-1 if text is None else numbers.setdefault(text, len(numbers)) for text in runs["value"]]
+        copied(np.repeat(np.array(each, dtype=np.int32), runs["len"].to_numpy()), found, result)
+    return tuple(numbers), result
 
 
 def _beside(
@@ -224,12 +241,12 @@ def _beside(
     meters: Sequence[str],
     period: tuple[datetime, datetime],
     around: tuple[datetime, datetime],
-    at_hand: pl.DataFrame,
+    at_hand: Sequence[pl.DataFrame],
     read: Collection[str],
 ) -> tuple[Floats, Booleans]:
     """Mean energy beside the period, and the meters of which some interval there has two rows, or one is off the grid.
 
-    :param at_hand: the rows that were read for the period
+    :param at_hand: the rows outside of the period that were read for it
     :param read: months all of whose rows are among them
     """
     start, end = period
@@ -237,8 +254,10 @@ def _beside(
     rows = int((microseconds(last) - microseconds(first)) // SLOT_US)
     outside = (pl.col("start") < start) | (pl.col("start") >= end)
     more, _ = _rows(files, meters, first, last, BESIDE, outside, read)
-    frame = pl.concat([at_hand.lazy().select(BESIDE).filter(outside), more.lazy()]).collect()
-    found = _placed(frame, meters, microseconds(first), rows)
+    frame = pl.concat([pl.DataFrame(schema={name: READINGS[name] for name in BESIDE}), *at_hand, *more])
+    begin = microseconds(first)
+    start_us = frame["start"].to_physical().to_numpy()
+    found = places(*_runs(frame["meter"], meters), start_us, meters=len(meters), origin=begin, rows=rows)
     kwh = _floats(frame["kwh_import"])
     usable = (found.place >= 0) & (frame["quality"] == MEASURED).to_numpy() & np.isfinite(kwh)
     meter = found.place[usable] // rows

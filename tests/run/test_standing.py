@@ -229,7 +229,7 @@ def test_processes_price_as_this_one_does(
     drafted(workspace, scope, at, contracts)
     here = books.drafts(workspace.database, scope, at)
     monkeypatch.setattr(whole, "BATCH", 1)
-    monkeypatch.setattr(pricers.Pricers, "fitting", lambda client, at, _: pricers.Pricers(client, at, 2))
+    monkeypatch.setattr(pricers.Pricers, "fitting", lambda _: pricers.Pricers(2))
     report = month.bill_month(workspace, scope, at)
     assert [entry.contract for entry in report.entries] == [STEEL, RESTAURANT]
     assert books.drafts(workspace.database, scope, at) == here
@@ -244,8 +244,8 @@ def test_a_process_that_dies_leaves_the_drafts_as_they_were(
     load(workspace, scope, contracts[STEEL], at, kwh=6.0)
     dead: list[pricers.Pricers] = []
 
-    def killed(client: str, at: str, _: int) -> pricers.Pricers:
-        made = pricers.Pricers(client, at, 2)
+    def killed(_: int) -> pricers.Pricers:
+        made = pricers.Pricers(2)
         for process in made._processes:
             os.kill(process.pid, signal.SIGKILL)
         dead.append(made)

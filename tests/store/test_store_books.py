@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from psycopg import DataError
+from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 from store_cases import (
@@ -30,7 +30,9 @@ from eisenergy.period import BillingMonth
 from eisenergy.store import books, masters, runs
 from eisenergy.store.books import NoInvoice
 from eisenergy.store.database import Database
-from eisenergy.store.drafts import AHEAD, bases
+from eisenergy.store.drafts import bases
+from eisenergy.store.incoming import AHEAD, CONNECTIONS
+from eisenergy.store.packing import COLUMNS, Rows
 
 MONTHS = iter(BillingMonth(2030 + n // 12, n % 12 + 1) for n in range(600))
 
@@ -82,10 +84,10 @@ def test_many_puts_are_all_kept_and_a_failure_in_any_of_them_keeps_none(
     def put(ones: list[Entry], bad: int = -1) -> None:
         with books.drafting(database, EIS, month) as desk:
             for number, one in enumerate(ones):
-                desk.put([one], [b"no line of COPY\n"] if number == bad else None)
+                desk.put([one], Rows((b"no array",) * len(COLUMNS)) if number == bad else None)
 
     for bad in (0, AHEAD, len(many) - 1):
-        with pytest.raises(DataError):
+        with pytest.raises(ProgramLimitExceeded):
             put(many, bad)
         assert bases(database, EIS, month) == {}
 
@@ -99,6 +101,50 @@ def test_many_puts_are_all_kept_and_a_failure_in_any_of_them_keeps_none(
     assert bases(database, EIS, month) == {}
     put(many)
     assert set(bases(database, EIS, month)) == {one.contract for one in many}
+
+
+def test_drafts_come_over_several_connections_and_a_contract_only_once(database: Database, month: BillingMonth) -> None:
+    made = make_draft(make_contract(1), month)
+    line = entry(made.bill, made.input_hash)
+    many = [replace(line, contract=f"EIS-9{n:03d}") for n in range(200)]
+    with books.drafting(database, EIS, month) as desk:
+        for begin in range(0, len(many), 20):
+            desk.put(many[begin : begin + 20])
+        used = {writer.cursor.connection.info.backend_pid for writer in desk._writers}
+    assert len(used) == CONNECTIONS
+    assert set(bases(database, EIS, month)) == {one.contract for one in many}
+
+    def twice(*puts: list[Entry]) -> None:
+        with books.drafting(database, EIS, month) as desk:
+            for ones in puts:
+                desk.put(ones)
+
+    for puts in ([many[:2], many[1:3]], [[line, line]]):
+        with pytest.raises(ValueError, match=r"a run drafts a contract once; put twice: one of EIS-"):
+            twice(*puts)
+
+
+def test_who_drafts_a_month_waits_for_who_drafts_or_issues_it(database: Database, month: BillingMonth) -> None:
+    """In whatever order the drafts come: two that wait for each other's rows would be ended by the server."""
+    one, two = (make_draft(make_contract(n), month) for n in (1, 2))
+    entries = [entry(draft.bill, draft.input_hash) for draft in (one, two)]
+    done: list[str] = []
+
+    def other() -> None:
+        books.save_drafts(database, EIS, month, [one, two])
+        done.append("other")
+
+    with books.drafting(database, EIS, month) as desk:
+        desk.put(entries[1:])
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join(timeout=0.5)
+        assert done == []
+        desk.put(entries[:1])
+        done.append("first")
+    thread.join(timeout=30)
+    assert done == ["first", "other"]
+    assert books.drafts(database, EIS, month) == (one, two)
 
 
 def test_an_issue_numbers_in_order_of_contracts_and_keeps_the_whole_bill(

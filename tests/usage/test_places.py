@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from eisenergy import frames, kernels, usage
 from eisenergy.masters import calendars
 from eisenergy.period import Period
-from eisenergy.places import SLOT_US, Places, places, put, put_figures
+from eisenergy.places import SLOT_US, places
 from eisenergy.pricesets import MOST, sum_priced
+from eisenergy.stretches import Filled, Stretches, copied, copied_figures, stretches
 from eisenergy.timeofuse import compile_runs
 from eisenergy.usage import CellSums, measure, usage_of
 
@@ -50,11 +51,44 @@ def test_places_are_those_of_a_walk_over_the_rows(runs: list[tuple[int, list[flo
     assert found.stray.tolist() == [stray[n] for n in range(3)]
     assert found.present.tolist() == [sum(number == n for number, _ in seen) for n in range(3)]
 
-    values = np.arange(len(start)) + 0.5
-    laid = put(values, found.place, np.full(3 * ROWS, np.nan))
-    for row, place in enumerate(expected):
-        assert place < 0 or laid[place] == values[row]
-    assert int(np.isfinite(laid).sum()) == len(seen)
+
+@given(st.lists(RUN, max_size=8), st.integers(0, 8))
+@settings(max_examples=300, deadline=None)
+def test_stretches_put_the_rows_of_two_frames_where_their_places_are(
+    runs: list[tuple[int, list[float]]], cut: int
+) -> None:
+    """The walk over the rows says where they belong and which meters may be used; rows are copied by the stretch."""
+    filled = Filled.nothing(3, ROWS)
+    laid, numbers, count = np.full(3 * ROWS, np.nan), np.full(3 * ROWS, -1, dtype=np.int32), np.zeros(3, dtype=np.int64)
+    expected, strays = np.full(3 * ROWS, np.nan), np.zeros(3, dtype=np.bool_)
+    seen: set[tuple[int, float]] = set()
+    for part in (runs[:cut], runs[cut:]):
+        meter = np.array([number for number, _ in part], dtype=np.int64)
+        ends = np.cumsum([len(slots) for _, slots in part], dtype=np.int64)
+        begins = ends - np.array([len(slots) for _, slots in part], dtype=np.int64)
+        start = np.array([ORIGIN + int(slot * SLOT_US) for _, slots in part for slot in slots], dtype=np.int64)
+        values = np.arange(len(start)) + 0.5
+        values[::3] = np.array([0x7FF8_0000_DEAD_BEEF], dtype=np.uint64).view(np.float64)[0]
+        found = stretches(meter, begins, ends, start, origin=ORIGIN, rows=ROWS, filled=filled)
+        copied_figures(values, found, ROWS, laid, count)
+        copied(np.arange(len(start), dtype=np.int32), found, numbers)
+        outside = []
+        for row, (number, slot) in enumerate((number, slot) for number, slots in part for slot in slots):
+            if slot == 4.5 or (0 <= slot < ROWS and (number, slot) in seen):
+                strays[number] = True
+            elif 0 <= slot < ROWS:
+                seen.add((number, slot))
+                expected[number * ROWS + int(slot)] = np.nan if row % 3 == 0 else row + 0.5
+            else:
+                outside.append(row)
+        assert found.outside.tolist() == outside
+    assert filled.stray.tolist() == strays.tolist()
+    for number in np.flatnonzero(~strays):  # what lies in the places of the others may not be used
+        mine = slice(number * ROWS, (number + 1) * ROWS)
+        assert filled.present[number] == sum(n == number for n, _ in seen)
+        assert laid[mine].tobytes() == expected[mine].tobytes(), "and there is one NaN, so that figures can be hashed"
+        assert count[number] == np.isfinite(expected[mine]).sum()
+        assert ((numbers[mine] >= 0) == [(number, n) in seen for n in range(ROWS)]).all()
 
 
 def test_what_lies_outside_is_refused() -> None:
@@ -63,10 +97,15 @@ def test_what_lies_outside_is_refused() -> None:
         places(one, one, one + 2, one, meters=1, origin=0, rows=1)
     with pytest.raises(ValueError, match="runs must lie within 1 rows"):
         places(one + 1, one, one + 1, one, meters=1, origin=0, rows=1)
-    with pytest.raises(ValueError, match="places up to 1 of 1"):
-        put(np.zeros(1), one + 1, np.zeros(1))
-    with pytest.raises(ValueError, match="2 values"):
-        put(np.zeros(2), one, np.zeros(1))
+    with pytest.raises(ValueError, match="runs must lie within 1 rows"):
+        stretches(one, one, one + 2, one, origin=0, rows=1, filled=Filled.nothing(1, 1))
+    found = Stretches(begin=one, to=one, length=one + 2, outside=one[:0])
+    with pytest.raises(ValueError, match="beyond 1 values"):
+        copied_figures(np.zeros(1), found, 1, np.zeros(2), one.repeat(2))
+    with pytest.raises(ValueError, match="or 1 places"):
+        copied(np.zeros(2, dtype=np.int32), found, np.zeros(1, dtype=np.int32))
+    with pytest.raises(ValueError, match="1 meters of 1 rows are not 2 places"):
+        copied_figures(np.zeros(2), found, 1, np.zeros(2), one)
 
 
 def test_the_column_of_slots_is_the_kernels() -> None:
@@ -147,23 +186,3 @@ def test_sums_per_set_of_prices_are_each_meters_own(sets: int) -> None:
         )
         assert made == expected
     assert kept == (0 if sets > MOST else meters)
-
-
-def test_figures_come_with_one_nan_and_a_count_per_meter():
-    """A slow twin puts them one by one; whether every interval has a row makes no difference."""
-    other = np.array([0x7FF8_0000_DEAD_BEEF], dtype=np.uint64).view(np.float64)[0]
-    values = np.array([1.0, other, 3.0, -0.0, np.nan, 6.0])
-    quiet = np.float64(np.nan).tobytes()
-    for place in ([0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [0, -1, 5, -1, 4, 3]):
-        slow = [np.nan] * 6
-        for value, at in zip(values, place, strict=True):
-            if at >= 0:
-                slow[at] = np.nan if np.isnan(value) else value
-        present = np.array([sum(0 <= at < 3 for at in place), sum(at >= 3 for at in place)])
-        found = Places(place=np.array(place), present=present, stray=np.zeros(2, dtype=np.bool_))
-        result, count = put_figures(values, found, 3)
-        assert result.tobytes() == np.array(slow).tobytes()
-        assert count.tolist() == [sum(not np.isnan(slow[n]) for n in part) for part in (range(3), range(3, 6))]
-        assert all(one.tobytes() == quiet for one in result if np.isnan(one))
-    with pytest.raises(ValueError, match="5 values, 6 places"):
-        put_figures(values[:5], found, 3)

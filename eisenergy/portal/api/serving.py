@@ -23,7 +23,7 @@ from eisenergy.portal.api.limits import Buckets
 from eisenergy.portal.api.operations import Operation
 from eisenergy.portal.api.problems import Problem
 from eisenergy.portal.context import Context
-from eisenergy.portal.guard import ClientNotNamed, NotSignedIn
+from eisenergy.portal.guard import NotNamed, NotSignedIn
 from eisenergy.portal.routes import ANY_FORM, limited
 from eisenergy.store import api_tokens, idempotency, listing, masters
 from eisenergy.store.books import NoInvoice
@@ -95,7 +95,7 @@ def _said(call: Call, problem: Exception) -> Problem | None:
         case OutOfScope() | NoJob():
             call.note("REFUSED", f"{call.request.method} {call.request.url.path}")
             return Problem("forbidden", "This is not within the token's rights; the attempt was written down.")
-        case ClientNotNamed():
+        case NotNamed():
             return Problem("client-not-named", f"The token is for every client: name one in the header {CLIENT}.")
         case NotStored() | NoInvoice():
             return Problem("not-found", "Nothing of this name is stored at the client.")

@@ -1,0 +1,213 @@
+"""Rows as stretches that follow one another in time, and putting them where they belong when months lie one after the other.
+
+A meter's rows mostly come interval after interval, so a month is one stretch, or two where it is in two files: what is said of it is
+said once, and its columns are copied instead of being sent to their places row by row.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from eisenergy.places import SLOT_US
+
+Integers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+
+_INTEGERS = types.Array(types.int64, 1, "C", readonly=True)
+_KINDS: Final = (types.int32, types.int16, types.boolean)
+
+
+def _column(dtype: Any) -> Any:
+    return types.Array(dtype, 1, "C", readonly=True)
+
+
+class Stretches(NamedTuple):
+    """Where the rows of a frame belong when months of ``rows`` places lie one after the other.
+
+    :param begin: first row of each stretch
+    :param to: place of that row
+    :param length: how many rows
+    :param outside: rows outside of the period, by time
+    """
+
+    begin: Integers
+    to: Integers
+    length: Integers
+    outside: Integers
+
+
+class Filled(NamedTuple):
+    """What is known of the places of several frames together.
+
+    :param taken: whether a place has a row [one per place]
+    :param present: places that have a row [one per meter]
+    :param stray: meters with a row off the grid, or with two rows of one interval; what lies in their places may not be used
+    """
+
+    taken: Booleans
+    present: Integers
+    stray: Booleans
+
+    @classmethod
+    def nothing(cls, meters: int, rows: int) -> Filled:
+        """No place has a row yet."""
+        return cls(
+            np.zeros(meters * rows, dtype=np.bool_), np.zeros(meters, dtype=np.int64), np.zeros(meters, dtype=np.bool_)
+        )
+
+
+@numba.njit(
+    types.void(
+        *(_INTEGERS,) * 4, types.int64, types.int64, types.int64,
+        types.boolean[::1], types.int64[::1], types.boolean[::1],
+        *(types.int64[::1],) * 5,
+    ),
+    cache=True, nogil=True,
+)  # fmt: skip
+def _stretches(
+    run_meter: Integers,
+    run_begin: Integers,
+    run_end: Integers,
+    start: Integers,
+    origin: int,
+    slot: int,
+    rows: int,
+    taken: Booleans,
+    present: Integers,
+    stray: Booleans,
+    begin: Integers,
+    to: Integers,
+    length: Integers,
+    outside: Integers,
+    counts: Integers,
+) -> None:
+    for run in range(run_begin.shape[0]):
+        meter, row = run_meter[run], run_begin[run]
+        while row < run_end[run]:
+            after = row + 1
+            while after < run_end[run] and start[after] == start[after - 1] + slot:
+                after += 1
+            number = int((start[row] - origin) // slot)
+            if number * slot != start[row] - origin:
+                stray[meter] = True
+                row = after
+                continue
+            first, last = max(row, row - number), min(after, row - number + rows)  # those within the period
+            for other in range(row, min(first, after)):
+                outside[counts[1]] = other
+                counts[1] += 1
+            for other in range(max(last, row), after):
+                outside[counts[1]] = other
+                counts[1] += 1
+            if first < last:
+                place = meter * rows + number + first - row
+                free = True
+                for n in range(last - first):
+                    free &= not taken[place + n]
+                    taken[place + n] = True
+                if free:
+                    begin[counts[0]], to[counts[0]], length[counts[0]] = first, place, last - first
+                    counts[0] += 1
+                    present[meter] += last - first
+                else:
+                    stray[meter] = True
+            row = after
+
+
+def stretches(
+    run_meter: Integers,
+    run_begin: Integers,
+    run_end: Integers,
+    start: Integers,
+    *,
+    origin: int,
+    rows: int,
+    filled: Filled,
+) -> Stretches:
+    """Find where the rows of a frame belong; they are in runs of one meter each.
+
+    :param run_meter: number of the run's meter [one per run, like the two that follow]
+    :param run_begin: its first row
+    :param run_end: row after its last
+    :param start: UTC microseconds of each row's interval
+    :param origin: UTC microseconds of the first interval
+    :param rows: intervals of the period
+    :param filled: what frames before this one have filled; noted there
+    """
+    meters = len(filled.present)
+    if len(run_meter) and not (
+        0 <= int(run_meter.min()) <= int(run_meter.max()) < meters
+        and int(run_begin.min()) >= 0
+        and int(run_end.max()) <= len(start)
+    ):
+        raise ValueError(f"runs must lie within {len(start)} rows and name one of {meters} meters")
+    begin, to, length, outside = (np.empty(len(start), dtype=np.int64) for _ in range(4))  # mostly never touched
+    counts = np.zeros(2, dtype=np.int64)
+    _stretches(run_meter, run_begin, run_end, start, origin, SLOT_US, rows, *filled, begin, to, length, outside, counts)
+    many, apart = counts.tolist()
+    return Stretches(begin[:many].copy(), to[:many].copy(), length[:many].copy(), outside[:apart].copy())
+
+
+@numba.njit(
+    [types.void(_column(kind), _INTEGERS, _INTEGERS, _INTEGERS, kind[::1]) for kind in _KINDS], cache=True, nogil=True
+)
+def _copy(values: Any, begin: Integers, to: Integers, length: Integers, result: Any) -> None:
+    for n in range(begin.shape[0]):
+        for row in range(length[n]):
+            result[to[n] + row] = values[begin[n] + row]
+
+
+@numba.njit(
+    types.void(
+        _column(types.float64), _INTEGERS, _INTEGERS, _INTEGERS, types.int64, types.float64[::1], types.int64[::1]
+    ),
+    cache=True, nogil=True,
+)  # fmt: skip
+def _copy_figures(
+    values: Any, begin: Integers, to: Integers, length: Integers, rows: int, result: Any, count: Integers
+) -> None:
+    for n in range(begin.shape[0]):
+        found = 0
+        for row in range(length[n]):
+            value = values[begin[n] + row]
+            some = value == value
+            result[to[n] + row] = value if some else np.nan
+            found += some
+        count[to[n] // rows] += found
+
+
+def copied(values: npt.NDArray[Any], found: Stretches, result: npt.NDArray[Any]) -> None:
+    """Copy a column to its places.
+
+    :param values: 32-bit or 16-bit whole numbers, or booleans [one per row of the frame]
+    :param result: of the same type; overwritten where a row has a place
+    """
+    _check(values, found, result)
+    _copy(values, found.begin, found.to, found.length, result)
+
+
+def copied_figures(
+    values: npt.NDArray[np.float64], found: Stretches, rows: int, result: npt.NDArray[np.float64], count: Integers
+) -> None:
+    """Copy a column of doubles to its places, with ``numpy.nan`` for any NaN, so that figures can be hashed.
+
+    :param rows: intervals of the period
+    :param count: how many figures each meter has; those copied are added
+    """
+    _check(values, found, result)
+    if len(count) * rows != len(result):
+        raise ValueError(f"{len(count)} meters of {rows} rows are not {len(result)} places")
+    _copy_figures(values, found.begin, found.to, found.length, rows, result, count)
+
+
+def _check(values: npt.NDArray[Any], found: Stretches, result: npt.NDArray[Any]) -> None:
+    """The compiled passes look at no border."""
+    if len(found.begin) and (
+        int((found.begin + found.length).max()) > len(values) or int((found.to + found.length).max()) > len(result)
+    ):
+        raise ValueError(f"stretches reach beyond {len(values)} values or {len(result)} places")
