@@ -20,14 +20,14 @@ class Visitor:
     """One signed-in customer.
 
     :param token: of its session
-    :param paths: its own pages, asked for in turn
+    :param pages: name -> address of its own pages, asked for in turn; names are the same for everybody
     :param mark: a pattern of what names a customer
     :param own: what that pattern may find in a page, and must find in every one
     :param files: path -> sha256 of the file that belongs there
     """
 
     token: str
-    paths: Sequence[str]
+    pages: Mapping[str, str]
     mark: str
     own: str
     files: Mapping[str, str] = field(default_factory=dict)
@@ -76,9 +76,10 @@ async def _all(url: str, visitors: Sequence[Visitor], seconds: float, rounds: in
 async def _one(url: str, number: int, visitor: Visitor, until: float, rounds: int, crowd: Crowd) -> None:
     parts = urlsplit(url)
     streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+    pages = list(visitor.pages.items())
     turn = number  # they do not all begin with the same page
     while time.perf_counter() < until or turn - number < rounds:
-        path = visitor.paths[turn % len(visitor.paths)]
+        name, path = pages[turn % len(pages)]
         turn += 1
         began = time.perf_counter()
         try:
@@ -91,7 +92,7 @@ async def _one(url: str, number: int, visitor: Visitor, until: float, rounds: in
                 streams[1].close()
             streams = None
             continue
-        crowd.seconds.setdefault(path.rsplit("/", 1)[-1].partition("?")[0], []).append(time.perf_counter() - began)
+        crowd.seconds.setdefault(name, []).append(time.perf_counter() - began)
         for wrong in _wrong(visitor, path, status, body):
             crowd.wrong(wrong)
         if headers.get("connection") == "close":

@@ -34,8 +34,10 @@ MOST: Final = 100.0
 TIMES: Final = 20
 CROWD: Final = 200
 SECONDS: Final = 30.0
-MIXED: Final = ("", "/consumo", "/facturas", "/facturas/{number}.pdf")
+MIXED: Final = {"Inicio": "", "Consumo": "/consumo", "Facturas": "/facturas", "PDF": "/facturas/{number}.pdf"}
 """What a customer of the crowd asks for, in turn."""
+FEW: Final = 3
+"""Times that files are asked for which take seconds."""
 
 
 def run(customers: int = 10_000, *, quick: bool = False, home: Path | None = None) -> Result:
@@ -63,13 +65,13 @@ def run(customers: int = 10_000, *, quick: bool = False, home: Path | None = Non
 def measure(result: Result, home: Path, filled: Mapping[str, Any], times: int, seconds: float) -> None:
     """Serve a furnished workspace, ask for everything, and put what was found into a result."""
     with served(_command(home)) as portal:
-        found = _alone(portal, filled, times)
+        found, cpu = _alone(portal, home, filled, times)
         first = _first_views(portal, filled, times)
     with served([sys.executable, "-m", "benchmarks.portal_peer"]) as peer:
         plain = {path: _times(peer, path, None, times) for path in ("/empty", "/page")}
     with served(_command(home)) as portal:
         crowded = crowd.visit(portal.url, _visitors(home, filled), seconds, rounds=len(MIXED))
-    _report(result, found, first, plain)
+    _report(result, found, first, plain, cpu)
     _report_crowd(result, crowded)
 
 
@@ -114,6 +116,11 @@ class Portal:
             with self._news:
                 self._told[told["request"]] = told["milliseconds"]
                 self._news.notify_all()
+
+    def cpu(self) -> float:
+        """CPU time of the process so far [s]."""
+        stat = alone._stat(self.process.pid) or ["0"] * 20
+        return sum(map(int, stat[11:13])) / os.sysconf("SC_CLK_TCK")
 
     def took(self, number: str) -> float:
         """Return what the server says a request took [ms]."""
@@ -170,31 +177,66 @@ def _tokens(filled: Mapping[str, Any]) -> dict[str, str | None]:
     return {NOBODY: None, CUSTOMER: long, OPERATOR: filled["operator"]}
 
 
-def _alone(portal: Portal, filled: Mapping[str, Any], times: int) -> dict[Page, list[tuple[float, float]]]:
-    """Ask for every page several times, one after the other; what a process does once was done before."""
+Taken = list[tuple[float, float]]
+"""Of each answer: time of the server by its own word, and until all of it was here [ms]."""
+
+
+def _alone(
+    portal: Portal, home: Path, filled: Mapping[str, Any], times: int
+) -> tuple[dict[Page, Taken], dict[Page, float]]:
+    """Ask for every page several times, one after the other; what a process does once was done before.
+
+    :returns: answers, and CPU time of the portal and PostgreSQL for each [ms]
+    """
     values, tokens = _values(filled), _tokens(filled)
     everything = portal_pages.pages(values)
     other = filled["crowd"][-1]
-    for page in everything:  # compiles templates, loads modules: of another customer, so that nothing of this one is known
+    for (
+        page
+    ) in everything:  # compiles templates, loads modules: of another customer, so that nothing of this one is known
         path = portal_pages.of_customer(page, values, other) if page.customers else page.path
         _ask(portal, path, other["token"] if page.customers else tokens[page.who])
-    return {page: _times(portal, page.path, tokens[page.who], times) for page in everything}
+    found, cpu = {}, {}
+    postgres = _postgres(home)
+    for page in everything:
+        _made(portal, page.path, tokens[page.who])
+        before = portal.cpu() + alone.server_cpu(postgres)
+        often = min(times, FEW) if page.route in portal_pages.BEYOND else times
+        found[page] = _times(portal, page.path, tokens[page.who], often)
+        cpu[page] = (portal.cpu() + alone.server_cpu(postgres) - before) * 1000 / often
+    return found, cpu
 
 
-def _first_views(portal: Portal, filled: Mapping[str, Any], times: int) -> dict[Page, list[tuple[float, float]]]:
+def _made(portal: Portal, path: str, token: str | None) -> None:
+    """Wait for a file that is made beside the requests: the pages before it was there are not what is measured."""
+    if path.endswith(".xlsx"):
+        for _ in range(600):
+            if _status(portal, path, token) != 202:
+                return
+            time.sleep(0.1)
+        raise alone.Failed(f"GET {path}: still being made after a minute")
+
+
+def _postgres(home: Path) -> int | None:
+    """Process id of the workspace's own server."""
+    found = [int(path.read_text().split()[0]) for path in (home / "pg").rglob("postmaster.pid")]
+    return found[0] if found else None
+
+
+def _first_views(portal: Portal, filled: Mapping[str, Any], times: int) -> dict[Page, Taken]:
     """Ask for customers' pages, each once, of several customers who were not seen before."""
     values = _values(filled)
-    found: dict[Page, list[tuple[float, float]]] = {}
+    found: dict[Page, Taken] = {}
     fresh = [one for one in filled["crowd"][:-1] if one["code"] != filled["long"]][:times]
     for page in portal_pages.pages(values):
-        if page.customers:
+        if page.customers and page.route not in portal_pages.BEYOND:
             found[page] = [_ask(portal, portal_pages.of_customer(page, values, one), one["token"]) for one in fresh]
             # the next page of a customer may be quick for what this one read: each page has customers of its own
             fresh = fresh[1:] + fresh[:1]
     return found
 
 
-def _times(portal: Portal, path: str, token: str | None, times: int) -> list[tuple[float, float]]:
+def _times(portal: Portal, path: str, token: str | None, times: int) -> Taken:
     return [_ask(portal, path, token) for _ in range(times)]
 
 
@@ -203,32 +245,37 @@ _COUNT = iter(range(10**9))
 
 def _ask(portal: Portal, path: str, token: str | None) -> tuple[float, float]:
     """Ask for a page. :returns: time of the server, by its own word, and until all of it was here [ms]"""
-    parts = urlsplit(portal.url)
+    began = time.perf_counter()
     number = f"bench{next(_COUNT):08d}"
+    status = _status(portal, path, token, number)
+    wall = (time.perf_counter() - began) * 1000
+    # To somebody unknown a page may say that there is nothing: a link that is used up, a provider that is not set.
+    if status >= (500 if token is None else 400):
+        raise alone.Failed(f"GET {path}: status {status}")
+    return (wall if path in ("/healthz", "/readyz") else portal.took(number)), wall
+
+
+def _status(portal: Portal, path: str, token: str | None, number: str = "benchmark") -> int:
+    parts = urlsplit(portal.url)
     headers = {"X-Request-ID": number} | ({} if token is None else {"Cookie": f"eisenergy={token}"})
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=120)
     try:
-        began = time.perf_counter()
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         answer.read()
-        wall = (time.perf_counter() - began) * 1000
+        return answer.status
     finally:
         connection.close()
-    # To somebody unknown a page may say that there is nothing: a link that is used up, a provider that is not set.
-    if answer.status >= (500 if token is None else 400):
-        raise alone.Failed(f"GET {path}: status {answer.status}")
-    return (wall if path in ("/healthz", "/readyz") else portal.took(number)), wall
 
 
 def _visitors(home: Path, filled: Mapping[str, Any]) -> list[crowd.Visitor]:
     found = []
     for one in filled["crowd"]:
         base = f"/c/{portfolio.CLIENT}/clientes/{one['code']}"
-        paths = [base + part.format(number=one["number"]) for part in MIXED]
+        pages = {name: base + part.format(number=one["number"]) for name, part in MIXED.items()}
         pdf = home / "sites" / portfolio.CLIENT / one["code"] / str(portfolio.MONTH) / "invoice.pdf"
-        files = {paths[-1]: hashlib.sha256(pdf.read_bytes()).hexdigest()}
-        found.append(crowd.Visitor(one["token"], paths, r"EIS-\d{6}", one["code"], files))
+        files = {pages["PDF"]: hashlib.sha256(pdf.read_bytes()).hexdigest()}
+        found.append(crowd.Visitor(one["token"], pages, r"EIS-\d{6}", one["code"], files))
     return found
 
 
@@ -240,10 +287,12 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 def _report(
     result: Result,
-    found: Mapping[Page, list[tuple[float, float]]],
-    first: Mapping[Page, list[tuple[float, float]]],
-    plain: Mapping[str, list[tuple[float, float]]],
+    found: Mapping[Page, Taken],
+    first: Mapping[Page, Taken],
+    plain: Mapping[str, Taken],
+    cpu: Mapping[Page, float],
 ) -> None:
+    """Put what single requests took into a result."""
     tables = {"pages": found, "first_views": first}
     for name, table in tables.items():
         result.figures[name] = {
@@ -251,6 +300,7 @@ def _report(
                 "who": page.who,
                 "server_ms": _spread([one[0] for one in taken]),
                 "wall_ms": _spread([one[1] for one in taken]),
+                **({"cpu_ms": cpu[page]} if name == "pages" else {}),
             }
             for page, taken in table.items()
         }

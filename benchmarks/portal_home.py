@@ -59,7 +59,7 @@ def furnish(
         with clock.phase("invoices"):
             _many_invoices(found, scope, long, invoices)
             _everybodys_invoice(found, scope)
-        members = [one for one in portfolio.members(portfolio.Portfolio(customers)) if _billed(found, scope, one)]
+        members = [one for one in portfolio.members(portfolio.Portfolio(customers)) if _billed(one)]
         chosen = [long, *members[: crowd - 1]]
         with clock.phase("people"):
             who = {one.contract: _account(found, one) for one in chosen}
@@ -114,7 +114,9 @@ def _many_invoices(found: Workspace, scope: Scope, long: Member, count: int) -> 
     masters.save_contracts(found.database, scope, [contract])
     supplies, prices = plan.supplies(settings.samples), plan.prices(settings.samples)
     first = wanted[0].period.start
-    before = {block: ((first, *rates[0][1:]), *rates[1:]) for block, rates in prices.rates.items() if rates[0][0] > first}
+    before = {
+        block: ((first, *rates[0][1:]), *rates[1:]) for block, rates in prices.rates.items() if rates[0][0] > first
+    }
     prices = replace(prices, rates={**prices.rates, **before})
     grids = [Grid.of(month, prices) for month in wanted]
     found.lake.append(scope, pl.concat([Loads(grid, supplies, portfolio.SEED).readings([long]) for grid in grids]))
@@ -150,7 +152,7 @@ def _issue(found: Workspace, scope: Scope, month: BillingMonth, customers: list[
     months.issue_month(found, scope, month, issued_on=at.date(), at=at, customers=customers, verify=False)
 
 
-def _billed(found: Workspace, scope: Scope, member: Member) -> bool:
+def _billed(member: Member) -> bool:
     """Whether a member's month is whole, so that it has an invoice. Told by the portfolio's own rules."""
     return not (member.missing[1] or member.silent or member.later)
 

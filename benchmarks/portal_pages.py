@@ -25,8 +25,11 @@ QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Addresses of a page that are measured besides: what costs more than the page as it opens."""
 
-BEYOND: Final[Mapping[str, str]] = {}
-"""Pages that may take longer than the others, and why; shown, and not judged."""
+BEYOND: Final[Mapping[str, str]] = {
+    "/c/{client}/clientes/{customer}/consumo.csv": "a file, sent piece by piece while it is written; twelve months are 35,000 rows",
+    "/c/{client}/clientes/{customer}/consumo.xlsx": "a file, written for the one who asks; twelve months are 315,000 cells",
+}
+"""What is no page and may take longer, and why; shown, and not judged."""
 
 
 class NoAddress(LookupError):
@@ -68,8 +71,8 @@ def pages(values: Mapping[str, str], known: Sequence[Entry] | None = None) -> li
     found = []
     for entry in entries() if known is None else known:
         who = _who(entry)
-        for query in ("", *QUERIES.get(entry.path, ())):
-            found.append(Page(entry.path, filled(entry.path, values) + query, who, query, "{customer}" in entry.path))
+        path, own = filled(entry.path, values), "{customer}" in entry.path
+        found += [Page(entry.path, path + query, who, query, own) for query in ("", *QUERIES.get(entry.path, ()))]
     return found
 
 

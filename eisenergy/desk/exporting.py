@@ -11,13 +11,16 @@ sentences. The scope decides what may be exported: a customer's own user sees on
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import eisenergy
 from eisenergy.accounts import Scope
 from eisenergy.billing import eispower
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.model import LineCode
+from eisenergy.config import Settings
 from eisenergy.desk.drafting import facts, prepare
 from eisenergy.desk.opening import as_billed
 from eisenergy.desk.workspace import Workspace
@@ -43,6 +46,17 @@ def export_invoice(workspace: Workspace, scope: Scope, number: str, out: Path, *
     :raises NotExportable: when a spreadsheet cannot show the invoice as formulas
     """
     return export.write(gather(workspace, scope, number), out, locale=locale)
+
+
+def kept_at(settings: Settings, scope: Scope, customer: str, number: str, input_hash: str, locale: str) -> Path:
+    """Return where an invoice's workbook is kept once it was made. An invoice never changes, so nothing that lies there grows stale.
+
+    :param customer: the invoice's, in the scope
+    :raises OutOfScope: for another customer
+    """
+    scope.check(customer)
+    made_by = hashlib.sha256("\0".join((number, input_hash, locale, eisenergy.__version__)).encode()).hexdigest()[:20]
+    return settings.workbooks / scope.client / customer / f"{made_by}.xlsx"
 
 
 def gather(workspace: Workspace, scope: Scope, number: str) -> Source:

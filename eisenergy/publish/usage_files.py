@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -51,22 +51,26 @@ def safe(text: str) -> str:
 
 def csv_pieces(sheet: Sheet) -> Iterator[bytes]:
     """Give the file in pieces, UTF-8 with a mark that spreadsheet programs know it by."""
+    yield ("\ufeff" + _line(sheet.headings)).encode("utf-8")
+    kinds = {}  # the rest of a line is the same for many: who, and of which block and quality
+    names = tuple(safe(name) for name in (sheet.contract, sheet.meter, sheet.customer))
+    for block, quality in sheet.slots.select("block", "quality").unique().iter_rows():
+        kinds[block, quality] = _line((safe(block), sheet.qualities.get(quality, quality), *names))
+    texts = sheet.slots.select(
+        pl.col("local").dt.strftime("%Y-%m-%d %H:%M"), pl.col("start").dt.strftime("%Y-%m-%dT%H:%MZ"), "kwh", "kw", "block", "quality"
+    )  # fmt: skip
+    for piece in texts.iter_slices(_PIECE):
+        lines = [
+            f"{local},{start},{kwh!r},{'' if kw is None else repr(kw)},{kinds[block, quality]}"
+            for local, start, kwh, kw, block, quality in piece.iter_rows()
+        ]
+        yield "".join(lines).encode("utf-8")
+
+
+def _line(values: Sequence[object]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    out.write("\ufeff")
-    writer.writerow(sheet.headings)
-    for count, row in enumerate(sheet.rows(), 1):
-        writer.writerow(row)
-        if count % _PIECE == 0:
-            yield _taken(out)
-    yield _taken(out)
-
-
-def _taken(out: io.StringIO) -> bytes:
-    piece = out.getvalue().encode("utf-8")
-    out.seek(0)
-    out.truncate()
-    return piece
+    csv.writer(out, lineterminator="\r\n").writerow(values)
+    return out.getvalue()
 
 
 def write_xlsx(sheet: Sheet, path: Path) -> None:

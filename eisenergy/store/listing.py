@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -14,6 +15,10 @@ from eisenergy.billing.model import LineCode
 from eisenergy.period import BillingMonth
 from eisenergy.store import tables
 from eisenergy.store.database import Database
+from eisenergy.store.masters import own
+from eisenergy.store.remembered import Remembered
+
+_MONTHS: Final = Remembered[tuple["MonthLine", ...]](64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,7 @@ class MonthLine:
 class InvoiceLine:
     """An invoice's head.
 
+    :param input_hash: of everything it was derived from
     :param correction: what it corrects of earlier periods, before tax [currency]; ``None`` where it corrects nothing
     """
 
@@ -53,6 +59,7 @@ class InvoiceLine:
     kwh: Decimal
     total: Decimal
     currency: str
+    input_hash: str
     correction: Decimal | None
 
 
@@ -102,6 +109,17 @@ def customers(
 
 def months(database: Database, scope: Scope, *, limit: int = 13) -> tuple[MonthLine, ...]:
     """Return the newest months with invoices in the scope, newest first, and what they come to."""
+    if scope.customers is None:
+        # Invoices are only ever added, each with the next number of its series: as long as no number was given, nothing changed.
+        series = tables.series
+        query = select(series.c.series, series.c.last).where(series.c.client == scope.client).order_by(series.c.series)
+        with database.session(scope) as connection:
+            given = tuple((row.series, row.last) for row in connection.execute(query))
+        return _MONTHS.get((database, scope, given, limit), lambda: _months(database, scope, limit))
+    return _months(database, scope, limit)
+
+
+def _months(database: Database, scope: Scope, limit: int) -> tuple[MonthLine, ...]:
     table = tables.invoices
     query = (
         select(
@@ -111,7 +129,7 @@ def months(database: Database, scope: Scope, *, limit: int = 13) -> tuple[MonthL
             func.sum(table.c.total).label("total"),
             func.min(table.c.currency).label("currency"),
         )
-        .where(table.c.client == scope.client)
+        .where(*own(scope, table))
         .group_by(table.c.month)
         .order_by(table.c.month.desc())
         .limit(limit)
@@ -138,9 +156,8 @@ def invoices(database: Database, scope: Scope, customer: str, *, number: str | N
     """
     scope.check(customer)
     table = tables.invoices
-    columns = [
-        table.c[name] for name in ("number", "month", "contract", "issued_on", "due_on", "kwh", "total", "currency")
-    ]
+    names = ("number", "month", "contract", "issued_on", "due_on", "kwh", "total", "currency", "input_hash")
+    columns = [table.c[name] for name in names]
     lines = tables.invoice_lines.c
     correction = (
         select(func.sum(lines.amount))

@@ -68,6 +68,7 @@ contracts: Final = Table(
     Column("valid", DATERANGE, Computed("daterange(starts, ends)", persisted=True)),
     _document(),
     ForeignKeyConstraint(["client", "customer"], ["eisenergy.customers.client", "eisenergy.customers.customer"]),
+    Index("ix_eisenergy_contracts_customer", "client", "customer"),
 )
 
 changes: Final = Table(  # append-only: every state that a client, customer or contract ever had
@@ -182,6 +183,7 @@ invoices: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE
     Column("made", JSONB),  # what is asked of every earlier invoice, see billing.batch; null likewise
     UniqueConstraint("client", "series", "sequence"),
     UniqueConstraint("client", "contract", "month"),
+    Index("ix_eisenergy_invoices_customer", "client", "customer"),
 )
 
 invoice_lines: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE, and a line without its invoice

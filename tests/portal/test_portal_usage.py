@@ -21,7 +21,6 @@ from eisenergy.accounts import Role, Scope
 from eisenergy.billing.model import LineCode
 from eisenergy.config import Settings
 from eisenergy.desk import consumption
-from eisenergy.desk.remembered_reads import Remembered
 from eisenergy.desk.workspace import Workspace
 from eisenergy.masters import calendars, clients, customers
 from eisenergy.period import BillingMonth
@@ -33,6 +32,7 @@ from eisenergy.store import books, masters
 from eisenergy.store.database import Database
 from eisenergy.store.lake import Lake
 from eisenergy.store.people import Grant
+from eisenergy.store.remembered import Remembered
 from eisenergy.tariffs import load as tariffs
 
 HOME = "/c/EIS/clientes/EIS-0001"

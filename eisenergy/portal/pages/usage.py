@@ -29,7 +29,7 @@ from eisenergy.portal.words import LOCALES
 from eisenergy.publish import usage_charts, usage_files
 from eisenergy.publish.captions import Words, money, number
 from eisenergy.publish.usage_drawings import Chart
-from eisenergy.store import books, masters
+from eisenergy.store import masters
 
 routes: Final = Routes()
 
@@ -56,9 +56,8 @@ def _asked(visit: Visit) -> _Asked | None:
     if not found:
         return None
     workspace = files.workspace_of(visit)
-    issued = books.invoices(visit.context.database, scope, customer=code)
     contract = found[wanted or min(found)]
-    known = consumption.supplied(workspace, scope, client, contract, issued)
+    known = consumption.supplied(workspace, scope, client, contract)
     return _Asked(workspace, known, tuple(sorted(found)))
 
 
