@@ -229,7 +229,8 @@ def _first_views(portal: Portal, filled: Mapping[str, Any], times: int) -> dict[
     found: dict[Page, Taken] = {}
     fresh = [one for one in filled["crowd"][:-1] if one["code"] != filled["long"]][:times]
     for page in portal_pages.pages(values):
-        if page.customers and page.route not in portal_pages.BEYOND:
+        # A file that is made beside the requests is nothing that a first view waits for, and would disturb the others'.
+        if page.customers and page.route not in portal_pages.BEYOND and not page.path.endswith(".xlsx"):
             found[page] = [_ask(portal, portal_pages.of_customer(page, values, one), one["token"]) for one in fresh]
             # the next page of a customer may be quick for what this one read: each page has customers of its own
             fresh = fresh[1:] + fresh[:1]

@@ -1,11 +1,13 @@
-"""Files that take a second or more to make: one after the other beside the requests, which never wait for them."""
+"""Files that take a second or more to make: one after the other in a process beside the portal's. Requests never wait for them."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
@@ -14,14 +16,19 @@ MOST: Final = 200
 """Files that may wait; whoever asks for another is asked to come back."""
 
 
+class NotMade(RuntimeError):
+    """A file that cannot be made. Says why."""
+
+
 class Workshop:
-    """Makes files in a thread of its own. One at a time: two would not be faster, and pages would feel it."""
+    """Makes files one at a time, in the order in which they were asked for."""
 
     def __init__(self) -> None:
         self._asked: OrderedDict[Path, Future[None]] = OrderedDict()
         self._queue: SimpleQueue[tuple[Path, Callable[[Path], object]]] = SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._process: ProcessPoolExecutor | None = None
 
     def has(self, path: Path, make: Callable[[Path], object]) -> bool:
         """Say whether a file is there; where it is not, have it made.
@@ -49,6 +56,24 @@ class Workshop:
                     self._thread = threading.Thread(target=self._work, name="workshop", daemon=True)
                     self._thread.start()
         return False
+
+    def apart(self, work: Callable[..., str | None], *arguments: object) -> None:
+        """Have a function called in a process that is kept for it: in a thread of this one, pages took ten times as long meanwhile.
+
+        To be called by what :meth:`has` was given.
+
+        :param work: of a module; it returns why there can be no file, or ``None``
+        :raises NotMade: with its words
+        """
+        if self._process is None:
+            self._process = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+        try:
+            why = self._process.submit(work, *arguments).result()
+        except BrokenProcessPool:
+            self._process = None  # somebody ended it; the next file gets another
+            raise
+        if why is not None:
+            raise NotMade(why)
 
     def _work(self) -> None:
         while True:

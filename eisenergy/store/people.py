@@ -202,7 +202,7 @@ def users(
         .limit(limit)
     )
     if search:
-        query = query.where(or_(table.c.email.icontains(search, autoescape=True), given.c.customers.any(search)))
+        query = query.where(or_(table.c.email.icontains(search, autoescape=True), given.c.customers.contains([search])))
     if after:
         query = query.where(table.c.email > after)
     with database.session(scope) as connection:

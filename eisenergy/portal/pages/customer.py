@@ -12,17 +12,14 @@ from starlette.responses import FileResponse, Response
 
 from eisenergy.accounts import OutOfScope
 from eisenergy.desk import exporting
-from eisenergy.desk.exporting import NotReproducible
-from eisenergy.period import NotInForce
 from eisenergy.portal import files, sites
 from eisenergy.portal.guard import CUSTOMERS, OPERATOR_ROLES
 from eisenergy.portal.routes import NoSuchPage, Routes
 from eisenergy.portal.visit import Visit
 from eisenergy.portal.words import LOCALES
+from eisenergy.portal.workshop import NotMade
 from eisenergy.store import listing
 from eisenergy.store.listing import InvoiceLine, MonthLine
-from eisenergy.store.masters import NotStored
-from eisenergy.workbook.export import NotExportable
 
 routes: Final = Routes()
 HOME: Final = "/c/{client}/clientes/{customer}"
@@ -101,12 +98,12 @@ def invoice_xlsx(visit: Visit) -> Response:
     locale = LOCALES[visit.language]
     sites.site_folder(visit, code)  # refuses codes that cannot name a folder
     path = exporting.kept_at(visit.context.settings, scope, code, invoice.number, invoice.input_hash, locale)
-    workspace = files.workspace_of(visit)
+    shop, environment = visit.context.workshop, files.workspace_of(visit).environment()
     try:
-        there = visit.context.workshop.has(
-            path, lambda out: exporting.export_invoice(workspace, scope, invoice.number, out, locale=locale)
+        there = shop.has(
+            path, lambda out: shop.apart(exporting.export_apart, environment, scope, invoice.number, out, locale)
         )
-    except (NotReproducible, NotExportable, NotInForce, NotStored) as problem:
+    except NotMade as problem:
         _log.warning("invoice %s of %s: no workbook: %s", invoice.number, scope.client, problem)
         said = visit.say("export.failed"), visit.say("export.failed.text")
         return visit.page("error", status=409, title=said[0], text=said[1])
