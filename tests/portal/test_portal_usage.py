@@ -7,6 +7,7 @@ import io
 import random
 import re
 import time
+import zipfile
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +17,7 @@ from pathlib import Path
 import openpyxl
 import polars as pl
 import pytest
+import xlsxwriter
 from portal_cases import Clock, Running, person, serving
 from store_cases import make_draft
 
@@ -265,8 +267,9 @@ def test_an_invoice_as_a_live_workbook(shop: Running, tmp_path: Path) -> None:
     assert any(row.subject == "invoice FAC-000001, workbook" for row in shop.audit("SEEN"))
 
 
-def test_csv_pieces_are_what_the_csv_module_writes() -> None:
-    """Against the slow way, line by line."""
+@pytest.fixture(scope="module")
+def odd_sheet() -> usage_files.Sheet:
+    """Rows with everything that files have to write with care."""
     count = 5_001
     start = [datetime(2021, 9, 1, tzinfo=UTC) + n * timedelta(minutes=15) for n in range(count)]
     draw = random.Random(7)
@@ -280,7 +283,37 @@ def test_csv_pieces_are_what_the_csv_module_writes() -> None:
         }
     )  # fmt: skip
     names = {"contract": '=C"1', "meter": "+5", "customer": 'Ñandú, S.A. "X"'}
-    sheet = usage_files.Sheet(headings=tuple('a,bcdef"g'), slots=slots, qualities={"measured": "medida"}, **names)
+    return usage_files.Sheet(headings=tuple('a,bcde"fg'), slots=slots, qualities={"measured": "medida"}, **names)
+
+
+def test_a_workbook_of_readings_is_what_xlsxwriter_writes_cell_by_cell(
+    odd_sheet: usage_files.Sheet, tmp_path: Path
+) -> None:
+    names = ({}, {"customer": "", "meter": " <b>&\x01_x0041_ "}, {"slots": odd_sheet.slots.head(0)})
+    for n, changed in enumerate(names):
+        sheet = replace(odd_sheet, **changed)
+        ours, slow = tmp_path / f"ours{n}.xlsx", tmp_path / f"slow{n}.xlsx"
+        usage_files.write_xlsx(sheet, ours)
+        options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+        with xlsxwriter.Workbook(str(slow), {"constant_memory": True, **options}) as book:
+            page = book.add_worksheet("Lecturas")
+            bold = book.add_format({"bold": True})
+            page.set_column(0, 1, 18)
+            page.set_column(2, 8, 14)
+            page.freeze_panes(1, 0)
+            page.write_row(0, 0, sheet.headings, bold)
+            for at, row in enumerate(sheet.rows(), 1):
+                page.write_row(at, 0, row)
+        with zipfile.ZipFile(ours) as a, zipfile.ZipFile(slow) as b:
+            assert a.namelist() == b.namelist()
+            for name in a.namelist():
+                assert name.startswith("docProps/core") or a.read(name) == b.read(name), name
+        assert openpyxl.load_workbook(ours).worksheets[0].max_row == sheet.slots.height + 1
+
+
+def test_csv_pieces_are_what_the_csv_module_writes(odd_sheet: usage_files.Sheet) -> None:
+    """Against the slow way, line by line."""
+    sheet = odd_sheet
     out = io.StringIO(newline="")
     out.write("\ufeff")
     writer = csv.writer(out, lineterminator="\r\n")
