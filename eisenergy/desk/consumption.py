@@ -144,9 +144,14 @@ def intervals(workspace: Workspace, scope: Scope, known: Supplied, period: Perio
     :param today: at the seller's
     :returns: :data:`SLOTS`, in order of time
     """
-    over = min(today, _months(period)[-1].period.end)  # days that bear on what is an estimate
-    key = known.key(workspace, scope, period, over)
+    key = key_of(workspace, scope, known, period, today)
     return _INTERVALS.get(key, lambda: _intervals(workspace, scope, known, period, today))
+
+
+def key_of(workspace: Workspace, scope: Scope, known: Supplied, period: Period, today: date) -> Hashable:
+    """Everything that :func:`intervals` of some days depend on."""
+    over = min(today, _months(period)[-1].period.end)  # days that bear on what is an estimate
+    return known.key(workspace, scope, period, over)
 
 
 def _intervals(workspace: Workspace, scope: Scope, known: Supplied, period: Period, today: date) -> pl.DataFrame:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
@@ -66,7 +68,7 @@ class Workshop:
         :raises NotMade: with its words
         """
         if self._process is None:
-            self._process = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+            self._process = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin)
         try:
             why = self._process.submit(work, *arguments).result()
         except BrokenProcessPool:
@@ -87,3 +89,16 @@ class Workshop:
                 future.set_result(None)
                 with self._lock:
                     self._asked.pop(path, None)
+
+
+def _begin() -> None:
+    """In the new process: end when the portal does, however that ends, and leave Ctrl+C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    portal = parent_process()
+    assert portal is not None
+
+    def watch() -> None:
+        portal.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="portal", daemon=True).start()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -105,6 +107,41 @@ def test_what_could_not_be_made_is_told_once_and_tried_again(tmp_path: Path) -> 
         shop.has(path, make)
     _until(lambda: shop.has(path, make))
     assert len(tries) == 2
+
+
+KILLED = """
+import os
+from eisenergy.portal.workshop import NotMade, Workshop
+
+if __name__ == "__main__":
+    shop = Workshop()
+    try:
+        shop.apart(os.getenv, "HOME")  # a function that gives reasons
+    except NotMade as problem:
+        print(problem)
+    print(next(iter(shop._process._processes)), flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.long
+def test_the_process_that_makes_files_ends_with_a_portal_that_was_killed(tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED, encoding="utf-8")
+    environment = {**os.environ, "HOME": "no readings"}
+    done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=60)
+    why, child = done.stdout.splitlines()
+    assert (done.returncode, why) == (-9, "no readings")
+    _until(lambda: not _lives(int(child)))
+
+
+def _lives(process: int) -> bool:
+    """Whether a process runs; one that ended and that nobody asked after does not."""
+    try:
+        os.kill(process, 0)
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
 
 
 def _until(done: object) -> None:
