@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import alone, bills, documents, growth, intake, kernel, month_read, page, report
+from benchmarks import alone, bills, documents, growth, intake, kernel, month_read, page, portal, report
 from benchmarks.report import Result
 
 CASES: Final = {
@@ -20,6 +20,7 @@ CASES: Final = {
     "documents": "publish, beside stock Papermill, the nbconvert command and Typst",
     "intake": "ingest of workbooks and CSV files, beside openpyxl, pandas and Polars",
     "growth": "bill and issue from 100 to 10,000 customers: time and memory",
+    "portal": "every page of the portal alone, and 200 customers at once",
 }
 CUSTOMERS: Final = 10_000
 FILES: Final = 1_000
@@ -41,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("case", nargs="*", metavar="CASE", help="which to run (default: all)")
     result.add_argument(
         "--customers", type=int, default=CUSTOMERS, metavar="N",
-        help=f"size of kernel, month_read, bill and growth (default: {CUSTOMERS:,}); documents and intake take a sample of at most N",
+        help=f"size of kernel, month_read, bill, growth and portal (default: {CUSTOMERS:,}); documents and intake take a sample of at most N",
     )  # fmt: skip
     result.add_argument(
         "--quick",
@@ -79,6 +80,7 @@ def run(names: Sequence[str], customers: int, *, quick: bool = False, results: P
                 size, quick=quick, sizes=(size // 2,) if quick else growth.SIZES,
                 bill=found.get("bill"), documents=found.get("documents"),
             ),
+            "portal": lambda: portal.run(size, quick=quick, home=home.filled()),
         }  # fmt: skip
         for name in CASES:
             if name not in names:

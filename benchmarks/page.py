@@ -20,6 +20,7 @@ TITLES: Final = {
     "documents": "Documents",
     "intake": "Taking files in",
     "growth": "Growth",
+    "portal": "The portal",
 }
 WHO: Final = {
     "ours": "ours",

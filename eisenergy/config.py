@@ -287,6 +287,11 @@ class Settings:
         return self.home / "sites"
 
     @property
+    def workbooks(self) -> Path:
+        """Where live workbooks of invoices are kept once somebody asked for them: ``workbooks/CLIENT/CUSTOMER/``; each can be made again."""
+        return self.home / "workbooks"
+
+    @property
     def runs(self) -> Path:
         """Where executed notebooks lie: ``runs/CLIENT/MONTH/CUSTOMER/``."""
         return self.home / "runs"

@@ -6,7 +6,7 @@ newest state; only where that state is another than the invoice's, or the invoic
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -22,16 +22,16 @@ from eisenergy.billing.engine import in_force
 from eisenergy.desk.drafting import Facts, facts, prepare
 from eisenergy.desk.fingerprint import readings_hash
 from eisenergy.desk.history import HISTORY, at_hand, span
+from eisenergy.desk.issued import Issued
 from eisenergy.desk.model import MonthTotals
 from eisenergy.desk.opening import costs
-from eisenergy.desk.remembered_reads import Remembered
 from eisenergy.desk.workspace import Workspace
 from eisenergy.frames import ESTIMATED, MEASURED, SLOT_MINUTES, empty_readings
-from eisenergy.ledger.invoices import Invoice
 from eisenergy.money import decimal_of
 from eisenergy.period import BillingMonth, Period
-from eisenergy.store import history, masters
+from eisenergy.store import history, listing, masters
 from eisenergy.store.masters import NotStored
+from eisenergy.store.remembered import Remembered
 from eisenergy.store.states import States, states
 from eisenergy.tariffs.model import Tariff
 from eisenergy.timeofuse import DayCalendar, Runs, compile_runs
@@ -67,18 +67,26 @@ class Supplied:
 
     client: Client
     contract: Contract
-    issued: Mapping[BillingMonth, Invoice]
+    issued: Issued
     tariff: Tariff | None
     calendar: DayCalendar | None
     lake_version: int
 
     def key(self, workspace: Workspace, scope: Scope, *more: Hashable) -> Hashable:
         """Everything that what is read of this contract depends on."""
-        invoices = tuple(sorted((invoice.number, invoice.input_hash) for invoice in self.issued.values()))
         versions = (None if self.calendar is None else self.calendar.version, self.lake_version)
         contract = (self.contract.number, self.contract.meter.serial, self.contract.start, self.contract.end)
         seller = (self.client.timezone, self.client.max_missing_share)
-        return (workspace.lake.address, workspace.database.app_url, scope, contract, seller, invoices, versions, more)
+        return (
+            workspace.lake.address,
+            workspace.database.app_url,
+            scope,
+            contract,
+            seller,
+            self.issued.names,
+            versions,
+            more,
+        )
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -86,9 +94,7 @@ class Supplied:
         return () if self.calendar is None else self.calendar.blocks
 
 
-def supplied(
-    workspace: Workspace, scope: Scope, client: Client, contract: Contract, issued: Iterable[Invoice]
-) -> Supplied:
+def supplied(workspace: Workspace, scope: Scope, client: Client, contract: Contract) -> Supplied:
     """Read a contract's masters. :raises OutOfScope: for a contract outside the scope"""
     scope.check(contract.customer.code)
     tariff, calendar = None, None
@@ -97,7 +103,8 @@ def supplied(
         calendar = masters.calendar(workspace.database, scope, tariff.calendar)
     except NotStored:
         calendar = None
-    mine = {invoice.month: invoice for invoice in issued if invoice.bill.contract.number == contract.number}
+    lines = listing.invoices(workspace.database, scope, contract.customer.code)
+    mine = Issued(workspace.database, scope, (line for line in lines if line.contract == contract.number))
     return Supplied(
         client=client,
         contract=contract,
@@ -137,9 +144,14 @@ def intervals(workspace: Workspace, scope: Scope, known: Supplied, period: Perio
     :param today: at the seller's
     :returns: :data:`SLOTS`, in order of time
     """
-    over = min(today, _months(period)[-1].period.end)  # days that bear on what is an estimate
-    key = known.key(workspace, scope, period, over)
+    key = key_of(workspace, scope, known, period, today)
     return _INTERVALS.get(key, lambda: _intervals(workspace, scope, known, period, today))
+
+
+def key_of(workspace: Workspace, scope: Scope, known: Supplied, period: Period, today: date) -> Hashable:
+    """Everything that :func:`intervals` of some days depend on."""
+    over = min(today, _months(period)[-1].period.end)  # days that bear on what is an estimate
+    return known.key(workspace, scope, period, over)
 
 
 def _intervals(workspace: Workspace, scope: Scope, known: Supplied, period: Period, today: date) -> pl.DataFrame:
@@ -147,6 +159,7 @@ def _intervals(workspace: Workspace, scope: Scope, known: Supplied, period: Peri
         return pl.DataFrame(schema=SLOTS)
     zone = known.client.timezone
     months = _months(period)
+    known.issued.fetch(months)
     whole = Period(months[0].period.start, months[-1].period.end)
     serials = {
         known.contract.meter.serial,
@@ -252,6 +265,7 @@ def months(
     :param slots: intervals at hand; a month without an invoice that they begin before is summed from them
     """
     wanted = [last.plus(n) for n in range(1 - HISTORY, 1)]
+    known.issued.fetch(wanted)
     kept = history.load(workspace.database, scope, known.contract.number)
     found: dict[BillingMonth, MonthTotals | None] = {}
     if known.tariff is not None and known.calendar is not None:

@@ -11,17 +11,27 @@ sentences. The scope decides what may be exported: a customer's own user sees on
 
 from __future__ import annotations
 
+import hashlib
+import os
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
+import eisenergy
 from eisenergy.accounts import Scope
 from eisenergy.billing import eispower
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.model import LineCode
+from eisenergy.config import Settings
 from eisenergy.desk.drafting import facts, prepare
 from eisenergy.desk.opening import as_billed
 from eisenergy.desk.workspace import Workspace
+from eisenergy.period import NotInForce
 from eisenergy.store import books
+from eisenergy.store.database import Database
+from eisenergy.store.lake import Lake
+from eisenergy.store.masters import NotStored
 from eisenergy.timeofuse import compile_runs
 from eisenergy.workbook import export
 from eisenergy.workbook.export import Source
@@ -43,6 +53,39 @@ def export_invoice(workspace: Workspace, scope: Scope, number: str, out: Path, *
     :raises NotExportable: when a spreadsheet cannot show the invoice as formulas
     """
     return export.write(gather(workspace, scope, number), out, locale=locale)
+
+
+def export_apart(environment: Mapping[str, str], scope: Scope, number: str, out: Path, locale: str) -> str | None:
+    """Do what :func:`export_invoice` does, in a process that is started for this and stays.
+
+    :param environment: of :meth:`eisenergy.desk.workspace.Workspace.environment`
+    :returns: why there can be none; ``None`` when it was written
+    """
+    try:
+        export_invoice(_workspace(tuple(sorted(environment.items()))), scope, number, out, locale=locale)
+    except (NotReproducible, export.NotExportable, NotInForce, NotStored) as problem:
+        return str(problem)
+    return None
+
+
+@lru_cache(maxsize=1)
+def _workspace(environment: tuple[tuple[str, str], ...]) -> Workspace:
+    if hasattr(os, "nice"):
+        os.nice(10)  # whoever waits for a page comes first
+    settings = Settings.load(dict(environment))
+    database = Database.open(settings)
+    return Workspace(settings=settings, database=database, lake=Lake.open(settings, database))
+
+
+def kept_at(settings: Settings, scope: Scope, customer: str, number: str, input_hash: str, locale: str) -> Path:
+    """Return where an invoice's workbook is kept once it was made. An invoice never changes, so nothing that lies there grows stale.
+
+    :param customer: the invoice's, in the scope
+    :raises OutOfScope: for another customer
+    """
+    scope.check(customer)
+    made_by = hashlib.sha256("\0".join((number, input_hash, locale, eisenergy.__version__)).encode()).hexdigest()[:20]
+    return settings.workbooks / scope.client / customer / f"{made_by}.xlsx"
 
 
 def gather(workspace: Workspace, scope: Scope, number: str) -> Source:

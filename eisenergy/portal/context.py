@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from ipaddress import ip_address
+from typing import Final
 from urllib.parse import urlsplit
 
+from anyio import CapacityLimiter
 from joserfc.jwk import OctKey
 
 from eisenergy.config import BadSetting, Settings
 from eisenergy.portal import passwords
+from eisenergy.portal.workshop import Workshop
 from eisenergy.store import sealing
 from eisenergy.store.database import Database
+
+THREADS: Final = 16
+"""Pages that are made at a time; more threads would only wait for each other."""
 
 
 def utc_now() -> datetime:
@@ -55,6 +61,20 @@ class Context:
     def key(self) -> OctKey:
         """What second factors are sealed with. :raises BadSetting: when there is none to use"""
         return sealing.key_of(self.settings)
+
+    @cached_property
+    def threads(self) -> CapacityLimiter:
+        """Threads that serve pages; other requests wait for one.
+
+        There are fewer than connections to the database, so that nobody waits for one while holding a thread. Files are sent by other
+        threads: each piece of one would otherwise queue behind all pages.
+        """
+        return CapacityLimiter(THREADS)
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        """Where files are made that no request waits for."""
+        return Workshop()
 
     @cached_property
     def common(self) -> frozenset[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import urllib.parse
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
+from anyio import to_thread
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -153,10 +154,11 @@ def _endpoint(context: Context, entry: Entry) -> Callable[[Request], object]:
     async def endpoint(request: Request) -> Response:
         visit = Visit(context=context, request=request, at=context.now())
         if entry.method != "POST":
-            return await run_in_threadpool(_serve, entry, visit)
+            return await to_thread.run_sync(partial(_serve, entry, visit), limiter=context.threads)
         most = 0
         if entry.files:
-            refusal = await run_in_threadpool(_serve, replace(entry, handler=_nothing), visit, before_form=True)
+            looking = partial(_serve, replace(entry, handler=_nothing), visit, before_form=True)
+            refusal = await to_thread.run_sync(looking, limiter=context.threads)
             if refusal.status_code != 204:
                 return refusal
             most = context.settings.work.upload_files
@@ -173,7 +175,7 @@ def _endpoint(context: Context, entry: Entry) -> Callable[[Request], object]:
             # No text of ours holds a NUL, and PostgreSQL takes none.
             visit.form = {name: value.replace("\x00", "") for name, value in sent.items() if isinstance(value, str)}
             visit.files = [value for value in sent.getlist("files") if isinstance(value, UploadFile)]
-            return await run_in_threadpool(_serve, entry, visit)
+            return await to_thread.run_sync(partial(_serve, entry, visit), limiter=context.threads)
         finally:
             await sent.close()
 

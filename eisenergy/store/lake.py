@@ -10,6 +10,7 @@ ordinal the table refuses the second, and that writer compares with the new stat
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import time
@@ -17,6 +18,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
@@ -31,12 +33,17 @@ from eisenergy.frames import KEY, READINGS, empty_readings
 from eisenergy.store import masters
 from eisenergy.store.database import Database
 from eisenergy.store.masters import Supply
+from eisenergy.store.remembered import Remembered
 
 ATTEMPTS: Final = 30
 NOTHING: Final = -1
 """The version of a table that was never written."""
 
 _BESIDE: Final = ("source", "source_row")  # where a reading came from is no part of its state
+_COMMIT: Final = re.compile(r"\d{20}\.json")
+_FEW: Final = 50
+"""Meters that are looked for file by file; of more, most files hold some."""
+_OPENED: Final = Remembered[DeltaTable | None](8)
 _TYPES: Final = {
     pl.String(): PrimitiveType("string"),
     pl.Float64(): PrimitiveType("double"),
@@ -108,6 +115,10 @@ class Lake:
 
     def version(self) -> int:
         """Return the table's newest version, :data:`NOTHING` while there is none."""
+        if "://" not in self.address:  # the newest commit names it: the log need not be read for that
+            commits = (entry.name for entry in _entries(f"{self.address}/_delta_log") if _COMMIT.fullmatch(entry.name))
+            newest = max(commits, default="")
+            return int(newest[:20]) if newest else NOTHING
         table = self._table()
         return NOTHING if table is None else table.version()
 
@@ -126,7 +137,7 @@ class Lake:
         :raises LookupError: for a version the table does not have
         """
         supplies = self._allowed(scope, meters)
-        table = self._table(version)
+        table = self._state(version)
         if table is None:
             return empty_readings()
         frame = _newest(self._rows(table, scope, meters, start, end))
@@ -245,6 +256,17 @@ class Lake:
                 raise
             raise LookupError(f"{self.address} has no version {version} that can be read: {error}") from error
 
+    def _state(self, version: int | None) -> DeltaTable | None:
+        """As :meth:`_table`; a version is opened once, for it never changes. What comes from here is read and never written to."""
+        if version is None or version == NOTHING or "://" in self.address:
+            return self._table(version)
+        try:
+            first = Path(self.address, "_delta_log", f"{0:020d}.json").stat()
+        except OSError:
+            return self._table(version)
+        # another table may lie in the same folder later, as in tests
+        return _OPENED.get((self.address, first.st_ino, first.st_mtime_ns, version), lambda: self._table(version))
+
     def made(self) -> DeltaTable:
         """Return the table, made where there is none."""
         table = self._table()
@@ -278,7 +300,7 @@ class Lake:
     ) -> pl.DataFrame:
         """Every state of the intervals, from the folders of the client and the months concerned."""
         return (
-            self._scan(table, scope, f"{start:%Y-%m}", f"{end:%Y-%m}")
+            self._scan(table, scope, f"{start:%Y-%m}", f"{end:%Y-%m}", meters)
             .filter(
                 pl.col("meter").is_in(sorted(meters)),
                 pl.col("start") >= start,
@@ -287,8 +309,12 @@ class Lake:
             .collect()
         )
 
-    def _scan(self, table: DeltaTable, scope: Scope, first: str = "", last: str = "9") -> pl.LazyFrame:
+    def _scan(
+        self, table: DeltaTable, scope: Scope, first: str = "", last: str = "9", meters: Collection[str] = ()
+    ) -> pl.LazyFrame:
         """The client's files of a range of months; what names a folder is put back as columns.
+
+        :param meters: files without any of these may be left out; of a few meters the log tells which files hold them
 
         The files are taken from the table's log by hand: Polars' own reader of Delta tables does not find a local folder
         whose path has a space or an accent.
@@ -298,6 +324,10 @@ class Lake:
             pl.col("partition.client") == scope.client,
             pl.col("partition.month").is_between(pl.lit(first), pl.lit(last)),
         )
+        if 0 < len(meters) <= _FEW and {"min.meter", "max.meter"} <= set(chosen.columns):
+            # A file of which the log does not tell is read; a null in a condition would leave it out.
+            within = [(pl.col("min.meter") <= meter) & (pl.col("max.meter") >= meter) for meter in meters]
+            chosen = chosen.filter(pl.any_horizontal(within).fill_null(True))
         if chosen.is_empty():
             return pl.LazyFrame(schema=_LAYOUT)
         files = [f"{self.address}/{unquote(path)}" for path in chosen["path"]]
@@ -307,6 +337,14 @@ class Lake:
             loaded=pl.col("loaded"),
             month=pl.col("start").dt.strftime("%Y-%m"),
         )
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except FileNotFoundError:
+        return []
 
 
 def checked(frame: pl.DataFrame) -> pl.DataFrame:

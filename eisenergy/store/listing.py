@@ -15,6 +15,7 @@ from eisenergy.billing.model import LineCode
 from eisenergy.period import BillingMonth
 from eisenergy.store import tables
 from eisenergy.store.database import Database
+from eisenergy.store.masters import own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class MonthLine:
 class InvoiceLine:
     """An invoice's head.
 
+    :param input_hash: of everything it was derived from
     :param correction: what it corrects of earlier periods, before tax [currency]; ``None`` where it corrects nothing
     """
 
@@ -55,6 +57,7 @@ class InvoiceLine:
     kwh: Decimal
     total: Decimal
     currency: str
+    input_hash: str
     correction: Decimal | None
 
 
@@ -135,8 +138,6 @@ def customers_among(database: Database, scope: Scope, codes: Iterable[str]) -> f
 def months(database: Database, scope: Scope, *, limit: int = 13) -> tuple[MonthLine, ...]:
     """Return the newest months with invoices in the scope, newest first, and what they come to."""
     table = tables.invoices
-    # Row-level security says the same; but only this is looked up by an index.
-    of_customers = () if scope.customers is None else (table.c.customer.in_(sorted(scope.customers)),)
     query = (
         select(
             table.c.month,
@@ -145,7 +146,7 @@ def months(database: Database, scope: Scope, *, limit: int = 13) -> tuple[MonthL
             func.sum(table.c.total).label("total"),
             func.min(table.c.currency).label("currency"),
         )
-        .where(table.c.client == scope.client, *of_customers)
+        .where(*own(scope, table))
         .group_by(table.c.month)
         .order_by(table.c.month.desc())
         .limit(limit)
@@ -184,7 +185,18 @@ def invoices(
     table = tables.invoices
     columns = [
         table.c[name]
-        for name in ("number", "sequence", "month", "contract", "issued_on", "due_on", "kwh", "total", "currency")
+        for name in (
+            "number",
+            "sequence",
+            "month",
+            "contract",
+            "issued_on",
+            "due_on",
+            "kwh",
+            "total",
+            "currency",
+            "input_hash",
+        )
     ]
     lines = tables.invoice_lines.c
     correction = (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, Text, any_, insert, literal, select, text
+from sqlalchemy import ColumnElement, Connection, Table, Text, any_, insert, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -166,7 +166,9 @@ def contracts(database: Database, scope: Scope, *, customer: str | None = None) 
     :param customer: only this customer's
     :raises OutOfScope: when the customer is outside the scope
     """
-    query = select(tables.contracts.c.document).order_by(tables.contracts.c.contract)
+    query = (
+        select(tables.contracts.c.document).where(*own(scope, tables.contracts)).order_by(tables.contracts.c.contract)
+    )
     if customer is not None:
         scope.check(customer)
         query = query.where(tables.contracts.c.customer == customer)
@@ -204,13 +206,20 @@ def supplies(database: Database, scope: Scope) -> tuple[Supply, ...]:
     with database.session(scope) as connection:
         timezone = select(tables.clients.c.document["timezone"].astext).where(tables.clients.c.client == scope.client)
         zone = connection.execute(timezone).scalar() or "UTC"
-        query = select(columns.meter, columns.starts, columns.ends).order_by(columns.meter, columns.starts)
+        query = select(columns.meter, columns.starts, columns.ends).where(*own(scope, tables.contracts))
+        query = query.order_by(columns.meter, columns.starts)
         rows = connection.execute(query).all()
 
     def instant(day: date | None) -> datetime | None:
         return None if day is None else midnight(day, zone)
 
     return tuple(Supply(meter=meter, start=midnight(starts, zone), end=instant(ends)) for meter, starts, ends in rows)
+
+
+def own(scope: Scope, table: Table) -> tuple[ColumnElement[bool], ...]:
+    """Return conditions that name the scope's client and customers, so that an index finds their rows; the database refuses others anyhow."""
+    of_client = table.c.client == scope.client
+    return (of_client,) if scope.customers is None else (of_client, table.c.customer.in_(sorted(scope.customers)))
 
 
 def meters(database: Database, scope: Scope) -> frozenset[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from eisenergy.accounts import OutOfScope, Role, Scope
@@ -117,9 +117,13 @@ def read_grants(connection: Connection, users: Iterable[uuid.UUID] | None = None
         query = query.where(table.c.user_id.in_(list(users)))
     found: dict[uuid.UUID, list[Grant]] = {}
     for row in connection.execute(query):
-        customers = None if row.customers is None else frozenset(row.customers)
-        found.setdefault(row.user_id, []).append(Grant(client=row.client, role=Role(row.role), customers=customers))
+        found.setdefault(row.user_id, []).append(_grant(row.client, row))
     return found
+
+
+def _grant(client: str, row: Row[Any]) -> Grant:
+    customers = None if row.customers is None else frozenset(row.customers)
+    return Grant(client=client, role=Role(row.role), customers=customers)
 
 
 def invite(
@@ -180,17 +184,29 @@ def invite(
     return Invited(user=user, email=plain, token=token)
 
 
-def users(database: Database, scope: Scope) -> tuple[User, ...]:
-    """Return the accounts with a right at the scope's client, in order of their addresses; nothing for customers' scopes."""
+def users(
+    database: Database, scope: Scope, *, search: str = "", after: str = "", limit: int | None = None
+) -> tuple[User, ...]:
+    """Return accounts with a right at the scope's client, in order of their addresses; nothing for customers' scopes.
+
+    :param search: only those whose address holds this text, or whose right covers the customer of this code
+    :param after: only those whose address comes after this one
+    :param limit: so many at most
+    """
+    table, given = tables.users, tables.grants
+    query = (
+        select(table, given.c.role, given.c.customers)
+        .join_from(table, given, given.c.user_id == table.c.id)
+        .where(given.c.client == scope.client)
+        .order_by(table.c.email)
+        .limit(limit)
+    )
+    if search:
+        query = query.where(or_(table.c.email.icontains(search, autoescape=True), given.c.customers.contains([search])))
+    if after:
+        query = query.where(table.c.email > after)
     with database.session(scope) as connection:
-        given = {
-            user: [one for one in grants if one.client == scope.client]
-            for user, grants in read_grants(connection).items()
-        }
-        wanted = [user for user, grants in given.items() if grants]
-        table = tables.users
-        rows = connection.execute(select(table).where(table.c.id.in_(wanted)).order_by(table.c.email)).all()
-        return tuple(_user(row, given[row.id]) for row in rows)
+        return tuple(_user(row, [_grant(scope.client, row)]) for row in connection.execute(query))
 
 
 def revoke(database: Database, scope: Scope, user: uuid.UUID, *, by: Actor, at: datetime) -> str:

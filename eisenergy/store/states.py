@@ -30,10 +30,12 @@ def states(
     """
     result: dict[str, dict[str, tuple[int, int]]] = {meter: {} for meter in meters}
     lake._allowed(scope, meters)
-    table = lake._table(version)
+    table = lake._state(version)
     if table is None:
         return result
-    rows = lake._scan(table, scope, f"{start:%Y-%m}", f"{end:%Y-%m}").filter(pl.col("meter").is_in(sorted(meters)))
+    rows = lake._scan(table, scope, f"{start:%Y-%m}", f"{end:%Y-%m}", meters).filter(
+        pl.col("meter").is_in(sorted(meters))
+    )
     month = pl.col("start").dt.year().cast(pl.Int32) * 12 + pl.col("start").dt.month() - 1
     found = (
         rows.select("meter", "loaded", month=month)

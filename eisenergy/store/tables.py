@@ -74,6 +74,7 @@ contracts: Final = Table(
     _document(),
     Column("search", Text, Computed(SEARCHED, persisted=True)),  # small letters without accents
     ForeignKeyConstraint(["client", "customer"], ["eisenergy.customers.client", "eisenergy.customers.customer"]),
+    Index("ix_eisenergy_contracts_customer", "client", "customer"),
 )
 
 changes: Final = Table(  # append-only: every state that a client, customer or contract ever had

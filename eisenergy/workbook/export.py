@@ -33,7 +33,7 @@ from eisenergy.tariffs.model import Tariff
 from eisenergy.timeofuse import DayCalendar
 from eisenergy.workbook import explain_sheet, sheet_calendar, sheet_meter, sheet_tariffs
 from eisenergy.workbook.explain_words import explain_title
-from eisenergy.workbook.layout import Ink, Page, sheet_name
+from eisenergy.workbook.layout import Ink, Page, Sheet, sheet_name
 from eisenergy.workbook.sheet_slots import From, Slots, slots_of
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _write(source: Source, slots: Slots, path: Path, locale: str) -> None:
     names += ["Dias"] if days.kinds else []
     names += ["Tarifas"]
     names += ["Correcciones"] if source.parts(LineCode.CORRECTION) else []
-    pages = {name: Page(book.add_worksheet(name), ink) for name in names}
+    pages = {name: Page(book.add_worksheet(name, worksheet_class=Sheet), ink) for name in names}
     hours = sheet_calendar.write(pages, days)
     rates = sheet_tariffs.write(
         pages["Tarifas"], source.tariff, source.bill, dated_losses=slots.loss.source is From.DATED

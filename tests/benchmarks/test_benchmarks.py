@@ -18,13 +18,15 @@ if any(importlib.util.find_spec(name) is None for name in ("duckdb", "pandas")):
     pytest.skip("the peers of the benchmarks are not installed (extra bench)", allow_module_level=True)
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import growth, kernel, page, portfolio, report, synthetic  # noqa: E402
+from benchmarks import growth, kernel, page, portal_home, portal_pages, portfolio, report, synthetic  # noqa: E402
 from benchmarks.report import OURS, PEER, Aim, Cost, Group, Result  # noqa: E402
 from eisenergy.accounts import Scope  # noqa: E402
 from eisenergy.config import Settings  # noqa: E402
 from eisenergy.desk.workspace import Workspace  # noqa: E402
+from eisenergy.portal.guard import OPERATORS  # noqa: E402
+from eisenergy.portal.routes import Entry  # noqa: E402
 from eisenergy.samples import plan  # noqa: E402
-from eisenergy.store import masters  # noqa: E402
+from eisenergy.store import masters, people, signins  # noqa: E402
 from eisenergy.store.database import Database  # noqa: E402
 from eisenergy.store.lake import Lake  # noqa: E402
 
@@ -160,6 +162,31 @@ def test_every_case_with_a_handful_of_customers(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         [*(f"{name}.json" for name in command.CASES), "index.html"]
     )
+
+
+def test_every_page_of_the_portal_has_an_address_or_is_named() -> None:
+    values = dict.fromkeys(("client", "customer", "number", "upload", "job", "token", "folder", "name", "path"), "x")
+    known = portal_pages.pages(values)
+    assert {page.route for page in known} == {entry.path for entry in portal_pages.entries()}
+    assert len(known) > len(portal_pages.entries()) > 25
+    assert {page.who for page in known} == {"nobody", "customer", "operator"}
+    assert all("{" not in page.path for page in known)
+    new = Entry(path="/c/{client}/{novelty}", method="GET", rule=OPERATORS, handler=lambda _: None)  # type: ignore[arg-type,return-value]
+    with pytest.raises(portal_pages.NoAddress, match=r"/c/\{client\}/\{novelty\} has \{novelty\} in its address"):
+        portal_pages.pages(values, [new])
+
+
+def test_accounts_in_bulk_are_what_inviting_writes(settings: Settings, database: Database, lake: Lake) -> None:
+    workspace, scope = Workspace(settings=settings, database=database, lake=lake), Scope.operator(portfolio.CLIENT)
+    portfolio.fill(workspace, portfolio.Portfolio(2), readings=False)
+    one, two = portfolio.members(portfolio.Portfolio(2))
+    portal_home._account(workspace, one)
+    portal_home.accounts(workspace, [two.contract])
+    found = people.users(database, scope)
+    assert [user.email for user in found] == [portal_home.address(one.contract), portal_home.address(two.contract)]
+    assert [user.grants[0].customers for user in found] == [{one.contract}, {two.contract}]
+    assert len({(user.locale, user.disabled_at, user.grants[0].role) for user in found}) == 1
+    assert [signins.by_email(database, user.email) is not None for user in found] == [True, True]
 
 
 def test_a_case_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from eisenergy.accounts import Role, Scope
 from eisenergy.portal import sites
 from eisenergy.portal.routes import NoSuchPage
 from eisenergy.portal.words import TEXTS
-from eisenergy.store import audit
+from eisenergy.store import audit, people
 from eisenergy.store.people import Grant
 
 HOME = "/c/EIS/clientes/EIS-0001"
@@ -287,3 +288,29 @@ def test_somebody_with_several_places_chooses(portal: Running) -> None:
     assert portal.signed_in("operator").get("/").headers["location"] == "/c/EIS"
     assert 'href="/c/LUZ"' in portal.signed_in("admin").get("/").text
     assert "no tiene permisos" in portal.signed_in("stranger").get("/").text
+
+
+def test_accounts_come_in_pages(portal: Running) -> None:
+    for n in range(60):
+        right = Grant(client="LUZ", role=Role.CUSTOMER_USER, customers=frozenset({f"EIS-000{1 + n % 3}"}))
+        person(portal.database, f"page-{n:02d}@pages.example", right, password=None)
+    scope = Scope.operator("LUZ")
+    every = people.users(portal.database, scope)
+    addresses = [user.email for user in every]
+    assert addresses == sorted(addresses)
+    assert len(addresses) > 60
+    assert people.users(portal.database, scope, limit=7) == every[:7]
+    assert people.users(portal.database, scope, after=addresses[6], limit=5) == every[7:12]
+    some = people.users(portal.database, scope, search="EIS-0002")
+    assert some == tuple(user for user in every if "EIS-0002" in (user.grants[0].customers or ()))
+    assert people.users(portal.database, scope, search="PAGE-0_") == ()
+    browser = portal.signed_in("neighbour")
+    first = browser.get("/c/LUZ/usuarios").text
+    after = re.search(r'href="(/c/LUZ/usuarios\?q=&amp;desde=[^"]+)"', first)
+    assert after is not None
+    second = browser.get(after[1].replace("&amp;", "&")).text
+    assert addresses[49] in first
+    assert addresses[50] not in first
+    assert addresses[50] in second
+    assert addresses[49] not in second.split("<main")[1]
+    assert "Ninguna cuenta coincide" in browser.get("/c/LUZ/usuarios?q=nobody%25").text

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 import re
-from collections.abc import Iterator
+import time
+import zipfile
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -14,6 +17,7 @@ from pathlib import Path
 import openpyxl
 import polars as pl
 import pytest
+import xlsxwriter
 from portal_cases import Clock, Running, person, serving
 from store_cases import make_draft
 
@@ -21,18 +25,20 @@ from eisenergy.accounts import Role, Scope
 from eisenergy.billing.model import LineCode
 from eisenergy.config import Settings
 from eisenergy.desk import consumption
-from eisenergy.desk.remembered_reads import Remembered
+from eisenergy.desk.issued import Issued
 from eisenergy.desk.workspace import Workspace
+from eisenergy.ledger.invoices import Invoice
 from eisenergy.masters import calendars, clients, customers
 from eisenergy.period import BillingMonth
 from eisenergy.portal import ranges
 from eisenergy.portal.ranges import BadRange
 from eisenergy.publish import usage_files
 from eisenergy.run import intake, month
-from eisenergy.store import books, masters
+from eisenergy.store import books, listing, masters
 from eisenergy.store.database import Database
 from eisenergy.store.lake import Lake
 from eisenergy.store.people import Grant
+from eisenergy.store.remembered import Remembered
 from eisenergy.tariffs import load as tariffs
 
 HOME = "/c/EIS/clientes/EIS-0001"
@@ -242,13 +248,105 @@ def test_the_savings_page_and_the_state_of_invoices(shop: Running) -> None:
 @pytest.mark.long  # five seconds: the kernels are loaded
 def test_an_invoice_as_a_live_workbook(shop: Running, tmp_path: Path) -> None:
     browser = shop.signed_in("c1")
-    answer = browser.get(f"{HOME}/facturas/FAC-000001.xlsx")
+    address, waited = f"{HOME}/facturas/FAC-000001.xlsx", 0
+    while (answer := browser.get(address)).status_code == 202:
+        assert "Su archivo se está preparando" in answer.text
+        assert '<meta http-equiv="refresh" content="2">' in answer.text
+        assert not any(row.subject == "invoice FAC-000001, workbook" for row in shop.audit("SEEN"))
+        waited += 1
+        assert waited < 600
+        time.sleep(0.1)
+    assert waited
+    assert answer.headers["content-disposition"] == 'attachment; filename="FAC-000001.xlsx"'
+    assert browser.get(address).content == answer.content  # kept
     (tmp_path / "a.xlsx").write_bytes(answer.content)
     sheet = openpyxl.load_workbook(tmp_path / "a.xlsx", data_only=True).worksheets[0]
     values = {cell for row in sheet.iter_rows(max_row=30, values_only=True) for cell in row}
     assert 12989.48 in values
     assert browser.get(f"{HOME}/facturas/FAC-000002.xlsx").status_code == 403
     assert any(row.subject == "invoice FAC-000001, workbook" for row in shop.audit("SEEN"))
+
+
+@pytest.fixture(scope="module")
+def odd_sheet() -> usage_files.Sheet:
+    """Rows with everything that files have to write with care."""
+    count = 5_001
+    start = [datetime(2021, 9, 1, tzinfo=UTC) + n * timedelta(minutes=15) for n in range(count)]
+    draw = random.Random(7)
+    kwh = [round(draw.uniform(0, 500), draw.choice((0, 2, 6))) for _ in start]
+    kw = [None if draw.random() < 0.1 else draw.choice((1e-07, 1e22, 0.1 + 0.2, 12.0)) for _ in start]
+    blocks = [draw.choice(("PUNTA", '=RE"S,TO', "-P\nA")) for _ in start]
+    slots = pl.DataFrame(
+        {
+            "start": start, "local": [at.replace(tzinfo=None) - timedelta(hours=6) for at in start], "kwh": kwh, "kw": kw,
+            "block": blocks, "quality": [draw.choice(("measured", "odd,one")) for _ in start],
+        }
+    )  # fmt: skip
+    names = {"contract": '=C"1', "meter": "+5", "customer": 'Ñandú, S.A. "X"'}
+    return usage_files.Sheet(headings=tuple('a,bcde"fg'), slots=slots, qualities={"measured": "medida"}, **names)
+
+
+def test_a_workbook_of_readings_is_what_xlsxwriter_writes_cell_by_cell(
+    odd_sheet: usage_files.Sheet, tmp_path: Path
+) -> None:
+    names = ({}, {"customer": "", "meter": " <b>&\x01_x0041_ "}, {"slots": odd_sheet.slots.head(0)})
+    for n, changed in enumerate(names):
+        sheet = replace(odd_sheet, **changed)
+        ours, slow = tmp_path / f"ours{n}.xlsx", tmp_path / f"slow{n}.xlsx"
+        usage_files.write_xlsx(sheet, ours)
+        options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+        with xlsxwriter.Workbook(str(slow), {"constant_memory": True, **options}) as book:
+            page = book.add_worksheet("Lecturas")
+            bold = book.add_format({"bold": True})
+            page.set_column(0, 1, 18)
+            page.set_column(2, 8, 14)
+            page.freeze_panes(1, 0)
+            page.write_row(0, 0, sheet.headings, bold)
+            for at, row in enumerate(sheet.rows(), 1):
+                page.write_row(at, 0, row)
+        with zipfile.ZipFile(ours) as a, zipfile.ZipFile(slow) as b:
+            assert a.namelist() == b.namelist()
+            for name in a.namelist():
+                assert name.startswith("docProps/core") or a.read(name) == b.read(name), name
+        assert openpyxl.load_workbook(ours).worksheets[0].max_row == sheet.slots.height + 1
+
+
+def test_csv_pieces_are_what_the_csv_module_writes(odd_sheet: usage_files.Sheet) -> None:
+    """Against the slow way, line by line."""
+    sheet = odd_sheet
+    out = io.StringIO(newline="")
+    out.write("\ufeff")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(sheet.headings)
+    writer.writerows(sheet.rows())
+    assert b"".join(usage_files.csv_pieces(sheet)).decode("utf-8") == out.getvalue()
+
+
+def test_an_invoice_is_read_when_it_is_looked_at(shop: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    scope, read = Scope.customer("EIS", "EIS-0001"), []
+    (whole,) = books.invoices(shop.database, scope, customer="EIS-0001")
+    real = books.numbered
+
+    def counted(database: Database, scope: Scope, numbers: Collection[str]) -> tuple[Invoice, ...]:
+        read.append(sorted(numbers))
+        return real(database, scope, numbers)
+
+    monkeypatch.setattr(books, "numbered", counted)
+    issued = Issued(shop.database, scope, listing.invoices(shop.database, scope, "EIS-0001"))
+    assert (list(issued), len(issued), whole.month in issued, whole.month.plus(1) in issued) == (
+        [whole.month],
+        1,
+        True,
+        False,
+    )
+    assert issued.names == ((whole.number, whole.input_hash),)
+    assert issued.get(whole.month.plus(1)) is None
+    assert read == []
+    assert issued[whole.month] == issued[whole.month] == whole
+    assert read == [["FAC-000001"]]
+    other = Issued(shop.database, Scope.customer("EIS", "EIS-0002"), listing.invoices(shop.database, scope, "EIS-0001"))
+    with pytest.raises(KeyError):
+        other[whole.month]
 
 
 def test_nothing_is_remembered_across_scopes(shop: Running) -> None:

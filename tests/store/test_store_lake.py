@@ -50,6 +50,48 @@ def test_what_is_written_comes_back_as_the_canonical_frame(tmp_path: Path) -> No
     assert read(lake, "M1", scope=OTHER).is_empty()
 
 
+def test_files_without_a_meter_are_not_opened_and_nothing_is_missed(tmp_path: Path) -> None:
+    lake = unlimited(tmp_path / "lake")
+    loads = [("M1", "M5"), ("M2", "M3"), ("M4", "M6"), ("M3", "M3")]
+    for n, meters in enumerate(loads):
+        rows = [
+            readings(meter, {2 * n: 1.0 + n, 2 * n + 1: None}, source=f"{n}" * 64) for meter in dict.fromkeys(meters)
+        ]
+        lake.append(EIS, pl.concat(rows))
+    everything = read(
+        lake, *(f"M{n}" for n in range(1, 8)), *(f"X{n}" for n in range(60))
+    )  # too many to look for file by file
+    assert everything.height == 14
+    for meters in (["M1"], ["M2"], ["M3"], ["M6", "M1"], ["M0"], ["M7"], ["M35", "M4"]):
+        for version in (None, lake.version()):
+            assert read(lake, *meters, version=version).equals(everything.filter(pl.col("meter").is_in(meters)))
+    table = lake.table()
+    assert table is not None
+    months = (f"{START:%Y-%m}", f"{END:%Y-%m}")
+    opened = {
+        meter: lake._scan(table, EIS, *months, [meter]).select(pl.len()).collect().item()
+        for meter in ("M2", "M6", "M7")
+    }
+    assert opened == {"M2": 8, "M6": 4, "M7": 0}  # rows of the files whose meters go from one below to one above
+
+
+def test_the_newest_version_is_the_tables_own(tmp_path: Path) -> None:
+    lake = unlimited(tmp_path / "lake")
+    for n in range(3):
+        lake.append(EIS, readings("M1", {n: 1.0}, source=f"{n}" * 64))
+        table = lake.table()
+        assert table is not None
+        assert lake.version() == table.version() == n + 1
+
+
+def test_another_table_in_the_same_folder_is_another(tmp_path: Path) -> None:
+    for value in (1.0, 2.0):
+        lake = unlimited(tmp_path / "lake")
+        lake.append(EIS, readings("M1", {0: value}))
+        assert kwh(read(lake, "M1", version=1)) == kwh(read(lake, "M1", version=1)) == [value]
+        (tmp_path / "lake").rename(tmp_path / f"before-{value}")
+
+
 def test_the_same_file_twice_makes_no_version(tmp_path: Path) -> None:
     lake = unlimited(tmp_path / "lake")
     lake.append(EIS, readings("M1", {0: 1.0, 1: None}))

@@ -19,7 +19,7 @@ from eisenergy.portal.api.problems import Problem
 from eisenergy.portal.api.schemas import INSTANT, TEXT, Schema
 from eisenergy.portal.guard import OWN
 from eisenergy.portal.ranges import MOST_DAYS
-from eisenergy.store import books, masters
+from eisenergy.store import masters
 
 operations: Final = Operations("Consumption")
 EVERY: Final = {"hour": "1h", "day": "1d", "month": "1mo"}
@@ -147,8 +147,7 @@ def _slots(call: Call, begin: datetime, end: datetime) -> pl.DataFrame:
     days = Period(
         begin.astimezone(zone).date(), (end - timedelta(microseconds=1)).astimezone(zone).date() + timedelta(days=1)
     )
-    issued = books.invoices(database, scope, customer=call.about())
-    known = consumption.supplied(workspace, scope, client, contract, issued)
+    known = consumption.supplied(workspace, scope, client, contract)
     slots = consumption.intervals(workspace, scope, known, days, call.at.astimezone(zone).date())
     return slots.filter(pl.col("start") >= pl.lit(begin), pl.col("start") < pl.lit(end))
 

@@ -8,20 +8,18 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from eisenergy.accounts import OutOfScope
-from eisenergy.desk.exporting import NotReproducible, export_invoice
-from eisenergy.period import NotInForce
+from eisenergy.desk import exporting
 from eisenergy.portal import files, sites
 from eisenergy.portal.guard import CUSTOMERS, OPERATOR_ROLES
 from eisenergy.portal.routes import NoSuchPage, Routes
 from eisenergy.portal.visit import Visit
 from eisenergy.portal.words import LOCALES
+from eisenergy.portal.workshop import NotMade
 from eisenergy.store import listing
 from eisenergy.store.listing import InvoiceLine, MonthLine
-from eisenergy.store.masters import NotStored
-from eisenergy.workbook.export import NotExportable
 
 routes: Final = Routes()
 HOME: Final = "/c/{client}/clientes/{customer}"
@@ -94,22 +92,25 @@ def invoice_pdf(visit: Visit) -> Response:
 
 @routes.page(f"{HOME}/facturas/{{number}}.xlsx", CUSTOMERS)
 def invoice_xlsx(visit: Visit) -> Response:
-    """Hand out an invoice as a live workbook, made now from what it was billed with."""
+    """Hand out an invoice as a live workbook of what it was billed with; made when somebody first asks, beside the requests, and kept."""
     invoice = _invoice(visit)
-    scope, _, _, _ = visit.about()
-    path = files.temporary(".xlsx")
+    scope, _, code, _ = visit.about()
+    locale = LOCALES[visit.language]
+    sites.site_folder(visit, code)  # refuses codes that cannot name a folder
+    path = exporting.kept_at(visit.context.settings, scope, code, invoice.number, invoice.input_hash, locale)
+    shop, environment = visit.context.workshop, files.workspace_of(visit).environment()
     try:
-        export_invoice(files.workspace_of(visit), scope, invoice.number, path, locale=LOCALES[visit.language])
-    except (NotReproducible, NotExportable, NotInForce, NotStored) as problem:
-        path.unlink(missing_ok=True)
+        there = shop.has(
+            path, lambda out: shop.apart(exporting.export_apart, environment, scope, invoice.number, out, locale)
+        )
+    except NotMade as problem:
         _log.warning("invoice %s of %s: no workbook: %s", invoice.number, scope.client, problem)
         said = visit.say("export.failed"), visit.say("export.failed.text")
         return visit.page("error", status=409, title=said[0], text=said[1])
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    if not there:
+        return visit.page("making", status=202, name=f"{invoice.number}.xlsx")
     visit.note("SEEN", f"invoice {invoice.number}, workbook")
-    return files.sent_once(path, sites.TYPES[".xlsx"], f"{invoice.number}.xlsx")
+    return FileResponse(path, media_type=sites.TYPES[".xlsx"], filename=f"{invoice.number}.xlsx")
 
 
 def _invoice(visit: Visit) -> InvoiceLine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -29,7 +30,8 @@ from eisenergy.portal.words import LOCALES
 from eisenergy.publish import usage_charts, usage_files
 from eisenergy.publish.captions import Words, money, number
 from eisenergy.publish.usage_drawings import Chart
-from eisenergy.store import books, masters
+from eisenergy.store import masters
+from eisenergy.store.remembered import Remembered
 
 routes: Final = Routes()
 
@@ -56,9 +58,8 @@ def _asked(visit: Visit) -> _Asked | None:
     if not found:
         return None
     workspace = files.workspace_of(visit)
-    issued = books.invoices(visit.context.database, scope, customer=code)
     contract = found[wanted or min(found)]
-    known = consumption.supplied(workspace, scope, client, contract, issued)
+    known = consumption.supplied(workspace, scope, client, contract)
     return _Asked(workspace, known, tuple(sorted(found)))
 
 
@@ -109,20 +110,32 @@ def usage(visit: Visit) -> Response:
     )
 
 
+_DRAWN: Final = Remembered[Markup](256)
+"""Charts of intervals, some 50 kB each."""
+
+
 def _charts(visit: Visit, known: Supplied, asked: _Asked, chosen: Range, slots: pl.DataFrame) -> tuple[Markup, ...]:
     scope, client, _, _ = visit.about()
     words = Words(LOCALES[visit.language])
+    contracted = None if known.contract.contracted_kw is None else known.contract.contracted_kw.value
+    today = visit.at.astimezone(ZoneInfo(client.timezone)).date()
+    same = (consumption.key_of(asked.workspace, scope, known, chosen.period, today), contracted, visit.language)
+
+    def drawn(name: str, draw: Callable[[], Chart]) -> Markup:
+        """A chart of nothing but the intervals: drawn once, as long as they are the same."""
+        return _DRAWN.get((*same, name), lambda: Markup(draw().html()))
+
+    def energy() -> Chart:
+        kwh = number(total(consumption.by_block(slots).values()), 2)
+        span = visit.say("usage.span", first=words.day(chosen.first), last=words.day(chosen.last))
+        summary = visit.say("usage.sum", kwh=kwh, span=span)
+        return usage_charts.energy(slots, known.blocks, words, visit.say("usage.energy"), summary)
+
     found = []
     last = BillingMonth(chosen.last.year, chosen.last.month)
     newest = max(known.issued, default=None)
     if slots.height:
-        kwh = number(total(consumption.by_block(slots).values()), 2)
-        span = visit.say("usage.span", first=words.day(chosen.first), last=words.day(chosen.last))
-        found.append(
-            usage_charts.energy(
-                slots, known.blocks, words, visit.say("usage.energy"), visit.say("usage.sum", kwh=kwh, span=span)
-            )
-        )
+        found.append(drawn("energy", energy))
         day = slots["day"].max()
         assert day is not None
         last = BillingMonth(day.year, day.month)  # type: ignore[union-attr]
@@ -135,12 +148,11 @@ def _charts(visit: Visit, known: Supplied, asked: _Asked, chosen: Range, slots: 
         if not all(entry.issued for entry in history):
             pale = words("mark.draft")
             summary += f" {pale[0].upper()}{pale[1:]}."
-        found.append(usage_charts.monthly(history, known.blocks, words, summary))
+        found.append(Markup(usage_charts.monthly(history, known.blocks, words, summary).html()))
     if slots.height:
-        contracted = known.contract.contracted_kw
-        found.append(usage_charts.peak(slots, None if contracted is None else contracted.value, client.timezone, words))
-        found.append(usage_charts.heat(slots, words))
-    return tuple(Markup(chart.html()) for chart in found)
+        found.append(drawn("peak", lambda: usage_charts.peak(slots, contracted, client.timezone, words)))
+        found.append(drawn("heat", lambda: usage_charts.heat(slots, words)))
+    return tuple(found)
 
 
 @routes.page(f"{HOME}/consumo.csv", CUSTOMERS)

@@ -18,13 +18,14 @@ from eisenergy.store.people import BadAccount, Grant, Invited, NoUser
 
 routes: Final = Routes()
 HOME: Final = "/c/{client}/usuarios"
+PAGE: Final = 50
 GIVEN: Final = (Role.CUSTOMER_USER, Role.CUSTOMER_MANAGER, Role.CLIENT_ADMIN)
 """Rights that operators give, the least first; a system administrator is made on the command line."""
 
 
 @routes.page(HOME, OPERATORS)
 def users(visit: Visit) -> Response:
-    """List the accounts with a right at the client."""
+    """List accounts with a right at the client, a page of them."""
     return _page(visit)
 
 
@@ -140,11 +141,18 @@ def _page(
     status: int = 200,
 ) -> Response:
     scope, client = visit.within()
+    search, after = (
+        visit.request.query_params.get(name, "").replace("\x00", "")[:254].strip() for name in ("q", "desde")
+    )
+    found = people.users(visit.context.database, scope, search=search, after=after, limit=PAGE + 1)
     return visit.page(
         "users",
         status=status,
         client=client,
-        users=people.users(visit.context.database, scope),
+        users=found[:PAGE],
+        search=search,
+        first=bool(after),
+        following=found[PAGE - 1].email if len(found) > PAGE else None,
         roles=GIVEN,
         problem=problem,
         done=done,

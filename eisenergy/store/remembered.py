@@ -1,6 +1,7 @@
-"""What was read of the readings a moment ago, in memory, bounded; each under everything it was read with, the scope first of all.
+"""What was read a moment ago, in memory, bounded; each under everything it was read with, the scope first of all.
 
-The readings table is only ever added to, so its version names a state for good: nothing here grows stale, it is only put out.
+The readings table is only ever added to, so its version names a state for good, and so does the last number of a series of invoices: nothing
+here grows stale, it is only put out.
 """
 
 from __future__ import annotations
