@@ -71,7 +71,7 @@ def export_apart(environment: Mapping[str, str], scope: Scope, number: str, out:
 @lru_cache(maxsize=1)
 def _workspace(environment: tuple[tuple[str, str], ...]) -> Workspace:
     if hasattr(os, "nice"):
-        os.nice(10)  # whoever waits for a page comes first
+        os.nice(5)  # whoever waits for a page comes first
     settings = Settings.load(dict(environment))
     database = Database.open(settings)
     return Workspace(settings=settings, database=database, lake=Lake.open(settings, database))
