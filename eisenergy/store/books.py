@@ -172,6 +172,7 @@ def post(
 _READY: Final = text(
     "SELECT contract FROM eisenergy.drafts WHERE client = :client AND month = :month ORDER BY contract FOR UPDATE"
 )
+# Three lists: with the numbers from WITH ORDINALITY the planner joined by a nested loop, and lines of ten thousand took 11 s.
 _NUMBERED: Final = """
     FROM unnest(CAST(:contracts AS text[]), CAST(:numbers AS text[]), CAST(:sequences AS integer[])) AS n(contract, number, sequence)
     JOIN eisenergy.drafts d ON d.client = :client AND d.month = :month AND d.contract = n.contract
