@@ -32,7 +32,6 @@ from eisenergy.store.drafts import park as park
 from eisenergy.store.drafts import park_all as park_all
 from eisenergy.store.drafts import parked as parked
 from eisenergy.store.drafts import save_drafts as save_drafts
-from eisenergy.store.packing import Texts
 from eisenergy.store.selection import Reviewed
 
 
@@ -149,9 +148,9 @@ def post(
             due_on = ledger.due_on(client, issued_on)
             made: dict[str, Any] = {
                 **key,
-                "contracts": Texts.of(ready),
-                "numbers": Texts.of(ledger.number(client.series, sequence) for sequence in sequences),
-                "last": last,
+                "contracts": ready,
+                "numbers": [ledger.number(client.series, sequence) for sequence in sequences],
+                "sequences": list(sequences),
                 "series": client.series,
                 "issued_on": issued_on,
                 "issued_at": at,
@@ -185,19 +184,20 @@ def post(
 _READY: Final = text(
     "SELECT contract, input_hash, total FROM eisenergy.drafts WHERE client = :client AND month = :month ORDER BY contract FOR UPDATE"
 )
+# Three lists: with the numbers from WITH ORDINALITY the planner joined by a nested loop, and lines of ten thousand took 11 s.
 _NUMBERED: Final = """
-    FROM unnest(CAST(:contracts AS text[]), CAST(:numbers AS text[])) WITH ORDINALITY AS n(contract, number, place)
+    FROM unnest(CAST(:contracts AS text[]), CAST(:numbers AS text[]), CAST(:sequences AS integer[])) AS n(contract, number, sequence)
     JOIN eisenergy.drafts d ON d.client = :client AND d.month = :month AND d.contract = n.contract
 """
 _POST: Final = text(f"""
     INSERT INTO eisenergy.invoices (client, number, series, sequence, contract, customer, month, issued_on, issued_at, due_on,
         currency, kwh, total, input_hash, document, bill, made)
-    SELECT d.client, n.number, :series, CAST(:last + n.place AS integer), d.contract, d.customer, d.month, :issued_on, :issued_at, :due_on,
+    SELECT d.client, n.number, :series, n.sequence, d.contract, d.customer, d.month, :issued_on, :issued_at, :due_on,
         coalesce(d.made, d.document) ->> 'currency', d.kwh, d.total, d.input_hash,
         CAST(:common AS jsonb)
-            || jsonb_build_object('number', n.number, 'sequence', :last + n.place, 'input_hash', d.input_hash),
+            || jsonb_build_object('number', n.number, 'sequence', n.sequence, 'input_hash', d.input_hash),
         d.document, d.made
-    {_NUMBERED} ORDER BY n.place
+    {_NUMBERED} ORDER BY n.sequence
 """)
 _POST_LINES: Final = text(f"""
     INSERT INTO eisenergy.invoice_lines (client, number, position, customer, code, quantity, unit, rate, exact, amount)
@@ -206,7 +206,7 @@ _POST_LINES: Final = text(f"""
         CAST(l.line ->> 'amount' AS numeric)
     {_NUMBERED}
     CROSS JOIN LATERAL jsonb_array_elements(d.document -> 'lines') WITH ORDINALITY AS l(line, position)
-    ORDER BY n.place, l.position
+    ORDER BY n.sequence, l.position
 """)
 _UNSOUND: Final = text("""
     SELECT i.contract FROM eisenergy.invoices i

@@ -111,7 +111,7 @@ def test_drafts_come_over_several_connections_and_a_contract_only_once(database:
         for begin in range(0, len(many), 20):
             desk.put(many[begin : begin + 20])
         used = {writer.cursor.connection.info.backend_pid for writer in desk._writers}
-    assert len(used) == CONNECTIONS
+    assert len(used) == CONNECTIONS > 1
     assert set(bases(database, EIS, month)) == {one.contract for one in many}
 
     def twice(*puts: list[Entry]) -> None:
