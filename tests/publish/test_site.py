@@ -101,12 +101,20 @@ def turned_round(value: Any) -> Any:
     return [turned_round(entry) for entry in value] if isinstance(value, list) else value
 
 
-def test_documents_at_hand_give_the_bytes_of_those_read_back(settings: Settings, executed: dict[str, Path]) -> None:
-    read = listing(publish(settings, executed).folder)
-    for notebook in executed.values():
+def test_documents_at_hand_give_the_bytes_of_those_read_back(
+    settings: Settings, executed: dict[str, Path], tmp_path: Path
+) -> None:
+    given = {"client": "EIS", "customer": "EIS-0001", "month": "2021-09"}
+    written = {name: tmp_path / notebook.name for name, notebook in executed.items()}
+    for name, notebook in written.items():
+        document = nbformat.read(executed[name], as_version=4)
+        document.metadata["papermill"] = {"parameters": given}
+        nbformat.write(document, notebook)
+    read = listing(publish(settings, written).folder)
+    for notebook in written.values():
         navigation.remember(notebook, turned_round(nbformat.read(notebook, as_version=4)))
-    assert list(navigation.read_notebook(executed["home"])) == ["nbformat_minor", "nbformat", "metadata", "cells"]
-    assert listing(publish(settings, executed).folder) == read
+    assert list(navigation.read_notebook(written["home"])) == ["nbformat_minor", "nbformat", "metadata", "cells"]
+    assert listing(publish(settings, written).folder) == read
 
 
 def test_a_document_at_hand_is_let_go_of_when_its_file_is_another(executed: dict[str, Path], tmp_path: Path) -> None:
