@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -39,6 +40,16 @@ READINGS: Final[dict[str, pl.DataType]] = {
     "extra": pl.String(),  # columns the reader does not know, as a JSON object
 }
 """Column -> type, in the order of the lake."""
+
+
+@functools.lru_cache(maxsize=16)
+def starts_within(first: datetime, last: datetime) -> pl.Expr:
+    """Return which intervals start in a half-open span of UTC instants.
+
+    Remembered: Polars makes a series of every aware instant, which takes longer than comparing a month with it.
+    """
+    return pl.col("start").is_between(first, last, closed="left")
+
 
 KEY: Final = ("client", "meter", "start")
 MEASURED: Final = "measured"

@@ -40,10 +40,12 @@ def heat_map(slots: pl.DataFrame) -> pl.DataFrame:
     :returns: ``weekday`` (1 is Monday), ``hour``, ``kw`` [kW], ``slots`` (intervals behind the mean), sorted
     """
     return (
-        slots.drop_nulls("kw")
+        slots.lazy()
+        .drop_nulls("kw")
         .group_by("weekday", "hour")
         .agg(pl.col("kw").mean().round(6), pl.len().cast(pl.Int64).alias("slots"))
         .sort("weekday", "hour")
+        .collect()
     )
 
 
@@ -67,6 +69,6 @@ def load_duration(slots: pl.DataFrame) -> pl.DataFrame:
 
     :returns: ``share`` (share of the intervals up to and with this one, above 0 and up to 1), ``kw`` [kW]
     """
-    ordered = slots.drop_nulls("kw").sort("kw", descending=True)
+    ordered = slots.lazy().select("kw").drop_nulls().sort("kw", descending=True)
     share = (pl.int_range(1, pl.len() + 1) / pl.len()).alias("share")
-    return ordered.select(share, "kw")
+    return ordered.select(share, "kw").collect()

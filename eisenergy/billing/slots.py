@@ -49,11 +49,12 @@ def price_slots(
     """
     import polars as pl
 
+    from eisenergy.frames import starts_within
+
     if runs is None:
         runs = compile_runs(calendar, tariff.segments(period), timezone)
     first, last = period.utc(runs.timezone)
-    inside = pl.col("start").is_between(first, last, closed="left") & pl.col("kwh_import").is_not_null()
-    rows = readings.filter(inside).sort("start")
+    rows = readings.filter(starts_within(first, last), pl.col("kwh_import").is_not_null()).sort("start")
     place = _place(rows["start"], runs)
     carried = rows.select("start", pl.col("kwh_import").alias("kwh"), "forecast_kwh", "loss_factor", *_BY_BLOCK)
     frame = carried.hstack([*place.frame.get_columns(), *place.prices(contract, tariff).get_columns()])

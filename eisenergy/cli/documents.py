@@ -20,7 +20,7 @@ from eisenergy.desk import together
 from eisenergy.period import BillingMonth
 from eisenergy.publish import embedded, site
 from eisenergy.publish.folders import QUARTO
-from eisenergy.publish.navigation import front_matter, read_site
+from eisenergy.publish.navigation import front_matter, read_site, remember
 from eisenergy.publish.place import locked
 from eisenergy.publish.renderer import Renderer
 from eisenergy.run import engine
@@ -158,6 +158,8 @@ def _made(settings: Settings, task: Task, run: Callable[[Job], RunRecord], start
         if record.failure is not None:
             return _failed(task, record.failure, started)
         executed[job.output.stem] = job.output
+        if record.document is not None:
+            remember(job.output, record.document)
     beside = _beside(settings, task)
     try:
         month = BillingMonth.parse(task.month)

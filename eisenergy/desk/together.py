@@ -25,6 +25,7 @@ from eisenergy.desk import history
 from eisenergy.desk.drafting import NEIGHBOURS, Facts, prepare
 from eisenergy.desk.model import CustomerMonth, MonthTotals
 from eisenergy.desk.workspace import Workspace, opened
+from eisenergy.frames import starts_within
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth, Period
 from eisenergy.quality.estimate import SOURCE
@@ -254,8 +255,7 @@ def _made(batch: _Batch, customer: str) -> CustomerMonth | None:
         return None
     if case.whole:
         start, end = case.bill.period.utc(batch.client.timezone)
-        inside = (pl.col("start") >= start) & (pl.col("start") < end) & (pl.col("source") != SOURCE)
-        filled = known.readings.filter(inside).sort("start")
+        filled = known.readings.filter(starts_within(start, end), pl.col("source") != SOURCE).sort("start")
     elif case.invoice is not None:
         filled = prepare(known, batch.month).filled
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from eisenergy.billing.model import LineCode
@@ -338,6 +339,7 @@ class Words:
         return name.capitalize()
 
 
+@lru_cache(maxsize=4096)
 def number(value: Decimal | float, places: int = 0) -> str:
     """Return ``57,883`` or, with places, ``57,883.07``: both languages of El Salvador's readers write it so."""
     return texts.format_number(Decimal(value), places)

@@ -62,8 +62,9 @@ class Drawing:
 def n(value: float) -> str:
     """Return a position with at most one decimal."""
     text = f"{value:.1f}"
-    text = text.removesuffix(".0")
-    return "0" if text == "-0" else text
+    if text[-2:] != ".0":
+        return text
+    return "0" if text == "-0.0" else text[:-2]
 
 
 def text_width(words: str, size: float = SIZE) -> float:

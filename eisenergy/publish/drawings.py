@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from eisenergy.publish import theme
@@ -265,12 +266,15 @@ def heat_map(
     _ramp(canvas, low, high, colours, legend)
     hours, rows = canvas.inner / 24, height / len(names)
     fields: dict[int, list[str]] = {}
+    x = [n(canvas.left + hour * hours + 0.5) for hour in range(24)]
+    y = [n(canvas.top + row * rows + 0.5) for row in range(len(names))]
+    field = f"h{n(hours - 1)}v{n(rows - 1)}h{n(1 - hours)}z"
     for (row, hour), value in found.items():
         shade = round((value - low) / ((high - low) or 1.0) * (_SHADES - 1))
-        x, y = canvas.left + hour * hours, canvas.top + (row - 1) * rows
-        fields.setdefault(shade, []).append(f"M{n(x + 0.5)},{n(y + 0.5)}h{n(hours - 1)}v{n(rows - 1)}h{n(1 - hours)}z")
+        fields.setdefault(shade, []).append(f"M{x[hour]},{y[row - 1]}{field}")
+    shades = _shades(tuple(colours))
     for shade, places in sorted(fields.items()):
-        canvas.add(f'<path d="{"".join(places)}" fill="{_shade(colours, shade / (_SHADES - 1))}"/>')
+        canvas.add(f'<path d="{"".join(places)}" fill="{shades[shade]}"/>')
     canvas.y_labels([(canvas.top + rows * (at + 0.5), name) for at, name in enumerate(names)])
     canvas.x_axis([(canvas.left + hours * (hour + 0.5), str(hour)) for hour in range(0, 24, 3)], x_title)
     return canvas.done()
@@ -280,14 +284,19 @@ def _ramp(canvas: Canvas, low: float, high: float, colours: Sequence[str], words
     """Draw the legend of a heat map: from little to much, with both values below."""
     x, length = canvas.left + text_width(words) + 8, 180
     canvas.text(canvas.left, canvas.top + 13, words, colour=theme.INK)
-    for at in range(_SHADES):
+    for at, colour in enumerate(_shades(tuple(colours))):
         wide = length / _SHADES
-        colour = _shade(colours, at / (_SHADES - 1))
         canvas.rectangle(x + at * wide, canvas.top, wide + (0.4 if at < _SHADES - 1 else 0), 16, colour)
     places = 0 if high - low >= 2 else 2
     canvas.text(x, canvas.top + 30, f"{low:,.{places}f}", colour=theme.INK)
     canvas.text(x + length, canvas.top + 30, f"{high:,.{places}f}", anchor="end", colour=theme.INK)
     canvas.top += 30 + 16
+
+
+@lru_cache(maxsize=4)
+def _shades(colours: tuple[str, ...]) -> tuple[str, ...]:
+    """The colours of a heat map, from little to much."""
+    return tuple(_shade(colours, at / (_SHADES - 1)) for at in range(_SHADES))
 
 
 def _shade(colours: Sequence[str], share: float) -> str:

@@ -89,15 +89,43 @@ def for_month(site: Site, month: str, *, english: bool = False) -> tuple[Link, .
 def read_notebook(notebook: Path) -> Any:
     """Return a notebook's document; nobody may change it. :raises BadSite: when the file is not one."""
     try:
-        found = notebook.stat()
-        return _document(notebook, found.st_mtime_ns, found.st_ino, found.st_size)
+        state = _state(notebook)
+        if (kept := _KEPT.get(notebook)) is not None and kept[0] == state:
+            return kept[1]
+        document = _document(notebook)
+        _keep(notebook, state, document)
+        return document
     except (OSError, ValueError, nbformat.reader.NotJSONError) as problem:
         raise BadSite(f"{notebook}: not a notebook: {problem}. Run it again.") from problem
 
 
-@lru_cache(maxsize=4)
-def _document(notebook: Path, *_state: int) -> Any:
-    """A notebook that is asked for its front matter, its outputs and what it prints is read once."""
+def remember(notebook: Path, document: Any) -> None:
+    """Take a notebook that was just written from a document, so that it is not read back.
+
+    :param document: as nbformat would read it; nobody changes it any more
+    """
+    _keep(notebook, _state(notebook), document)
+
+
+_KEPT: Final[dict[Path, tuple[tuple[int, ...], Any]]] = {}
+"""A notebook that is asked for its front matter, its outputs and what it prints is read once: file -> (its state, document)."""
+
+_MOST: Final = 4
+
+
+def _keep(notebook: Path, state: tuple[int, ...], document: Any) -> None:
+    _KEPT.pop(notebook, None)
+    while len(_KEPT) >= _MOST:
+        del _KEPT[next(iter(_KEPT))]
+    _KEPT[notebook] = state, document
+
+
+def _state(notebook: Path) -> tuple[int, ...]:
+    found = notebook.stat()
+    return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+def _document(notebook: Path) -> Any:
     text = notebook.read_text(encoding="utf-8")
     data = json.loads(text)
     if isinstance(data, dict) and (data.get("nbformat"), data.get("nbformat_minor")) == (4, 5) and "cells" in data:

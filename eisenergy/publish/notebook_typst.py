@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +18,11 @@ WIDE: Final = 700
 """A drawing of this many pixels or more takes the page's whole width."""
 
 _FENCE: Final = re.compile(r"^```\{=typst\}\n(.*?)\n```[ \t]*$", re.DOTALL | re.MULTILINE)
-_INVOICE: Final = re.compile(r'#invoice\(json\(bytes\("((?:[^"\\]|\\.)*)"\)\)\)')
-_TILES: Final = re.compile(r'#kpi-row\(json\(bytes\("((?:[^"\\]|\\.)*)"\)\)\)')
-_HEADING: Final = re.compile(r'#heading\(level: 1, json\(bytes\("((?:[^"\\]|\\.)*)"\)\)')
+_GIVEN: Final = r'json\(bytes\("([^"\\]*(?:\\.[^"\\]*)*)"\)\)'
+"""What :func:`~eisenergy.publish.document.typst_json` writes."""
+_INVOICE: Final = re.compile(rf"#invoice\({_GIVEN}\)")
+_TILES: Final = re.compile(rf"#kpi-row\({_GIVEN}\)")
+_HEADING: Final = re.compile(rf"#heading\(level: 1, {_GIVEN}")
 _NOT_ASCII: Final = re.compile(r"[^ -~]")
 _SIZE: Final = re.compile(r'<svg[^>]*?\bwidth="([\d.]+)')
 _TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
@@ -156,7 +159,7 @@ def _items(notebook: Any) -> Iterator[str | Drawing]:
 
 
 def _output(data: Mapping[str, Any]) -> Iterator[str | Drawing]:
-    fences = _FENCE.findall(data.get("text/markdown", ""))
+    fences = _fences(data.get("text/markdown", ""))
     if fences:
         yield from fences
     elif "image/svg+xml" in data:
@@ -174,10 +177,10 @@ def _meta(notebook: Any, executed: Path) -> Meta:
         fence
         for cell in notebook.cells
         for output in cell.get("outputs", ())
-        for fence in _FENCE.findall(output.get("data", {}).get("text/markdown", ""))
+        for fence in _fences(output.get("data", {}).get("text/markdown", ""))
     ]
-    for found in filter(None, map(_INVOICE.search, fences)):
-        return Meta.of(_value(found[1]))
+    for document in filter(None, map(_invoice_in, fences)):
+        return Meta.of(document)
     front = _front_matter(notebook)
     heading = next((str(_value(found[1])) for found in filter(None, map(_HEADING.search, fences))), "")
     parameters = notebook.metadata.get("papermill", {}).get("parameters", {})
@@ -185,7 +188,7 @@ def _meta(notebook: Any, executed: Path) -> Meta:
     return Meta(
         title=" \N{MIDDLE DOT} ".join(text for text in titles if text) or executed.stem,
         author=str(front.get("author") or parameters.get("client") or ""),
-        keywords=tuple(str(value) for value in parameters.values()),
+        keywords=tuple(str(parameters[name]) for name in sorted(parameters)),
         date=_day(str(front.get("date") or parameters.get("month") or "")),
         lang=str(front.get("lang") or "es")[:2],
         running=next((_running(_value(found[1])) for found in filter(None, map(_TILES.search, fences))), None),
@@ -196,13 +199,25 @@ def invoice_of(executed: Path) -> dict[str, str | None] | None:
     """Return number (``None`` for a draft) and contract of the invoice that an executed notebook shows; ``None`` where it shows none."""
     for cell in read_notebook(executed).cells:
         for output in cell.get("outputs", ()):
-            if (found := _INVOICE.search(output.get("data", {}).get("text/markdown", ""))) is not None:
-                data = _value(found[1])
+            for data in filter(None, map(_invoice_in, _fences(output.get("data", {}).get("text/markdown", "")))):
                 return {
                     "number": None if data["draft"] else data["number"],
                     "contract": data["supply"]["rows"][0][1],
                 }
     return None
+
+
+@lru_cache(maxsize=8)
+def _fences(shown: str) -> tuple[str, ...]:
+    """The raw Typst blocks of an output; several questions are put to the same few."""
+    return tuple(_FENCE.findall(shown)) if "{=typst}" in shown else ()
+
+
+@lru_cache(maxsize=8)
+def _invoice_in(fence: str) -> Mapping[str, Any] | None:
+    """The document of the invoice that a block prints, for reading only."""
+    found = _INVOICE.search(fence)
+    return None if found is None else _value(found[1])
 
 
 def _value(escaped: str) -> Any:

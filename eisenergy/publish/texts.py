@@ -9,6 +9,7 @@ import re
 import unicodedata
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -40,6 +41,7 @@ class UnknownLocale(ValueError):
     """A locale for which there are no texts."""
 
 
+@lru_cache(maxsize=64)
 def language(locale: str | None) -> Language:
     """Return the language of a locale: ``es-SV`` -> ``es``; ``None`` means the default.
 
@@ -69,7 +71,7 @@ def present(*texts: str) -> list[str]:
 def clean(text: str) -> str:
     """Return a text on one line, without control signs, and without signs that turn or hide what follows."""
     if text.isprintable():  # nearly all: no space but the plain one, and nothing of Unicode's category C
-        return re.sub("  +", " ", text).strip(" ")
+        return (re.sub("  +", " ", text) if "  " in text else text).strip(" ")
     kept = (" " if char.isspace() and char != NBSP else char for char in text)
     return re.sub(" +", " ", "".join(char for char in kept if unicodedata.category(char)[0] != "C")).strip(" ")
 

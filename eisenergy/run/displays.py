@@ -15,7 +15,15 @@ from IPython.core.formatters import BaseFormatter, DisplayFormatter
 Formatted = tuple[dict[str, Any], dict[str, Any]]
 
 _BUNDLE: Final = "_repr_mimebundle_"
+_FORMATTERS: Final = ("ipython_display_formatter", "mimebundle_formatter", "formatters")
 _ASKED: Final = ("print_method", "enabled", "type_printers", "deferred_printers", "singleton_printers")
+
+
+def ask(stock: Any) -> None:
+    """Ask a shell's formatters for everything that is asked for every value: traits are made when they are asked for."""
+    found = _traits(stock, *_FORMATTERS)
+    for formatter in (found[0], found[1], *found[2].values()):
+        _traits(formatter, *_ASKED)
 
 
 def formatter_of(stock: DisplayFormatter) -> Callable[..., Formatted]:
@@ -49,7 +57,7 @@ def _brings_all(stock: Any, obj: Any) -> bool:
     ):
         return False
     mro = kind.__mro__
-    found = _traits(stock, "ipython_display_formatter", "mimebundle_formatter", "formatters")
+    found = _traits(stock, *_FORMATTERS)
     for formatter in (found[0], found[1], *found[2].values()):
         if not isinstance(formatter, BaseFormatter):
             return False

@@ -169,14 +169,13 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
             return
         if self.skip_cells_with_tag in cell["metadata"].get("tags", []):
             return
-        cell["metadata"]["execution"] = {}
+        dict.__setitem__(cell["metadata"], "execution", _struct())
         done = await kernel.execute(cell["source"])
         self.code_cells_executed += 1
-        dict.__setitem__(cell, "outputs", [])
-        cell["execution_count"] = done.count
+        dict.update(cell, outputs=[], execution_count=done.count)
         self.clear_before_next_output = False
         if self.record_timing:
-            cell["metadata"]["execution"] = done.times
+            dict.__setitem__(cell["metadata"], "execution", _struct(done.times))
         with suppress(CellExecutionComplete):
             for message in done.shown:
                 if not self._took(message, cell):

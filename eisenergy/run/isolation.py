@@ -14,6 +14,7 @@ from __future__ import annotations
 import builtins
 import decimal
 import locale
+import operator
 import os
 import random
 import signal
@@ -50,17 +51,19 @@ class Guarded:
     space: Attributes
     names: list[str]
     values: list[Any]
-    places: list[int]
 
     @classmethod
     def of(cls, name: str, module: ModuleType, space: Attributes) -> Guarded:
         """Note what a namespace holds."""
-        values = list(space.values())
-        return cls(name, module, space, list(space), values, list(map(id, values)))
+        return cls(name, module, space, list(space), list(space.values()))
 
     def same(self) -> bool:
         """Whether it holds the same objects under the same names; by identity, since equality of arrays is no answer."""
-        return list(map(id, self.space.values())) == self.places and list(self.space) == self.names
+        return (
+            len(self.space) == len(self.values)
+            and all(map(operator.is_, self.space.values(), self.values))
+            and list(self.space) == self.names
+        )
 
     def attributes(self) -> Attributes:
         """Return what was noted."""

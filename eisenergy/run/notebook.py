@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -76,11 +76,13 @@ class RunRecord:
 
     :param failure: ``None`` when every cell ran
     :param seconds: wall clock time
+    :param document: the executed notebook, where it was executed in this process; nobody may change it
     """
 
     job: Job
     failure: Failure | None
     seconds: float
+    document: Any = field(default=None, repr=False, compare=False)
 
     @property
     def error(self) -> str | None:
@@ -141,6 +143,7 @@ def execute(job: Job, *, watch: Callable[[int, str], None] | None = None) -> Run
     job.output.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     failure: Failure | None = None
+    document = None
     with tempfile.TemporaryDirectory(prefix="eisenergy-kernel-") if watch is None else nullcontext("") as folder:
         partial = job.output.with_name(f".{job.output.stem}.{os.getpid()}.ipynb")
         try:
@@ -160,6 +163,7 @@ def execute(job: Job, *, watch: Callable[[int, str], None] | None = None) -> Run
             book.metadata["papermill"] |= {"input_path": job.notebook.name, "output_path": job.output.name}
             partial.write_text(_text(book), encoding="utf-8")
             os.replace(partial, job.output)
+            document = book if watch is not None else None
         except PapermillExecutionError as problem:
             failure = Failure(
                 notebook=job.notebook.name,
@@ -180,7 +184,7 @@ def execute(job: Job, *, watch: Callable[[int, str], None] | None = None) -> Run
             )
         finally:
             partial.unlink(missing_ok=True)
-    return RunRecord(job=job, failure=failure, seconds=time.monotonic() - started)
+    return RunRecord(job=job, failure=failure, seconds=time.monotonic() - started, document=document)
 
 
 def _kernel_options(folder: Path, deadline: float) -> dict[str, Any]:

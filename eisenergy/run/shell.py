@@ -200,7 +200,8 @@ class Kernel:
             result = self._context.run(self._run_plain, code, transformed, problem, store_history)
         content: Message = {"execution_count": shell.execution_count - 1, "user_expressions": {}}
         content["payload"] = shell.payload_manager.read_payload()
-        shell.payload_manager.clear_payload()
+        if content["payload"]:
+            shell.payload_manager.clear_payload()
         if result.success and not shell._last_traceback_during_displayhook:
             return {**content, "status": "ok"}
         error = result.error_before_exec if result.error_before_exec is not None else result.error_in_exec
@@ -307,7 +308,7 @@ def _to_a_file(descriptor: int) -> Iterator[None]:
 
 def _now() -> str:
     """The instant as nbclient writes it."""
-    return f"{datetime.now(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return f"{datetime.now(UTC).isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def _no_input(*_: object, **__: object) -> NoReturn:

@@ -23,7 +23,7 @@ from jupyter_client.session import Session, extract_header
 from traitlets.config import Config
 
 from eisenergy.run.cells import Compiler, Transformer, ends_in_semicolon
-from eisenergy.run.displays import formatter_of
+from eisenergy.run.displays import ask, formatter_of
 
 Message = dict[str, Any]
 Classes = tuple[Any, ...]
@@ -153,7 +153,7 @@ def _made() -> Shell:
         with suppress(ModuleNotFoundError):
             shell.extension_manager.load_extension("storemagic")  # a kernel's one default extension
         formatter = shell.display_formatter
-        _ = formatter.formatters, formatter.ipython_display_formatter, formatter.mimebundle_formatter  # made when asked
+        ask(formatter)
         formatter.format = formatter_of(formatter)
         return Shell(
             shell=shell,

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import executed_notebooks
 import nbformat
@@ -20,7 +21,7 @@ import sample_desks
 from eisenergy.config import Settings
 from eisenergy.desk import ClientMonth
 from eisenergy.period import BillingMonth
-from eisenergy.publish import place, quarto, renderer, site
+from eisenergy.publish import navigation, place, quarto, renderer, site
 
 AUGUST = BillingMonth(2021, 8)
 
@@ -91,6 +92,39 @@ def test_publishing_again_gives_the_same_bytes(settings: Settings, executed: dic
     publish(settings, executed)
     assert listing(folder) == first
     assert [path.name for path in (settings.sites / "EIS/.staging").iterdir()] == ["EIS-0001.lock"]
+
+
+def turned_round(value: Any) -> Any:
+    """The same document with every mapping's names in the opposite order: a file is sorted, what a kernel's messages became is not."""
+    if isinstance(value, dict):
+        return nbformat.from_dict({name: turned_round(value[name]) for name in sorted(value, reverse=True)})
+    return [turned_round(entry) for entry in value] if isinstance(value, list) else value
+
+
+def test_documents_at_hand_give_the_bytes_of_those_read_back(
+    settings: Settings, executed: dict[str, Path], tmp_path: Path
+) -> None:
+    given = {"client": "EIS", "customer": "EIS-0001", "month": "2021-09"}
+    written = {name: tmp_path / notebook.name for name, notebook in executed.items()}
+    for name, notebook in written.items():
+        document = nbformat.read(executed[name], as_version=4)
+        document.metadata["papermill"] = {"parameters": given}
+        nbformat.write(document, notebook)
+    read = listing(publish(settings, written).folder)
+    for notebook in written.values():
+        navigation.remember(notebook, turned_round(nbformat.read(notebook, as_version=4)))
+    assert list(navigation.read_notebook(written["home"])) == ["nbformat_minor", "nbformat", "metadata", "cells"]
+    assert listing(publish(settings, written).folder) == read
+
+
+def test_a_document_at_hand_is_let_go_of_when_its_file_is_another(executed: dict[str, Path], tmp_path: Path) -> None:
+    notebook = tmp_path / "home.ipynb"
+    for name in ("home", "invoice"):
+        notebook.unlink(missing_ok=True)
+        notebook.write_bytes(executed[name].read_bytes())
+        if name == "home":
+            navigation.remember(notebook, nbformat.read(notebook, as_version=4))
+        assert navigation.read_notebook(notebook) == nbformat.read(executed[name], as_version=4)
 
 
 def test_a_renderer_that_fails_leaves_the_old_site_and_says_who(

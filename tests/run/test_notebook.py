@@ -89,6 +89,17 @@ def test_no_path_of_the_machine_is_written_into_the_notebook(tmp_path: Path) -> 
     assert str(tmp_path) not in (tmp_path / "out.ipynb").read_text(encoding="utf-8")
 
 
+def test_the_document_at_hand_is_what_was_written(tmp_path: Path) -> None:
+    shows = "from IPython.display import HTML, SVG, display\nprint('a', end='\\nb')"
+    bundle = "display({'application/json': {'b': (1, 2.5, None), 'a': 'ñ'}, 'text/plain': 'x\\ny'}, raw=True)"
+    book = notebook(tmp_path / "a.ipynb", shows, bundle, "display(HTML('<p>1</p>'))\n{'text': customer}")
+    given = job(book, tmp_path / "out.ipynb", client="EIS", customer="c")
+    record = execute(given, watch=lambda *_: None)
+    assert record.failure is None
+    assert record.document == nbformat.read(given.output, as_version=4)
+    assert [len(cell.outputs) for cell in record.document.cells] == [0, 0, 1, 1, 2]
+
+
 def test_a_failing_cell_is_a_record_that_says_how_to_run_it_alone(tmp_path: Path) -> None:
     book = notebook(tmp_path / "a.ipynb", "1 / 0")
     record = execute(job(book, tmp_path / "out.ipynb", client="EIS", customer="x"))
