@@ -30,7 +30,8 @@ from psycopg.pq import Ping
 from sqlalchemy import URL
 
 from eisenergy.store import knocking
-from eisenergy.store.knocking import PORT, SUPERUSER
+from eisenergy.store.knocking import PORT
+from eisenergy.store.knocking import SUPERUSER as SUPERUSER
 
 SYSTEM_USER: Final = "pgserver"
 OUTSIDE: Final = Path("/var/lib/eisenergy")
