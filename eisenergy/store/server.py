@@ -282,7 +282,7 @@ def _stop(data: Path, socket: Path) -> None:
     """
     if knocking.running(data) is None:  # it was killed: there is nothing to stop
         return
-    if knocking.ping(socket) != Ping.REJECT:
+    if knocking.ping(socket) == Ping.OK:
         with suppress(ServerFailed):  # it may have ended before it was asked, or not end in time
             _control(data, "stop", "-m", "fast", "-t", str(STOP_SECONDS))
     _end(data)
