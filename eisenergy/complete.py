@@ -16,12 +16,11 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from eisenergy import lanes
+from eisenergy.compiled import numba, types
 from eisenergy.lanes import PLAN, ROWS, WIDE, add, fold, raise_to, top
 from eisenergy.vectors import deviator, next_number
 

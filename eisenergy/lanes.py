@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
+from eisenergy.compiled import numba, types
 from eisenergy.vectors import adder, folder, raiser
 
 Floats = npt.NDArray[np.float64]

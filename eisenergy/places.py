@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
+
+from eisenergy.compiled import numba, types
 
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from eisenergy import kernels
+from eisenergy.compiled import numba, types
 from eisenergy.money import decimal_of
 from eisenergy.timeofuse import Runs
 from eisenergy.usage import CellSums, SlotPrices

@@ -19,11 +19,12 @@ def compact(context: typer.Context, json: Json = False) -> None:
     Every `ingest` adds files and never rewrites one, so that a late file costs nothing. After some hundred loads a month lies in
     many small files, and reading it takes longer. Run this then, at night for example; a month that is in order is left as it is. Earlier
     states stay readable, so the old files stay: the space they take is not given back. What killed loads left behind, files that no
-    version ever named, is removed when it is a day old. Others may read and ingest meanwhile.
+    version ever named and readings that waited for them, is removed when it is a day old. Others may read and ingest meanwhile.
     """
     with workspace_of(context) as (workspace, scope):
         done = compaction.compact(workspace.lake, scope)
         swept = sweeping.sweep(workspace.lake, scope)
+        beside = sweeping.sweep_beside(workspace.settings, scope)
     if json:
         emit(
             {
@@ -41,5 +42,5 @@ def compact(context: typer.Context, json: Json = False) -> None:
             [[one.month, f"{one.rows:,}", one.before, one.after] for one in done],
             right=["rows", "files before", "files after"],
         )
-    if swept.files and not json:
-        say(f"{swept.files:,} files that killed loads left behind were removed ({swept.bytes:,} bytes).")
+    if (files := swept.files + beside.files) and not json:
+        say(f"{files:,} files that killed loads left behind were removed ({swept.bytes + beside.bytes:,} bytes).")

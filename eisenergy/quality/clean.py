@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
+from eisenergy.compiled import numba, types
 from eisenergy.quality.month import HOURS, Limits
 
 Floats = npt.NDArray[np.float64]

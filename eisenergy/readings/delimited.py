@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,8 @@ from eisenergy.sheets import UnreadableFile
 _SEPARATORS: Final = (";", ",", "\t", "|")
 _SAMPLE_LINES: Final = 300
 _MOST_ABOVE: Final = 12
+_TWO_NAMES: Final = re.compile(r"[^\W\d_][^;,\t|]*[;,\t|].*[^\W\d_]")
+"""Letters in two cells, under any separator: a header names a time and something measured."""
 
 
 def tables(path: Path, mappings: Sequence[Mapping] = ()) -> list[RawTable]:
@@ -84,7 +87,11 @@ def regular_table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> r
     if len(start) < 2 or any('"' in line or "\r" in line for line in start):
         return None
     aliases = tuple((header, field) for one in mappings for header, field in one.columns.items())
-    tried = ((number, _header_of(line, aliases)) for number, line in enumerate(start[:-1]))
+    tried = (
+        (number, _header_of(line, aliases))
+        for number, line in enumerate(start[:-1])
+        if aliases or _TWO_NAMES.search(line)
+    )
     last, header = next(((number, header) for number, header in tried if header is not None), (0, None))
     if header is None:
         return None

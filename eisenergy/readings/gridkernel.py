@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import numba
 import numpy as np
-from numba import types
 
+from eisenergy.compiled import numba, types
 from eisenergy.readings.gridscan import INLINE, NUMBER, SHARED
 from eisenergy.readings.scankernel import BYTES, entered
 

@@ -232,22 +232,30 @@ def _clock(second: int) -> str:
 
 def _as_read(cells: Cells, below: list[list[object]]) -> bool:
     """Say whether the library reads the first rows as we do."""
-    for row, line in enumerate(below[: cells.rows]):
-        for column, value in enumerate(line):
-            if column in cells.figures:
-                # As a text the library shows fewer places than a figure has.
-                figure = cells.figures[column][row]
-                shown = float(value) if isinstance(value, str) and _FIGURE.fullmatch(value) else np.nan
-                same = bool(abs(shown - figure) <= 1e-8 * max(1.0, abs(figure)))
-            elif column in cells.texts:
-                text = cells.texts[column]
-                own = text.different[text.codes[row]]
-                if column in cells.clocks:
-                    rest = cells.clocks[column]
-                    own = f"{own} {rest.different[rest.codes[row]]}"
-                same = value == own
-            else:
-                same = value is None
-            if not same:
+    below = below[: cells.rows]
+    for column, shown in enumerate(zip(*below, strict=True)):
+        if column in cells.figures:
+            if not _figures_as_read(cells.figures[column][: len(below)].tolist(), shown):
                 return False
+        elif column in cells.texts:
+            text = cells.texts[column]
+            own = [text.different[code] for code in text.codes[: len(below)].tolist()]
+            if column in cells.clocks:
+                rest = cells.clocks[column]
+                clocks = (rest.different[code] for code in rest.codes[: len(below)].tolist())
+                own = [f"{day} {clock}" for day, clock in zip(own, clocks, strict=True)]
+            if own != list(shown):
+                return False
+        elif any(value is not None for value in shown):
+            return False
+    return True
+
+
+def _figures_as_read(figures: list[float], shown: Sequence[object]) -> bool:
+    """Say whether the library shows a column's first figures; as texts they have fewer places."""
+    for figure, value in zip(figures, shown, strict=True):
+        if not isinstance(value, str) or not _FIGURE.fullmatch(value):
+            return False
+        if not abs(float(value) - figure) <= 1e-8 * max(1.0, abs(figure)):
+            return False
     return True

@@ -34,9 +34,10 @@ from eisenergy.readings import (
     read_report,
 )
 from eisenergy.sheets import UnreadableFile
-from eisenergy.store import files, loading
+from eisenergy.store import loading
 from eisenergy.store.lake import Lake
 from eisenergy.store.loading import Part, Span
+from eisenergy.store.originals import Originals
 
 QUICK_BYTES: Final = 1 << 20
 """Files from which on the quick way is taken: to load what is compiled for it costs as much as reading a megabyte without."""
@@ -107,7 +108,7 @@ def take(batch: Batch) -> Taken:
     :raises OSError: when a file cannot be read, or the workspace not be written to
     """
     unpacked.limit(batch.settings.unpacked)
-    originals = files.Originals(batch.settings, batch.scope)
+    originals = Originals(batch.settings, batch.scope)
     arrivals: list[Arrival] = []
     readings: dict[str, ReadResult | RegularFile] = {}
     try:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 import polars as pl
@@ -30,10 +30,13 @@ from deltalake.schema import PrimitiveType
 from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.config import BadSetting, Settings
 from eisenergy.frames import KEY, READINGS, empty_readings
-from eisenergy.store import masters
-from eisenergy.store.database import Database
-from eisenergy.store.masters import Supply
 from eisenergy.store.remembered import Remembered
+
+if (
+    TYPE_CHECKING
+):  # who only writes parts beside the table needs no database: half a second of every process that reads files
+    from eisenergy.store.database import Database
+    from eisenergy.store.masters import Supply
 
 ATTEMPTS: Final = 30
 NOTHING: Final = -1
@@ -107,6 +110,8 @@ class Lake:
     @classmethod
     def open(cls, settings: Settings, database: Database) -> Lake:
         """Return the workspace's lake; the contracts in the database say whose meter is whose."""
+        from eisenergy.store import masters
+
         return cls(settings.lake, partial(masters.supplies, database))
 
     def table(self) -> DeltaTable | None:

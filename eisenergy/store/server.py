@@ -26,18 +26,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-import psycopg
-from psycopg.conninfo import make_conninfo
-from psycopg.pq import PGconn, Ping
+from psycopg.pq import Ping
 from sqlalchemy import URL
 
-SUPERUSER: Final = "postgres"
+from eisenergy.store import knocking
+from eisenergy.store.knocking import PORT
+from eisenergy.store.knocking import SUPERUSER as SUPERUSER
+
 SYSTEM_USER: Final = "pgserver"
 OUTSIDE: Final = Path("/var/lib/eisenergy")
-PORT: Final = 5432
 START_SECONDS: Final = 90
 RECOVERY_SECONDS: Final = 900
 """How long a server may say that it recovers or shuts down: after a kill it first brings all its files to the disk."""
+STOP_SECONDS: Final = 20
+"""How long a server may take to stop in order. To end it at once loses nothing: it recovers when it is started next."""
 _SOCKET_LIMIT: Final = 107 - len(f"/.s.PGSQL.{PORT}.lock")
 
 
@@ -74,9 +76,7 @@ class Server:
             except BlockingIOError:
                 return  # somebody else still works with it
             else:
-                pid = _pid(self.data / "postmaster.pid")
-                if pid is not None and _serves(pid, self.data):  # otherwise it was killed: there is nothing to stop
-                    _control(self.data, "stop", "-m", "fast")
+                _stop(self.data, self.socket)
                 if self.socket != self.data:
                     with suppress(OSError):
                         self.socket.rmdir()
@@ -95,7 +95,7 @@ def acquire(folder: Path) -> Server:
     with _locked(folder / "lock"):
         data = _data_folder(folder)
         socket = _socket_folder(data)
-        if not _answers(socket):
+        if not knocking.answers(socket):
             _start(folder, data, socket)
         users = (folder / "users").open("a", encoding="utf-8")
         fcntl.flock(users, fcntl.LOCK_SH)
@@ -222,20 +222,6 @@ def _socket_folder(data: Path) -> Path:
     return folder
 
 
-def _answers(socket: Path) -> bool:
-    try:
-        with psycopg.connect(host=str(socket), port=PORT, user=SUPERUSER, dbname="postgres", connect_timeout=5):
-            return True
-    except psycopg.OperationalError:
-        return False
-
-
-def _ping(socket: Path) -> Ping:
-    """What a server says to whoever knocks; it is not logged in to."""
-    knock = make_conninfo(host=str(socket), port=PORT, user=SUPERUSER, dbname="postgres", connect_timeout=5)
-    return Ping(PGconn.ping(os.fsencode(knock)))
-
-
 def _start(folder: Path, data: Path, socket: Path) -> None:
     """Start the server and wait until it answers. Called under the lock."""
     account = _account()
@@ -245,18 +231,21 @@ def _start(folder: Path, data: Path, socket: Path) -> None:
             "any more. Give it back the right to pass (chmod o+x), or set EISENERGY_DATABASE_URL."
         )
     deadline = time.monotonic() + START_SECONDS
-    latest = deadline + RECOVERY_SECONDS
-    while (pid := _pid(data / "postmaster.pid")) is not None and _serves(pid, data):
+    latest, patience = deadline + RECOVERY_SECONDS, time.monotonic() + STOP_SECONDS
+    while (pid := knocking.running(data)) is not None:
         if time.monotonic() > deadline:
             raise ServerFailed(
                 f"PostgreSQL (process {pid}) holds {data} and does not answer. End it and start again. {_log_tail(data)}"
             )
         time.sleep(0.1)
-        heard = _ping(socket)
+        heard = knocking.ping(socket)
         if heard == Ping.OK:
             return
         if heard == Ping.REJECT:  # it is there, and recovers or stops
             deadline = min(latest, time.monotonic() + START_SECONDS)
+            # Who asked it to stop would hold the lock, and is dead: it may be one that never ends, see _stop.
+            if time.monotonic() > patience and knocking.stops(socket):
+                _end(data)
     # Left by a server that was killed. Its number may belong to another program by now, or to a dead child that nobody
     # reaped, and PostgreSQL would wait for that one. What is left of the old server still holds the shared memory, which
     # PostgreSQL finds by the data folder's inode.
@@ -285,22 +274,29 @@ def _start(folder: Path, data: Path, socket: Path) -> None:
             return
 
 
-def _pid(lock_file: Path) -> int | None:
+def _stop(data: Path, socket: Path) -> None:
+    """Stop the server in order, or at once where it recovers or does not come to an end. Called under the lock.
+
+    PostgreSQL 18 never ends when it is asked in order while it recovers from the death of one of its processes: it waits for
+    helpers that nobody tells to end, and says to whoever knocks that it is shutting down.
+    """
+    if knocking.running(data) is None:  # it was killed: there is nothing to stop
+        return
+    if knocking.ping(socket) == Ping.OK:
+        with suppress(ServerFailed):  # it may have ended before it was asked, or not end in time
+            _control(data, "stop", "-m", "fast", "-t", str(STOP_SECONDS))
+    _end(data)
+
+
+def _end(data: Path) -> None:
+    """End a server at once, if it still runs; what was committed is in its log, and is recovered from there."""
+    if knocking.running(data) is None:
+        return
     try:
-        return int(lock_file.read_text(encoding="utf-8").split("\n", 1)[0])
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def _serves(pid: int, data: Path) -> bool:
-    """Whether a process is the server of a data folder: it works in that folder."""
-    if Path("/proc/self/cwd").exists():
-        try:
-            return os.readlink(f"/proc/{pid}/cwd") == str(data)
-        except OSError:
-            return False  # gone, dead and not reaped, or somebody else's
-    shown = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return "postgres" in shown.stdout
+        _control(data, "stop", "-m", "immediate", "-t", str(START_SECONDS))
+    except ServerFailed:
+        if knocking.running(data) is not None:
+            raise
 
 
 def _control(data: Path, *arguments: str) -> None:

@@ -1,4 +1,4 @@
-"""What killed loads left behind: files in the table's folder that no version of its log ever named.
+"""What killed loads left behind: files in the table's folder that no version of its log ever named, and files that waited beside it.
 
 A load writes its parts beside the table and then names them in one commit. Killed in between, it leaves parts that nobody reads. They are told
 from those of a load that is going on by their age; a commit whose part is gone is refused all the same (:func:`eisenergy.store.loading.commit`).
@@ -8,7 +8,10 @@ Files that a compaction replaced were named, and stay: earlier versions read the
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from eisenergy.accounts import Scope
+from eisenergy.config import Settings
 from eisenergy.store import loading
 from eisenergy.store.lake import Lake
 
@@ -56,6 +60,47 @@ def sweep(lake: Lake, scope: Scope, *, age: timedelta = AGE) -> Swept:
     for path, _ in left:
         path.unlink(missing_ok=True)
     return Swept(files=len(left), bytes=sum(size for _, size in left))
+
+
+def waiting(scope: Scope) -> str:
+    """What the name of a load's own folder in the workspace begins with: readings wait there to be compared with the table's."""
+    return f".intake-{scope.client}-"
+
+
+def sweep_beside(settings: Settings, scope: Scope, *, age: timedelta = AGE) -> Swept:
+    """Remove what a client's killed loads left in the workspace: folders of readings that waited, and originals half copied.
+
+    :param age: of whatever is newest in a folder
+    :raises OutOfScope: for a scope that may not write for the whole client
+    """
+    loading.check_client(scope)
+    before = time.time() - age.total_seconds()
+    files = size = 0
+    for path in _left_beside(settings, scope):
+        try:
+            inside = [found.stat() for found in path.rglob("*")] if path.is_dir() else []
+            stats = [path.stat(), *inside]
+        except FileNotFoundError:  # a load that goes on has just put it in its place
+            continue
+        if max(found.st_mtime for found in stats) >= before:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        kept = inside or stats[:1] * (not path.is_dir())
+        files += len(kept)
+        size += sum(found.st_size for found in kept)
+    return Swept(files=files, bytes=size)
+
+
+def _left_beside(settings: Settings, scope: Scope) -> Iterator[Path]:
+    # mkdtemp's letters have no hyphen: a client whose code begins like this one's is another. Once folders named no client.
+    folder = re.compile(rf"(\.intake-|{re.escape(waiting(scope))})[a-z0-9_]+")
+    for path in settings.home.glob(".intake-*"):
+        if folder.fullmatch(path.name):
+            yield path
+    yield from (settings.inbox / scope.client).glob(".part-*")
 
 
 def _named(root: Path) -> set[str] | None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -23,7 +23,7 @@ from eisenergy.findings import blocked
 from eisenergy.readings import read_any
 from eisenergy.run import forked, intake, taking
 from eisenergy.sheets import UnreadableFile
-from eisenergy.store import compaction, files
+from eisenergy.store import compaction, files, sweeping
 from eisenergy.store.lake import Lake
 
 START, END = datetime(2021, 8, 1, tzinfo=UTC), datetime(2021, 11, 1, tzinfo=UTC)
@@ -240,3 +240,8 @@ def test_a_load_that_is_killed_is_completed_by_the_same_command(
     again = intake.ingest(workspace, scope, paths)
     assert (again.added, again.superseded) == (0, 0)
     assert {file.status for file in again.files} == {"known", "refused"}
+    left = [*workspace.settings.home.glob(".intake-*"), *workspace.settings.inbox.glob("*/.part-*")]
+    assert left
+    assert sweeping.sweep_beside(workspace.settings, scope).files == 0
+    sweeping.sweep_beside(workspace.settings, scope, age=timedelta(0))
+    assert not [path for path in left if path.exists()]

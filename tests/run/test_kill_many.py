@@ -1,6 +1,8 @@
 """A month of many customers, killed with ``kill -9`` somewhere, somehow: a plain re-run ends with each document exactly once.
 
 ``KILLS``, ``CUSTOMERS``, ``VICTIMS`` and ``SEED`` say how often, how many, whom and when; a person with an hour sets them lower.
+Every kill has a number and a moment of its own: ``FIRST=11 KILLS=10`` goes on where ``KILLS=10`` ended. ``KEPT`` names a folder
+for what all pieces begin with, so that it is made once. With ``-s`` every kill says what it came to, and what its steps took.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from eisenergy.run.orders import can_fork
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("KILLS", "50"))
+FIRST = int(os.environ.get("FIRST", "1"))
 CUSTOMERS = int(os.environ.get("CUSTOMERS", "500"))
 SEED = int(os.environ.get("SEED", "2021"))
 RUN = ("run", "2021-09", "--issued-on", "2021-10-05", "--json")
@@ -169,23 +172,35 @@ def watched(process: subprocess.Popen[bytes], pause: Callable[[], None]) -> tupl
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace of many customers with their readings, nothing billed; its server is stopped, so it can be copied."""
-    home = tmp_path_factory.mktemp("crowd") / "home"
-    crowd.make(home, CUSTOMERS)
+    folder = Path(os.environ["KEPT"]) if "KEPT" in os.environ else tmp_path_factory.mktemp("crowd")
+    home = folder / f"home-{CUSTOMERS}"
+    made = folder / f"made-{CUSTOMERS}"
+    if not made.exists():
+        shutil.rmtree(home, ignore_errors=True)
+        crowd.make(home, CUSTOMERS)
+        made.touch()
     return home
 
 
 @pytest.fixture(scope="module")
 def undisturbed(prepared: Path) -> Undisturbed:
+    kept = prepared.with_name(f"undisturbed-{CUSTOMERS}.json")
+    if kept.exists():
+        return Undisturbed(**json.loads(kept.read_text(encoding="utf-8")))
     home = copied(prepared, prepared.with_name("undisturbed"))
     process = start(home, home / "errors")
     publishing, ended = watched(process, lambda: time.sleep(0.05))
     assert process.returncode == 0, (home / "errors").read_text()
-    return Undisturbed(
+    found = Undisturbed(
         invoices=command(home, "invoices", "list", "--json")["invoices"],
         documents=papers(tree(home)),
         publishing=publishing,
         ended=ended,
     )
+    shutil.rmtree(home)
+    kept.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    print(f"undisturbed: {ended:.1f} s, documents from {publishing:.1f} s on", flush=True)
+    return found
 
 
 def copied(prepared: Path, to: Path) -> Path:
@@ -198,21 +213,25 @@ def copied(prepared: Path, to: Path) -> Path:
 @pytest.mark.skipif(not can_fork(), reason="this system does not fork")
 def test_whatever_is_killed_a_plain_re_run_completes_the_month(prepared: Path, undisturbed: Undisturbed) -> None:
     assert [one["number"] for one in undisturbed.invoices] == [f"FAC-{n:06d}" for n in range(1, CUSTOMERS + 1)]
-    chance = random.Random(SEED)
-    for moment in range(KILLS):
+    for moment in range(FIRST - 1, FIRST - 1 + KILLS):
+        chance = random.Random(f"{SEED} {moment}")
         victim = VICTIMS[moment % len(VICTIMS)]
         # Every second kill of the command or the database falls into drafts and invoices; the others exist later only.
         early = victim in ("parent", "database") and moment // len(VICTIMS) % 2 == 0
         low, high = (0.0, undisturbed.publishing) if early else (undisturbed.publishing, 0.95 * undisturbed.ended)
         wait = chance.uniform(low, high)
         while True:
-            home = copied(prepared, prepared.with_name("killed"))
+            home = copied(prepared, prepared.with_name(f"killed-{os.getpid()}"))
+            began = time.monotonic()
             killed = kill_one(home, victim, wait, chance, limit=120 + 4 * undisturbed.ended)
             if killed is not None:
                 break
             wait *= 0.8  # the run was faster than the undisturbed one, and had ended
-        check_completed(home, undisturbed, f"{victim} killed after {wait:.2f} s ({killed})")
-        print(f"{moment + 1}: {victim} after {wait:.1f} of {undisturbed.ended:.1f} s: {killed}, complete", flush=True)
+        took = time.monotonic() - began
+        what = f"{moment + 1}: {victim} killed after {wait:.1f} of {undisturbed.ended:.1f} s"
+        print(f"{what}: {killed} after {took:.1f} s", end="", flush=True)
+        print(f"; {check_completed(home, undisturbed, f'{what} ({killed})')}, complete", flush=True)
+        shutil.rmtree(home)
 
 
 def kill_one(home: Path, victim: str, wait: float, chance: random.Random, *, limit: float) -> str | None:
@@ -239,10 +258,12 @@ def kill_one(home: Path, victim: str, wait: float, chance: random.Random, *, lim
     return f"exit {process.returncode}" if hit else None
 
 
-def check_completed(home: Path, undisturbed: Undisturbed, what: str) -> None:
-    """Run the same command again, and look at everything."""
+def check_completed(home: Path, undisturbed: Undisturbed, what: str) -> str:
+    """Run the same command again, and look at everything. :returns: what there was to do, and how long it took"""
     there, before = complete(home), tree(home)
+    began = time.monotonic()
     report = command(home, *RUN)
+    took = time.monotonic() - began
     after = tree(home)
     kept = {site["subject"] for site in report["sites"] if not site["made"]}
     # The operator's page may be made again: it links sites that were not there yet.
@@ -260,3 +281,4 @@ def check_completed(home: Path, undisturbed: Undisturbed, what: str) -> None:
     staged = [p for p in (home / "sites").rglob(".staging/*") if p.is_dir()]
     assert staged == [], what
     assert not [site for site in command(home, "publish", "2021-09", "--json")["sites"] if site["made"]], what
+    return f"{len(there)} of {len(report['sites'])} sites were there; the re-run took {took:.1f} s"

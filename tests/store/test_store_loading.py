@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from store_cases import EIS, OTHER, QUARTER, START
 from store_readings import kwh, readings
 
 from eisenergy.accounts import OutOfScope, Scope
+from eisenergy.config import Settings
 from eisenergy.store import compaction, loading, sweeping
 from eisenergy.store.lake import NOTHING, Lake, LakeBusy
 from eisenergy.store.loading import Span
@@ -226,6 +228,31 @@ def test_what_killed_loads_left_is_removed_and_nothing_else(lake: Lake) -> None:
     with pytest.raises(LookupError, match="is gone; nothing was committed"):
         loading.commit(lake, EIS, killed, [span("M7", 0, 0)])
     assert kwh(read(lake, "M0", "M1", "M7", "M8")) == [2.0, 3.0, 1.0, 4.0, 8.0]
+
+
+def test_what_killed_loads_left_beside_the_table_is_removed(tmp_path: Path) -> None:
+    settings = Settings.load({}, home=tmp_path)
+    other = Scope.operator("EIS-B")
+    inbox = settings.inbox / "EIS"
+    inbox.mkdir(parents=True)
+
+    def killed(scope: Scope) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix=sweeping.waiting(scope), dir=tmp_path))
+        (folder / "3.parquet").write_bytes(b"12345")
+        return folder
+
+    old, going_on, others = killed(EIS), killed(EIS), killed(other)
+    half, kept = inbox / ".part-0123456789abcdef", inbox / "ab"
+    half.write_bytes(b"1234567")
+    kept.mkdir()
+    for path in (old / "3.parquet", going_on, old, others / "3.parquet", others, half, kept):
+        os.utime(path, (0, time.time() - 2 * 86_400))  # of the load that goes on, what it wrote last is new
+    swept = sweeping.sweep_beside(settings, EIS)
+    assert (swept.files, swept.bytes) == (2, 12)
+    assert [path.exists() for path in (old, half, going_on, others, kept)] == [False, False, True, True, True]
+    assert sweeping.sweep_beside(settings, EIS).files == 0
+    with pytest.raises(OutOfScope):
+        sweeping.sweep_beside(settings, Scope.customer("EIS", "C1"))
 
 
 def test_nothing_is_removed_where_the_log_does_not_begin_at_its_beginning(lake: Lake) -> None:

@@ -17,7 +17,7 @@ import pytest
 from store_cases import EIS, finish, make_client, start_child
 
 from eisenergy.config import Settings
-from eisenergy.store import masters, server
+from eisenergy.store import knocking, masters, server
 from eisenergy.store.database import Database
 from eisenergy.store.server import ServerFailed
 
@@ -28,7 +28,7 @@ def workspace(home: Path) -> Settings:
 
 def answers(home: Path) -> bool:
     data = home / "pg" / (home / "pg" / "current").read_text(encoding="utf-8").strip()
-    return server._answers(server._socket_folder(data))
+    return knocking.answers(server._socket_folder(data))
 
 
 @pytest.fixture(scope="module")
@@ -186,12 +186,46 @@ def test_a_server_that_says_it_recovers_is_given_its_time(home: Path, monkeypatc
         assert standing.stdout is not None
         assert standing.stdout.readline() == "up\n"
         (data / "postmaster.pid").write_text(f"{standing.pid}\n")
-        assert server._ping(server._socket_folder(data)) == psycopg.pq.Ping.REJECT
+        assert knocking.ping(server._socket_folder(data)) == psycopg.pq.Ping.REJECT
         monkeypatch.setattr(server, "_control", late(server._control))
         began = time.monotonic()
         with Database.open(workspace(home)) as database:
             assert masters.client(database, EIS) == make_client()
         assert time.monotonic() - began > 1.5
+
+
+def recovering(home: Path) -> tuple[server.Server, int]:
+    """A server that has lost one of its processes this moment and recovers; it has some work to do again."""
+    running = server.acquire(home / "pg")
+    _, pid = postmaster(home)
+    where = {"host": str(running.socket), "user": server.SUPERUSER, "dbname": "postgres"}
+    with psycopg.connect(**where, autocommit=True) as connection:  # type: ignore[arg-type]
+        connection.execute("CREATE TABLE IF NOT EXISTS worked (at int)")
+        connection.execute("INSERT INTO worked SELECT generate_series(1, 100000)")
+        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        while knocking.ping(running.socket) == psycopg.pq.Ping.OK:
+            pass
+    return running, pid
+
+
+def test_a_server_that_recovers_is_given_up_in_no_time(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL 18 would never end: asked to stop in order while it recovers, it waits for helpers that nobody tells to end."""
+    monkeypatch.setattr(server, "STOP_SECONDS", 600)
+    running, _ = recovering(home)
+    running.release()
+    assert knocking.running(running.data) is None
+    with Database.open(workspace(home)) as database:
+        assert masters.client(database, EIS) == make_client()
+
+
+def test_a_server_that_never_stops_is_ended_by_the_next_command(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "STOP_SECONDS", 1)
+    running, pid = recovering(home)
+    os.kill(pid, signal.SIGINT)  # as somebody did who was killed before he could see that it does not end
+    with Database.open(workspace(home)) as database:
+        assert masters.client(database, EIS) == make_client()
+        assert postmaster(home)[1] != pid
+    running.release()
 
 
 def late(control: Callable[..., None]) -> Callable[..., None]:
