@@ -47,6 +47,7 @@ class Meters:
             registry=self.registry,
         )
         self.busy = Gauge("eisenergy_requests_in_progress", "Requests being answered", registry=self.registry)
+        self.streams = Gauge("eisenergy_streams_open", "Websockets that are open", registry=self.registry)
         connections = Gauge(
             "eisenergy_database_connections", "Connections to PostgreSQL in use", registry=self.registry
         )
@@ -67,6 +68,9 @@ class Observed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["type"] == "websocket":
+            await self._stream(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -93,8 +97,40 @@ class Observed:
         finally:
             self._tell(scope, number, status, sent, time.perf_counter() - begun)
 
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one websocket; its line is written when it ends."""
+        number = secrets.token_hex(8)
+        scope["request_id"] = number
+        begun, status, messages = time.perf_counter(), 0, 0
+
+        async def told(message: Message) -> None:
+            nonlocal status, messages
+            if message["type"] == "websocket.http.response.start":
+                status = message["status"]
+            elif message["type"] == "websocket.accept":
+                status = 101
+                if self.meters is not None:
+                    self.meters.streams.inc()
+            messages += message["type"] == "websocket.send"
+            await send(message)
+
+        try:
+            with structlog.contextvars.bound_contextvars(request=number):
+                await self.app(scope, receive, told)
+        finally:
+            if status == 101 and self.meters is not None:
+                self.meters.streams.dec()
+            self.log.info(
+                "stream",
+                request=number,
+                route=_route(scope),
+                status=status,
+                messages=messages,
+                seconds=round(time.perf_counter() - begun, 1),
+            )
+
     def _tell(self, scope: Scope, number: str, status: int, sent: int, seconds: float) -> None:
-        route = str(getattr(scope.get("route"), "path", NO_ROUTE))
+        route = _route(scope)
         # A method is the visitor's own word: what no route knows is not made a label.
         method = scope["method"] if route != NO_ROUTE else NO_ROUTE
         if self.meters is not None:
@@ -112,3 +148,7 @@ class Observed:
             bytes=sent,
             milliseconds=round(seconds * 1000, 1),
         )
+
+
+def _route(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", NO_ROUTE))

@@ -141,6 +141,7 @@ def unruled(app: FastAPI) -> list[str]:
 
 def _socket(context: Context, stream: Stream) -> Callable[[WebSocket], object]:
     async def endpoint(socket: WebSocket) -> None:
+        socket.scope["route"] = stream  # of websockets Starlette does not say it
         admitted = await streams.admit(context, socket, stream.rule)
         if admitted is not None:
             with admitted.counted():

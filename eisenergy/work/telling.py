@@ -28,7 +28,7 @@ from eisenergy.store.subscriptions import KAFKA, NoSubscription, Subscription
 from eisenergy.work import webhooks
 from eisenergy.work.reaching import NotAllowed, NotReached, Reached
 
-AT_ONCE: Final = 100
+AT_ONCE: Final = 500
 """Customers whose next event is looked up together."""
 LONGEST: Final = timedelta(seconds=60)
 """After so long a turn ends, that others have theirs."""

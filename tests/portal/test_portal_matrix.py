@@ -153,6 +153,14 @@ def _first_customers_site(visit: object, customer: str | None) -> object:
     return visit.context.settings.sites / "EIS" / "EIS-0003"  # type: ignore[attr-defined]
 
 
+def _any_stream(session: sessions.Session, client: str | None, customers: object) -> Scope:
+    return Scope.operator(client or "EIS")
+
+
+def _wide(scope: Scope, customers: object) -> Scope:
+    return scope
+
+
 def _unseen(*args: object, **kwargs: object) -> None:
     return None
 
@@ -188,6 +196,8 @@ BROKEN: dict[str, tuple[object, str, object, str]] = {
     "the view is the operator's own": (guard, "view_scope", _stale_view, "GET /c/"),
     "the operator's site stands for a customer's": (sites, "site_folder", _operators_site, "sitio"),
     "one customer's site stands for all": (sites, "site_folder", _first_customers_site, "sitio"),
+    "a stream is for everybody": (guard, "named_scope", _any_stream, "WS /v1/metrics"),
+    "a stream is not narrowed": (guard, "narrowed", _wide, "WS /v1/metrics"),
     "refusals are not written down": (routes.Visit, "note", _unseen, "GET /c/"),
     "a token's role is not compared": (guard, "check_role", lambda rule, bearer: bearer, "POST /v1"),
     "a token works at every client": (Bearer, "at", _at_every_client, "GET /v1"),

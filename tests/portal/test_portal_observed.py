@@ -159,3 +159,41 @@ def test_settings_that_cannot_be_meant_are_named(name: str, value: str) -> None:
 def test_where_prometheus_reads(tmp_path: object) -> None:
     assert Settings.load({"EISENERGY_METRICS": "[::1]:9100"}).portal.metrics == ("::1", 9100)
     assert Settings.load({}).portal.metrics is None
+
+
+@pytest.mark.anyio
+async def test_a_stream_is_told_by_its_pattern_and_counted_while_it_is_open(
+    portal: Running, lines: io.StringIO
+) -> None:
+    meters, sent = Meters(portal.database), []
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+        told = generate_latest(meters.registry).decode()
+        assert f"eisenergy_streams_open {float('websocket.accept' in [one['type'] for one in sent])}" in told
+
+    async def receive() -> dict[str, object]:
+        accepted = any(message["type"] == "websocket.accept" for message in sent)
+        return {"type": "websocket.disconnect", "code": 1001} if accepted else {"type": "websocket.connect"}
+
+    host = portal.url.partition("//")[2].encode()
+    scope = {
+        "type": "websocket", "path": "/v1/metrics/stream", "query_string": b"client=EIS&customer=EIS-0001", "scheme": "ws",
+        "server": ("127.0.0.1", 80), "client": ("10.9.8.7", 1), "subprotocols": [], "extensions": {"websocket.http.response": {}},
+        "headers": [(b"host", host), (b"origin", portal.url.encode())],
+    }  # fmt: skip
+    await guarded(portal.context, meters)(dict(scope), receive, send)
+    assert sent[0]["status"] == 401
+    assert dict(sent[0]["headers"])[b"cache-control"] == b"no-store"
+    sent.clear()
+    cookie = (b"cookie", f"eisenergy={portal.session_of('customer')}".encode())
+    await guarded(portal.context, meters)({**scope, "headers": [*scope["headers"], cookie]}, receive, send)
+    assert sent[0]["type"] == "websocket.accept"
+    assert "eisenergy_streams_open 0.0" in generate_latest(meters.registry).decode()
+    told = [json.loads(line) for line in lines.getvalue().splitlines() if '"stream"' in line]
+    assert [(one["event"], one["route"], one["status"]) for one in told] == [
+        ("stream", "/v1/metrics/stream", 401),
+        ("stream", "/v1/metrics/stream", 101),
+    ]
+    assert "EIS" not in json.dumps(told)
+    assert "10.9.8.7" not in json.dumps(told)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
-from portal_cases import BY, START, Running, mark, person
+from portal_cases import BY, START, Running, mark, owner, person
 from sqlalchemy import text
 from stream_cases import Meter, give_blocks
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -26,7 +29,7 @@ from eisenergy.portal.api import stream
 from eisenergy.portal.app import create_app
 from eisenergy.portal.guard import PUBLIC, BadRule
 from eisenergy.portal.routes import Routes, unruled
-from eisenergy.store import api_tokens, people
+from eisenergy.store import api_tokens, masters, people, sessions
 from eisenergy.store.database import Database
 from eisenergy.store.lake import Lake
 from eisenergy.store.people import Grant
@@ -40,6 +43,13 @@ NOON = datetime(2026, 11, 2, 18, tzinfo=UTC)
 @pytest.fixture(scope="module", autouse=True)
 def _blocks(portal: Running, database: Database) -> None:
     give_blocks(database)
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rights are looked at again sooner than they are."""
+    assert stream.LOOK <= 5
+    monkeypatch.setattr(stream, "LOOK", 0.3)
 
 
 @pytest.fixture
@@ -207,7 +217,10 @@ def test_it_ends_when_the_right_does(portal: Running) -> None:
 def test_an_open_stream_keeps_no_session_alive(portal: Running) -> None:
     with opened(portal, "customer") as socket:
         message(socket)
-        portal.clock.turn(timedelta(hours=2, seconds=1))
+        portal.clock.turn(timedelta(hours=1))
+        with pytest.raises(TimeoutError):
+            socket.recv(timeout=1.5)  # it is looked at meanwhile
+        portal.clock.turn(timedelta(hours=1, seconds=1))
         assert closed_with(socket) == streams.SIGNED_OUT
 
 
@@ -243,11 +256,11 @@ def refused_or_open(portal: Running) -> bool:
 
 
 def test_who_watches_is_told_after_the_database_was_away(
-    portal: Running, workspace: Workspace, settings: Settings, tmp_path: Path
+    portal: Running, workspace: Workspace, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one connection that listens is cut; what arrives meanwhile is told all the same."""
-    from portal_cases import owner
-
+    posted = threading.Event()
+    monkeypatch.setattr(arrivals, "time", SimpleNamespace(sleep=lambda _: posted.wait(60)))
     portal.clock.at = NOON
     third = Meter("M3")
     third.take(datetime(2026, 11, 2, 6, tzinfo=UTC), 4, lambda n: 1.5)
@@ -259,6 +272,7 @@ def test_who_watches_is_told_after_the_database_was_away(
             ).scalars()  # fmt: skip
             assert list(ended) == [True]  # one connection, however many watch
         third.post(workspace, tmp_path)
+        posted.set()
         assert message(socket)["customers"] == [third.entry("EIS-0003")]
 
 
@@ -283,3 +297,79 @@ def test_nobody_listens_when_nobody_watches(portal: Running) -> None:
     while listening._thread is not None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+class Slow:
+    """The sending side of a reader who takes nothing until it is let."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, object]] = []
+        self.gate = asyncio.Event()
+
+    async def send_text(self, text: str) -> None:
+        self.sent.append(json.loads(text))
+        await self.gate.wait()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.anyio
+async def test_who_reads_slowly_gets_the_newest_and_who_reads_nothing_is_left(
+    portal: Running, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal.clock.at = NOON
+    slow, changed, loop = Slow(), asyncio.Event(), asyncio.get_running_loop()
+    listening = arrivals.arrivals_of(portal.database)
+    watch = arrivals.Watch(client="LUZ", wake=lambda: loop.call_soon_threadsafe(changed.set))
+    admitted = SimpleNamespace(socket=slow, scope=LUZ, context=portal.context, still=lambda: LUZ)
+    followed = stream._Followed(
+        admitted=admitted, workspace=workspace, arrivals=listening, watch=watch,
+        client=masters.client(portal.database, LUZ), contracts=(), of=0, day=NOON.date(), shown={},
+    )  # fmt: skip
+    await asyncio.to_thread(listening.add, watch)
+    meter = Meter("M2")
+    task = asyncio.create_task(stream._outgoing(followed, changed))
+    try:
+        while not slow.sent:
+            await asyncio.sleep(0.02)
+        for n in range(3):
+            meter.take(datetime(2026, 11, 2, 6 + n, tzinfo=UTC), 4, lambda _, n=n: 1.5 + n)
+            await asyncio.to_thread(meter.post, workspace, tmp_path / str(n), LUZ)
+        await asyncio.wait_for(changed.wait(), 20)
+        assert len(slow.sent) == 1
+        slow.gate.set()
+        while len(slow.sent) < 2:
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(1)
+        assert [entry["month"]["kwh"] for entry in slow.sent[1]["customers"]] == [meter.sums()["kwh"]]
+        assert len(slow.sent) == 2
+        monkeypatch.setattr(stream, "SLOW", 0.2)
+        slow.gate.clear()
+        meter.take(datetime(2026, 11, 2, 12, tzinfo=UTC), 1, lambda _: 9.0)
+        await asyncio.to_thread(meter.post, workspace, tmp_path / "last", LUZ)
+        with pytest.raises(streams.Closed, match="closed with 1013"):
+            await asyncio.wait_for(task, 20)
+    finally:
+        task.cancel()
+        listening.remove(watch)
+
+
+def test_another_view_is_another_stream(portal: Running) -> None:
+    """A stream opened as an operator ends when that session takes a customer's view."""
+    token = portal.session_of("operator")
+    url = portal.url.replace("http", "ws", 1) + PATH + "?client=EIS"
+    with connect(
+        url, additional_headers={"Cookie": f"eisenergy={token}"}, origin=portal.url, open_timeout=30, proxy=None
+    ) as socket:
+        assert len(message(socket)["customers"]) == 3
+        with portal.database.signing_in() as connection:
+            sessions.view_as(connection, token, ("EIS", "EIS-0001"))
+        assert closed_with(socket) == streams.NO_RIGHT
+    before = len(portal.audit("VIEWED"))
+    with opened(portal, "viewer") as socket:
+        assert [entry["customer"] for entry in message(socket)["customers"]] == ["EIS-0001"]
+    (line,) = portal.audit("VIEWED")[before:]
+    assert (line.actor, line.acting_as, line.subject) == ("viewer@eis.example", "EIS/EIS-0001", f"WS {PATH}")
