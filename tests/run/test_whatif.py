@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from eisenergy.accounts import OutOfScope, Scope
+from eisenergy.billing.corrections import Correction
 from eisenergy.billing.model import Bill, LineCode
 from eisenergy.desk import proposing
+from eisenergy.desk.drafting import draft, facts
 from eisenergy.desk.workspace import Workspace
 from eisenergy.masters import codec
 from eisenergy.masters.calendars import BadHours
@@ -69,8 +71,8 @@ def compared(workspace: Workspace, scope: Scope, id: uuid.UUID) -> dict[tuple[st
     steps: list[str] = []
     begun: list[int] = []
     proposing.compare(workspace, scope, proposals.find(workspace.database, scope, id), begun.append, steps.append)
-    count, lines = proposals.effects(workspace.database, scope, id)
-    assert begun == [count] == [len(steps)] == [len(lines)]
+    lines = proposals.effects(workspace.database, scope, id)
+    assert begun == [len(steps)] == [len(lines)]
     return {(one.contract, str(one.month)): one for one in lines}
 
 
@@ -151,6 +153,24 @@ def test_what_was_said_is_what_is_billed(billed: Workspace, scope: Scope) -> Non
     now = bill_of(billed, scope)
     same = {LineCode.LOSSES, LineCode.FTPMS, LineCode.DEVIATION, LineCode.MUNICIPAL_FEE}
     assert {line.code for line in now.lines if line.amount == was.line(line.code).amount} == same
+
+
+def test_what_a_bill_carries_of_earlier_months_stays_on_it(billed: Workspace, scope: Scope) -> None:
+    """100 of August: 13 % VAT and 1 % retention follow, so 112 more before and after."""
+    database = billed.database
+    plain = september_of(compared(billed, scope, propose(billed, scope, date(2022, 1, 1), energy__PUNTA="0.3")))
+    known = facts(billed, scope, masters.contract(database, scope, "EIS-0001"), SEPTEMBER, SEPTEMBER)
+    earlier = Correction(
+        period=SEPTEMBER.plus(-1).period, month="2021-08", invoice="FAC-0", difference=Decimal(100), origin="by hand"
+    )
+    made = draft(known, SEPTEMBER, [earlier])
+    assert made.bill is not None
+    books.save_drafts(database, scope, SEPTEMBER, [books.Draft(bill=made.bill, input_hash=made.input_hash)])
+    found = september_of(compared(billed, scope, propose(billed, scope, date(2022, 1, 1), energy__PUNTA="0.3")))
+    assert found.before == made.bill.total
+    assert abs(found.before - plain.before - 112) <= Decimal("0.01")
+    assert abs(found.after - plain.after - 112) <= Decimal("0.01")
+    month.bill_month(billed, scope, SEPTEMBER, customers=["EIS-0001"])
 
 
 def test_an_issued_invoice_stays_and_the_difference_is_the_next_bills(billed: Workspace, scope: Scope) -> None:
@@ -237,7 +257,7 @@ def test_only_the_sellers_own_operators(billed: Workspace, scope: Scope) -> None
     for other in (Scope.operator("LUZ"), Scope.customer("EIS", "EIS-0001")):
         with pytest.raises(proposals.NoProposal):
             proposals.find(database, other, id)
-        assert proposals.effects(database, other, id) == (0, ())
+        assert proposals.effects(database, other, id) == ()
         with pytest.raises((NotStored, OutOfScope)):
             proposing.adopt(database, other, proposals.find(database, scope, id), by=BY, at=AT)
 

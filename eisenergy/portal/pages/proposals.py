@@ -134,7 +134,7 @@ def _page(visit: Visit, proposal: Proposal, *, problem: str | None = None, statu
     except NoJob:
         job = None
     ready = proposal.summary is not None and not (job is not None and job.open)
-    count, lines = proposals.effects(database, scope, proposal.id, limit=PAGE, after=first) if ready else (0, ())
+    lines = proposals.effects(database, scope, proposal.id, limit=PAGE, after=first) if ready else ()
     fresh = proposals.current(database, scope, proposal)
     saved = None if proposal.saved_at is None else local(proposal.saved_at, client.timezone)
     if saved is None and not fresh and problem is None:
@@ -151,7 +151,7 @@ def _page(visit: Visit, proposal: Proposal, *, problem: str | None = None, statu
         ready=ready,
         summary=_summary(proposal.summary) if ready else None,
         lines=lines,
-        count=count,
+        count=proposal.summary["lines"] if ready else 0,
         first=first,
         size=PAGE,
         savable=ready and saved is None and fresh,
