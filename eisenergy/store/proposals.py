@@ -209,13 +209,13 @@ def settle(database: Database, scope: Scope, proposal: uuid.UUID, beside: str, s
 def effects(
     database: Database, scope: Scope, proposal: uuid.UUID, *, limit: int = 100, after: int = 0
 ) -> tuple[Effect, ...]:
-    """Return some of the lines of a proposal: the largest differences first, those without a total last.
+    """Return some of the lines of a proposal, in order of contracts and months.
 
     :param after: how many to pass over
     """
     table = tables.proposal_effects
     here = (table.c.client == scope.client, table.c.proposal == proposal)
-    query = select(table).where(*here).order_by(table.c.place, table.c.contract, table.c.month)
+    query = select(table).where(*here).order_by(table.c.contract, table.c.month)
     with database.session(scope) as connection:
         rows = connection.execute(query.limit(limit).offset(after)).all()
     return tuple(

@@ -72,7 +72,6 @@ contracts: Final = Table(
     Column("valid", DATERANGE, Computed("daterange(starts, ends)", persisted=True)),
     _document(),
     Column("search", Text, Computed(SEARCHED, persisted=True)),  # small letters without accents
-    Index("ix_eisenergy_contracts_customer", "client", "customer"),
     ForeignKeyConstraint(["client", "customer"], ["eisenergy.customers.client", "eisenergy.customers.customer"]),
 )
 
@@ -442,9 +441,6 @@ proposal_effects: Final = Table(  # what a proposal would change of a contract's
     Column("after", Numeric),
     Column("dated", Numeric),
     Column("problem", Text, nullable=False),
-    # the largest differences first, those without a total last
-    Column("place", Numeric, Computed("(- COALESCE(abs((after - before)), ('-1'::integer)::numeric))", persisted=True)),
-    Index("ix_eisenergy_proposal_effects_place", "client", "proposal", "place", "contract", "month"),
     ForeignKeyConstraint(["client", "proposal"], ["eisenergy.proposals.client", "eisenergy.proposals.id"]),
 )
 

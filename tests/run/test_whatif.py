@@ -113,6 +113,8 @@ def test_ten_percent_more_for_one_block_is_what_a_hand_finds(billed: Workspace, 
     summary = proposals.find(billed.database, scope, id).summary
     assert [month["month"] for month in summary["months"]] == ["2021-07", "2021-08", "2021-09"]
     assert (summary["lines"], summary["without"], summary["lacks"]) == (24, 22, [])
+    assert (summary["largest"][0]["contract"], summary["largest"][0]["after"]) == ("EIS-0001", str(by_hand))
+    assert len(summary["largest"]) == 2
     restaurant = lines["EIS-0002", "2021-09"]
     assert Decimal(summary["months"][2]["difference"]) == (
         by_hand - Decimal("12989.48") + restaurant.after - restaurant.before

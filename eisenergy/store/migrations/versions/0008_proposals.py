@@ -21,7 +21,6 @@ TABLES = r"""
 ALTER TABLE eisenergy.contracts ADD COLUMN search text GENERATED ALWAYS AS (
     eisenergy.folded(contract || ' ' || customer || ' ' || meter || ' ' || coalesce(document -> 'customer' ->> 'name', ''))
 ) STORED;
-CREATE INDEX ix_eisenergy_contracts_customer ON eisenergy.contracts (client, customer);
 CREATE INDEX ix_eisenergy_changes_key ON eisenergy.changes (client, kind, key);
 CREATE INDEX ix_eisenergy_audit_subject ON eisenergy.audit (client, action, subject);
 CREATE TABLE eisenergy.proposals (
@@ -58,11 +57,9 @@ CREATE TABLE eisenergy.proposal_effects (
     after numeric,
     dated numeric,
     problem text NOT NULL,
-    place numeric GENERATED ALWAYS AS (-coalesce(abs(after - before), -1)) STORED,
     PRIMARY KEY (client, proposal, contract, month),
     FOREIGN KEY (client, proposal) REFERENCES eisenergy.proposals
 );
-CREATE INDEX ix_eisenergy_proposal_effects_place ON eisenergy.proposal_effects (client, proposal, place, contract, month);
 """
 
 
