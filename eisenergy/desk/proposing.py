@@ -7,6 +7,8 @@ adopt(database, scope, proposal)                               # refused when so
 
 from __future__ import annotations
 
+import dataclasses
+import heapq
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -33,6 +35,8 @@ from eisenergy.tariffs.check import check
 from eisenergy.tariffs.model import Tariff
 from eisenergy.timeofuse import DayCalendar, compile_runs
 
+LARGEST: Final = 20
+"""Lines with the largest differences that a summary holds: the lines themselves are kept in order of contracts."""
 PROBLEMS: Final = 20
 """Contracts without a total that a summary names."""
 
@@ -178,10 +182,12 @@ def compare(
     begin(sum(counts.values()))
     proposals.begin(database, scope, proposal.id)
     months, lacking = [], []
+    largest: list[Effect] = []
     for month in counts:
         found = whatif.effects(workspace, scope, asked, month, step)
         proposals.keep(database, scope, proposal.id, found)
         months.append({"month": str(month), **_sums(found)})
+        largest = heapq.nlargest(LARGEST, (*largest, *found), key=_size)
         lacking += [{"contract": one.contract, "month": str(month), "why": one.problem} for one in found if one.problem]
     issued = proposals.issued_from(database, scope, rules, proposal.starts)
     summary = {
@@ -191,9 +197,21 @@ def compare(
         "problems": lacking[:PROBLEMS],
         "issued": [[str(month), count] for month, count in issued],
         "lacks": _lacks(proposal, asked),
+        "largest": [_line(one) for one in largest if _size(one)],
     }
     proposals.settle(database, scope, proposal.id, beside(proposal, rules), summary)
     return summary
+
+
+def _size(one: Effect) -> Decimal:
+    return Decimal(0) if one.before is None or one.after is None else abs(difference(one.after, one.before))
+
+
+def _line(one: Effect) -> dict[str, Any]:
+    """A line as JSON types."""
+    return {name: None if value is None else str(value) for name, value in dataclasses.asdict(one).items()} | {
+        "month": str(one.month)
+    }
 
 
 def _sums(found: tuple[Effect, ...]) -> dict[str, Any]:

@@ -84,6 +84,7 @@ TEXTS: Final[dict[str, str]] = {
     "proposal.by_date.lead": '"With the proposal" prices each month as if it had held from its first day; "by its date" only from the day on which it begins.',
     "proposal.sums": "In the last three months, all customers",
     "proposal.sum": "Sum",
+    "proposal.largest": "The largest differences",
     "proposal.lines": "Customer by customer",
     "proposal.billed": "Invoice {number} says {amount}: it was issued with other tariffs or hours than those in use.",
     "proposal.without": "{count} customers' months without a total, in none of the sums: readings are missing, or something stands against a bill.",

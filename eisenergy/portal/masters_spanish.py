@@ -84,6 +84,7 @@ TEXTS: Final[dict[str, str]] = {
     "proposal.by_date.lead": "«Con la propuesta» calcula cada mes como si hubiera valido desde el primer día; «según su fecha», solo desde el día en que empieza.",
     "proposal.sums": "En los últimos tres meses, todos los clientes",
     "proposal.sum": "Suma",
+    "proposal.largest": "Las mayores diferencias",
     "proposal.lines": "Cliente por cliente",
     "proposal.billed": "La factura {number} dice {amount}: se emitió con otras tarifas u horas que las vigentes.",
     "proposal.without": "{count} meses de clientes sin total, en ninguna de las sumas: faltan lecturas o algo impide facturarlos.",

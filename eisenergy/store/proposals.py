@@ -208,19 +208,17 @@ def settle(database: Database, scope: Scope, proposal: uuid.UUID, beside: str, s
 
 def effects(
     database: Database, scope: Scope, proposal: uuid.UUID, *, limit: int = 100, after: int = 0
-) -> tuple[int, tuple[Effect, ...]]:
-    """Return how many lines there are, and some of them: the largest differences first, those without a total last.
+) -> tuple[Effect, ...]:
+    """Return some of the lines of a proposal, in order of contracts and months.
 
     :param after: how many to pass over
     """
     table = tables.proposal_effects
     here = (table.c.client == scope.client, table.c.proposal == proposal)
-    changed = func.abs(table.c.after - table.c.before)
-    query = select(table).where(*here).order_by(changed.desc().nulls_last(), table.c.contract, table.c.month)
+    query = select(table).where(*here).order_by(table.c.contract, table.c.month)
     with database.session(scope) as connection:
-        count = connection.execute(select(func.count()).select_from(table).where(*here)).scalar_one()
         rows = connection.execute(query.limit(limit).offset(after)).all()
-    return count, tuple(
+    return tuple(
         Effect(
             contract=row.contract,
             customer=row.customer,

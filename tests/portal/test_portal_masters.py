@@ -18,6 +18,7 @@ from store_cases import make_contract
 from eisenergy.accounts import Scope
 from eisenergy.desk import proposing
 from eisenergy.desk.workspace import Workspace
+from eisenergy.period import BillingMonth
 from eisenergy.store import contract_list, jobs, masters, proposals
 from eisenergy.store.lake import Lake
 
@@ -58,9 +59,8 @@ def faults(answer: httpx2.Response) -> dict[str, str]:
 
 
 def send(browser: Browser, path: str, **changes: str) -> httpx2.Response:
-    given = fields(browser.get(path).text)
-    given.pop("csrf")
-    return browser.post(path, given | {key.replace("__", "-"): value for key, value in changes.items()}, page=path)
+    given = fields(browser.get(path).text) | {key.replace("__", "-"): value for key, value in changes.items()}
+    return browser.client.post(path, data=given, headers={"Origin": browser.running.url})
 
 
 def settle(portal: Running, address: str) -> proposals.Proposal:
@@ -334,6 +334,10 @@ def test_two_who_edit_at_once(operator: Browser, portal: Running) -> None:
     assert "1111-1111" in table[:600]
     assert "9999-9999" in table[:600]
     assert masters.contract(portal.database, EIS, "EIS-0002").customer.phone == "1111-1111"
+    contract = masters.contract(portal.database, EIS, "EIS-0002")
+    with pytest.raises(contract_list.Changed) as found:  # both had looked before either saved
+        contract_list.change(portal.database, EIS, contract, shown=mine["shown"], by=BY, at=portal.clock())
+    assert found.value.now == contract
     again = fields(answer.text)
     again.pop("csrf")
     assert operator.post(path, again, page=path).status_code == 303
@@ -366,3 +370,29 @@ def test_edits_are_the_sellers_own(portal: Running) -> None:
             contract_list.history(portal.database, scope, "EIS-0001")
     count, lines = contract_list.lines(portal.database, Scope.operator("LUZ"))
     assert (count, {line.name for line in lines}) == (3, {mark("LUZ", line.contract) for line in lines})
+
+
+def test_many_lines_come_in_pages_with_the_largest_differences_first(operator: Browser, portal: Running) -> None:
+    database = portal.database
+    address = send(operator, FORM, start="2023-01-01", rate__energy__2="0.9").headers["location"]
+    proposal = settle(portal, address)
+    lines = [
+        proposals.Effect(
+            contract=f"X-{n:03d}", customer="EIS-0001", name=f"Cliente {n}", month=BillingMonth(2021, 9),
+            before=Decimal(100), after=Decimal(100 + n), dated=Decimal(100),
+        )
+        for n in range(60)
+    ]  # fmt: skip
+    proposals.begin(database, EIS, proposal.id)
+    proposals.keep(database, EIS, proposal.id, lines)
+    largest = [proposing._line(one) for one in reversed(lines[40:])]
+    summary = proposal.summary | {"lines": 60, "largest": largest}
+    proposals.settle(database, EIS, proposal.id, proposal.beside, summary)
+    page = operator.get(address).text
+    first, rest = page[page.index("Las mayores diferencias") :].split("Cliente por cliente")
+    assert re.findall(r"X-\d\d\d</span>", first) == [f"X-{n:03d}</span>" for n in range(59, 39, -1)]
+    assert "+USD\xa059.00" in first
+    assert re.findall(r"X-\d\d\d</span>", rest) == [f"X-{n:03d}</span>" for n in range(50)]
+    second = operator.get(f"{address}?desde=50").text
+    assert "Las mayores diferencias" not in second
+    assert re.findall(r"X-\d\d\d</span>", second) == [f"X-{n:03d}</span>" for n in range(50, 60)]

@@ -31,7 +31,7 @@ from eisenergy.publish.usage_drawings import NARROW, Chart
 from eisenergy.store import jobs, masters, proposals
 from eisenergy.store.appended import Overtaken
 from eisenergy.store.jobs import Job, NoJob
-from eisenergy.store.proposals import NoProposal, NotReady, Proposal
+from eisenergy.store.proposals import Effect, NoProposal, NotReady, Proposal
 from eisenergy.tariffs import revise
 from eisenergy.tariffs.model import UNITS, Tariff
 from eisenergy.timeofuse import DayCalendar
@@ -134,7 +134,8 @@ def _page(visit: Visit, proposal: Proposal, *, problem: str | None = None, statu
     except NoJob:
         job = None
     ready = proposal.summary is not None and not (job is not None and job.open)
-    count, lines = proposals.effects(database, scope, proposal.id, limit=PAGE, after=first) if ready else (0, ())
+    lines = proposals.effects(database, scope, proposal.id, limit=PAGE, after=first) if ready else ()
+    count = proposal.summary["lines"] if ready else 0
     fresh = proposals.current(database, scope, proposal)
     saved = None if proposal.saved_at is None else local(proposal.saved_at, client.timezone)
     if saved is None and not fresh and problem is None:
@@ -150,7 +151,8 @@ def _page(visit: Visit, proposal: Proposal, *, problem: str | None = None, statu
         trouble=None if job is None or job.open else problem_of(visit, job),
         ready=ready,
         summary=_summary(proposal.summary) if ready else None,
-        lines=lines,
+        lines=lines if count > PAGE else sorted(lines, key=_size, reverse=True),
+        largest=_largest(proposal.summary) if ready and count > PAGE and not first else (),
         count=count,
         first=first,
         size=PAGE,
@@ -164,6 +166,26 @@ def _page(visit: Visit, proposal: Proposal, *, problem: str | None = None, statu
         done=None,
         refresh=job is not None and job.open,
     )
+
+
+def _size(line: Effect) -> Decimal:
+    """How large a line's difference is; those without a total are last."""
+    return Decimal(-1) if line.before is None or line.after is None else abs(line.after - line.before)
+
+
+def _largest(found: Any) -> list[Effect]:
+    """The lines with the largest differences, of more than a page holds."""
+    amounts = ("billed", "before", "after", "dated")
+    return [
+        Effect(
+            **{
+                **one,
+                "month": BillingMonth.parse(one["month"]),
+                **{name: None if one[name] is None else Decimal(one[name]) for name in amounts},
+            }
+        )
+        for one in found.get("largest", ())
+    ]
 
 
 def _summary(found: Any) -> dict[str, Any]:
