@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import json
 import re
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from portal_cases import Browser, Clock, Running, person, serving
+from pypdf import PdfReader
 from sqlalchemy import text
 from store_cases import make_client
 from typer.testing import CliRunner
@@ -341,3 +343,33 @@ def test_a_waiting_contract_is_billed_again_alone(desk: Desk) -> None:
     assert uuid.UUID(str(job.id))
     page = desk.get(f"{PAGE}/contrato/EIS-0003")
     assert "En espera" in page
+
+
+@pytest.mark.long
+def test_documents_are_published_and_what_fails_is_told(desk: Desk, settings: Settings) -> None:
+    """First every notebook has too little time, then enough: the pages tell why, and the PDF holds what the workbook says."""
+    hurried = replace(settings, notebook_timeout=0.01)
+    patient, desk.workspace = desk.workspace, replace(desk.workspace, settings=hurried)
+    try:
+        assert desk.post(f"{PAGE}/publicar").status_code == 303
+        (job,) = desk.work()
+        assert (job.kind, job.state, job.result["made"], job.result["failed_count"]) == ("publish", "done", 0, 3), job
+    finally:
+        desk.workspace = patient
+    page = desk.get()
+    assert f"{PAGE}/fallo/EIS-0001" in page
+    assert f"{PAGE}/fallo/operator" in page
+    for subject in ("EIS-0001", "operator"):
+        told = desk.get(f"{PAGE}/fallo/{subject}")
+        assert "<h2>Why</h2>" in told
+        assert "<style" not in told
+    desk.post(f"{PAGE}/publicar")
+    (job,) = desk.work()
+    assert (job.result["made"], job.result["failed_count"]) == (3, 0), job
+    page = desk.get()
+    assert "3 sitios" in page
+    assert "fallo/" not in page
+    desk.get(f"{PAGE}/fallo/EIS-0001", 404)
+    pdf = desk.browser.get("/c/EIS/clientes/EIS-0001/facturas/FAC-000001.pdf")
+    assert "12,989.48" in "".join(sheet.extract_text() for sheet in PdfReader(io.BytesIO(pdf.content)).pages)
+    assert "2021-09" in desk.get(HOME)

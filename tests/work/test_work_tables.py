@@ -38,11 +38,13 @@ INSERTS = {
     "uploads": "INSERT INTO eisenergy.uploads (client, id, name, sha256, bytes, way, asked_by, received_at, state, job) VALUES "
     "(:client, gen_random_uuid(), 'n', repeat('a', 64), 1, 'portal', 'a', now(), 'reading', gen_random_uuid())",
     "reading_mappings": "INSERT INTO eisenergy.reading_mappings VALUES (:client, gen_random_uuid()::text, '{}', 'a', now())",
+    "month_sums": "INSERT INTO eisenergy.month_sums VALUES (:client, gen_random_uuid()::text, 1, 1, 1)",
 }
 CHANGES = {
     "jobs": "UPDATE eisenergy.jobs SET attempt = 9",
     "uploads": "UPDATE eisenergy.uploads SET state = 'ready'",
     "reading_mappings": "UPDATE eisenergy.reading_mappings SET saved_by = 'me'",
+    "month_sums": "UPDATE eisenergy.month_sums SET invoices = 9",
 }
 
 
