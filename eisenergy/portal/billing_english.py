@@ -7,6 +7,7 @@ from typing import Final
 TEXTS: Final[dict[str, str]] = {
     "billing": "Billing",
     "billing.lead": "Choose a month: everybody's drafts are made, reviewed, issued and published.",
+    "billing.months": "Months",
     "billing.choose": "Month",
     "billing.open": "Open the month",
     "billing.no_month": "Write a month such as 2021-09.",

@@ -7,6 +7,7 @@ from typing import Final
 TEXTS: Final[dict[str, str]] = {
     "billing": "Facturación",
     "billing.lead": "Elija un mes: se preparan los borradores de todos los clientes, se revisan, se emiten y se publican.",
+    "billing.months": "Meses",
     "billing.choose": "Mes",
     "billing.open": "Abrir el mes",
     "billing.no_month": "Escriba un mes como 2021-09.",

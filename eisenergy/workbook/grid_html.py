@@ -67,7 +67,7 @@ def page(result: CheckResult, book: Book, *, assets: str | None = None) -> str:
 {_problems(result, book)}
 </aside>
 </main>
-<section class="counted box" aria-label="Counts by sheet">{_counts(result)}</section>
+<section class="counted box" tabindex="0" aria-label="Counts by sheet">{_counts(result)}</section>
 <div id="tip" hidden></div>
 <script type="application/json" id="look">{_json(look)}</script>
 <script type="application/json" id="workbook">{_json(pack(result, book))}</script>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import json
 import re
 import threading
@@ -11,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from portal_cases import Browser, Clock, Running, person, serving
+from pypdf import PdfReader
 from sqlalchemy import text
 from store_cases import make_client
 from typer.testing import CliRunner
@@ -151,17 +153,31 @@ def _newest(desk: Desk) -> jobs.Job:
     return month_jobs.newest(desk.running.database, EIS, SEPTEMBER)[0]
 
 
-def test_they_are_what_the_command_line_makes_on_a_second_workspace(
-    drafted: Desk, postgres: server.Server, settings: Settings, tmp_path: Path
-) -> None:
+@dataclass
+class Second:
+    """A second workspace with the same files, on which the commands are given."""
+
+    settings: Settings
+
+    def call(self, *words: str) -> dict[str, Any]:
+        said = CliRunner().invoke(app, [*words, "--json"], env=dict(self.settings.environment()))
+        assert said.exit_code in (0, 1), said.output
+        found: dict[str, Any] = json.loads(said.stdout)
+        return found
+
+
+@pytest.fixture(scope="module")
+def second(postgres: server.Server, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Second:
+    home = tmp_path_factory.mktemp("second")
     url = provision(postgres, "portal_billing_second")
-    second = replace(settings, home=tmp_path / "second", database_url=url, lake=str(tmp_path / "lake"))
-    home = {**second.environment(), "EISENERGY_HOME": str(tmp_path / "second")}
-    second.home.mkdir()
-    with Database.open(second) as database:
-        furnish(second, Workspace(settings=second, database=database, lake=Lake.open(second, database)))
-    said = CliRunner().invoke(app, ["bill", "2021-09", "--json"], env=home)
-    report = json.loads(said.stdout)
+    found = replace(settings, home=home, database_url=url, lake=str(home / "lake"))
+    with Database.open(found) as database:
+        furnish(found, Workspace(settings=found, database=database, lake=Lake.open(found, database)))
+    return Second(found)
+
+
+def test_they_are_what_the_command_line_makes_on_a_second_workspace(drafted: Desk, second: Second) -> None:
+    report = second.call("bill", "2021-09")
     ours = books.drafts(drafted.running.database, EIS, SEPTEMBER)
     assert [(one["contract"], one["input_hash"]) for one in report["drafts"]] == [
         (draft.bill.contract.number, draft.input_hash) for draft in ours
@@ -257,8 +273,11 @@ def test_a_form_that_says_nothing_issues_nothing(drafted: Desk) -> None:
     assert "elija al menos uno" in drafted.get(f"{PAGE}/emitir?que=chosen&c=EIS-0003&c=%00&c=<b>")
 
 
-def test_of_two_who_issue_at_once_one_does(drafted: Desk) -> None:
-    """Two operators, each with two presses; and afterwards the same form once more. Every invoice is there once."""
+def test_of_two_who_issue_at_once_one_does(drafted: Desk, second: Second) -> None:
+    """Two operators, each with two presses; and afterwards the same form once more. Every invoice is there once.
+
+    They are those that the command line makes.
+    """
     page = drafted.get(f"{PAGE}/emitir?que=all")
     total = sum(draft.bill.total for draft in books.drafts(drafted.running.database, EIS, SEPTEMBER))
     assert f"{total:,.2f}" in page
@@ -283,6 +302,12 @@ def test_of_two_who_issue_at_once_one_does(drafted: Desk) -> None:
     done = drafted.work()
     assert [(job.kind, job.state, job.result["issued_count"]) for job in done] == [("issue", "done", 2)]
     assert invoices(drafted) == {"EIS-0001": "FAC-000001", "EIS-0002": "FAC-000002"}
+    second.call("bill", "2021-09")
+    theirs = second.call("issue", "2021-09")["issued"]
+    ours = books.heads(drafted.running.database, EIS, SEPTEMBER)
+    assert [(one["number"], one["contract"], one["total"], one["input_hash"]) for one in theirs] == [
+        (head.number, head.contract, str(head.total), head.input_hash) for head in ours
+    ]
     replayed = drafted.post(f"{PAGE}/emitir", seen)
     assert replayed.status_code == 409
     assert "Ninguna se emite dos veces" in replayed.text
@@ -341,3 +366,41 @@ def test_a_waiting_contract_is_billed_again_alone(desk: Desk) -> None:
     assert uuid.UUID(str(job.id))
     page = desk.get(f"{PAGE}/contrato/EIS-0003")
     assert "En espera" in page
+
+
+@pytest.mark.long
+def test_documents_are_published_and_what_fails_is_told(desk: Desk, second: Second, settings: Settings) -> None:
+    """First every notebook has too little time, then enough: the pages tell why, and the PDF holds what the workbook says."""
+    hurried = replace(settings, notebook_timeout=0.01)
+    patient, desk.workspace = desk.workspace, replace(desk.workspace, settings=hurried)
+    try:
+        assert desk.post(f"{PAGE}/publicar").status_code == 303
+        (job,) = desk.work()
+        assert (job.kind, job.state, job.result["made"], job.result["failed_count"]) == ("publish", "done", 0, 3), job
+    finally:
+        desk.workspace = patient
+    page = desk.get()
+    assert f"{PAGE}/fallo/EIS-0001" in page
+    assert f"{PAGE}/fallo/operator" in page
+    for subject in ("EIS-0001", "operator"):
+        told = desk.get(f"{PAGE}/fallo/{subject}")
+        assert "<h2>Why</h2>" in told
+        assert "<style" not in told
+    desk.post(f"{PAGE}/publicar")
+    (job,) = desk.work()
+    assert (job.result["made"], job.result["failed_count"]) == (3, 0), job
+    page = desk.get()
+    assert "3 sitios" in page
+    assert "fallo/" not in page
+    desk.get(f"{PAGE}/fallo/EIS-0001", 404)
+    pdf = desk.browser.get("/c/EIS/clientes/EIS-0001/facturas/FAC-000001.pdf")
+    assert "12,989.48" in "".join(sheet.extract_text() for sheet in PdfReader(io.BytesIO(pdf.content)).pages)
+    assert "2021-09" in desk.get(HOME)
+    second.call("publish", "2021-09")
+    folders = [one.sites / "EIS" for one in (settings, second.settings)]
+    names = [sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) for folder in folders]
+    assert names[0] == names[1]
+    assert "EIS-0001/2021-09/invoice.json" in names[0]
+    for customer in ("EIS-0001", "EIS-0002"):
+        told = [(folder / customer / "2021-09" / "invoice.json").read_text() for folder in folders]
+        assert told[0] == told[1]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 
 import pytest
 from sqlalchemy import NullPool, create_engine, text
@@ -76,7 +77,7 @@ def test_a_list_is_in_the_order_asked_for(database: Database, drafts: dict[int, 
     assert _codes(database, review.DRAFTS, order=order, down=down) == known + sorted(set(total) - set(keys))
     pages = [_codes(database, review.DRAFTS, order=order, down=down, limit=4, after=after) for after in (0, 4, 8)]
     assert [len(page) for page in pages] == [4, 2, 0]
-    assert [code for page in pages for code in page] == known + sorted(set(total) - set(keys))
+    assert [*chain(*pages)] == known + sorted(set(total) - set(keys))
 
 
 def test_lines_tell_what_the_records_hold(database: Database, drafts: dict[int, Draft]) -> None:

@@ -44,6 +44,7 @@ INSERTS = {
     "proposal_effects": "INSERT INTO eisenergy.proposal_effects (client, proposal, contract, month, customer, name, problem) SELECT "
     ":client, CASE WHEN :client = 'EIS' THEN uuid '00000000-0000-0000-0000-0000000000e1' ELSE uuid "
     "'00000000-0000-0000-0000-0000000000e2' END, gen_random_uuid()::text, '2021-09', 'c', 'n', ''",
+    "month_sums": "INSERT INTO eisenergy.month_sums VALUES (:client, gen_random_uuid()::text, 1, 1, 1)",
 }
 FIXED = {"proposal_effects"}
 DELETABLE = {"reading_mappings", "proposal_effects"}
@@ -53,6 +54,7 @@ CHANGES = {
     "reading_mappings": "UPDATE eisenergy.reading_mappings SET saved_by = 'me'",
     "proposals": "UPDATE eisenergy.proposals SET beside = 'x'",
     "proposal_effects": "UPDATE eisenergy.proposal_effects SET problem = 'x'",
+    "month_sums": "UPDATE eisenergy.month_sums SET invoices = 9",
 }
 
 

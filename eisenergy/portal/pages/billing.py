@@ -143,8 +143,11 @@ def failure(visit: Visit) -> Response:
     _, client = visit.within()
     month, subject = month_of(visit), str(visit.request.path_params["subject"])
     folder = visit.context.settings.runs / client.code / str(month)
-    name = OPERATOR if subject == "operator" else subject
-    page = failures.told(sites.inside(folder, f"{name}/{failures.NAME}"))
+    if subject == "operator":
+        found = sites.inside(folder / OPERATOR, failures.NAME)
+    else:
+        found = sites.inside(folder, f"{subject}/{failures.NAME}")
+    page = failures.told(found)
     visit.note("SEEN", f"failure of {subject}, {month}")
     return visit.page("failure", client=client, month=month, subject=subject, told=Markup(page))
 
