@@ -40,13 +40,6 @@ class Saved:
     changed: int = 0
     unchanged: int = 0
 
-    def __add__(self, other: Saved) -> Saved:
-        return Saved(
-            added=self.added + other.added,
-            changed=self.changed + other.changed,
-            unchanged=self.unchanged + other.unchanged,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supply:
