@@ -94,6 +94,7 @@ LONGEST = (
     "run/test_canaries.py",
     "portal/test_portal_command.py",
     "portal/test_portal_matrix.py",
+    "portal/test_portal_api.py",
     "run/test_intake_scale.py",
     "desk/test_whole.py",
 )

@@ -114,7 +114,7 @@ def bill(window: Window, services: Services) -> None:
     drafted = page.get_by_role("row").filter(has_text="EIS-0001").filter(has_text=TOTAL)
     drafted.wait_for(timeout=SLOW)
     window.look("story-drafts")
-    page.get_by_role("link", name=re.compile(r"^Emitir las \d+$")).click()
+    page.get_by_role("link", name=re.compile("^Emitir todas")).click()
     page.get_by_text("Emitir").first.wait_for()
     window.look("story-issue")
     page.get_by_role("button", name=re.compile("^Emitir")).click()

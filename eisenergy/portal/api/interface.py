@@ -9,8 +9,9 @@ from fastapi import FastAPI
 from eisenergy.portal.api import consumption, invoices, masters, openapi, serving, work
 from eisenergy.portal.api.call import Answer, Call, document
 from eisenergy.portal.api.checking import Checker
+from eisenergy.portal.api.components import COMPONENTS
 from eisenergy.portal.api.operations import Operation, Operations
-from eisenergy.portal.api.schemas import COMPONENTS, Schema
+from eisenergy.portal.api.schemas import Schema
 from eisenergy.portal.context import Context
 from eisenergy.portal.guard import ANYBODY
 
