@@ -127,6 +127,16 @@ def _read(database: Database, scope: Scope, month: BillingMonth | None) -> list[
     ]
 
 
+def in_force(database: Database, scope: Scope, month: BillingMonth) -> int:
+    """Return how many contracts are in force on a day of a month."""
+    query = text(
+        "SELECT count(*) FROM eisenergy.contracts c WHERE c.client = :client AND c.valid && daterange(:first, :after)"
+    )
+    values = {"client": scope.client, "first": month.period.start, "after": month.period.end}
+    with database.session(scope) as connection:
+        return int(connection.execute(query, values).scalar_one())
+
+
 def metered(database: Database, scope: Scope, month: BillingMonth, timezone: str) -> Metered:
     """Return whose readings of a month have arrived.
 

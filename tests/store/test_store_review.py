@@ -184,6 +184,8 @@ def test_what_was_seen_and_nothing_else_is_issued_and_summed(database: Database)
     assert stage.issued_kwh == sum(head.kwh for head in heads)
     assert (stage.drafts, stage.waiting, stage.unread, stage.warned) == (4, 1, 1, 0)
     assert stage.metered == stages.Metered(contracts=7, with_readings=6)
+    assert stages.in_force(database, LUZ, SEPTEMBER) == 7
+    assert stages.in_force(database, LUZ, BillingMonth(2001, 1)) == 0
 
 
 def test_sums_by_month_are_those_of_the_invoices(database: Database) -> None:

@@ -21,7 +21,7 @@ from eisenergy.publish.site import OPERATOR
 from eisenergy.run import failures
 from eisenergy.store import books, masters, month_jobs, review, stages
 from eisenergy.store.jobs import Job
-from eisenergy.store.stages import Stage
+from eisenergy.store.stages import Metered, Stage
 
 routes: Final = Routes()
 HOME: Final = "/c/{client}/facturacion"
@@ -69,7 +69,7 @@ def month_page(visit: Visit) -> Response:
         client=client,
         month=month,
         stage=stage,
-        metered=stage.metered or stages.metered(database, scope, month, client.timezone),
+        metered=_metered(visit, stage),
         view=view,
         views=_views(visit, stage),
         lines=lines,
@@ -218,6 +218,15 @@ def _views(visit: Visit, stage: Stage) -> list[tuple[str, str, int]]:
         review.ISSUED: stage.issued,
     }
     return [(name, visit.say(f"billing.view.{name}"), counts[name]) for name in review.VIEWS]
+
+
+def _metered(visit: Visit, stage: Stage) -> Metered:
+    """Whose readings are there: as billing found it where it looked at every contract, else as the files say."""
+    scope, client = visit.within()
+    database, known = visit.context.database, stage.metered
+    if known is not None and known.contracts == stages.in_force(database, scope, stage.month):
+        return known
+    return stages.metered(database, scope, stage.month, client.timezone)
 
 
 def _result(job: Job | None) -> dict[str, Any]:
