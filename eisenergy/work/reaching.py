@@ -63,7 +63,7 @@ def checked(url: str, networks: Sequence[str]) -> SplitResult:
         raise NotAllowed(f"{url[:100]!r} is no address: expected one such as https://events.example/eisenergy")
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise NotAllowed(
-            f"{host}: the address holds a name, a password or a fragment: leave these out, requests are signed"
+            f"{host}: the address holds a name, a password or a fragment: expected one without, requests are signed"
         )
     literal = _literal(host)
     if literal is None and re.fullmatch(r"(.*[.])?(\d+|0x[0-9a-f]*)[.]?", host):

@@ -55,7 +55,7 @@ def test_this_months_energy_follows_the_readings(
         portal.clock.at = START
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [pytest.param(size, marks=[pytest.mark.long] * (size != "phone")) for size in SIZES])
 def test_notices_that_did_not_arrive(portal: Running, screens: Screens, database: Database, size: str) -> None:
     one = uuid.UUID(portal.told["EIS"])
     with database.session(EIS) as connection:

@@ -416,6 +416,7 @@ def test_killed_between_send_and_mark_it_is_sent_again(
     assert receiver.got[0].headers["webhook-id"] == receiver.got[1].headers["webhook-id"]
 
 
+@pytest.mark.long
 def test_a_worker_sends_what_happens(
     database: Database, near_settings: Settings, receiver: Receiver, tmp_path: Path
 ) -> None:

@@ -85,13 +85,25 @@ def test_who_sees_and_writes_what(database: Database, table: str) -> None:
     ("table", "broken"),
     [
         ("outbox", "ALTER TABLE eisenergy.outbox DISABLE ROW LEVEL SECURITY"),
-        ("outbox", "ALTER POLICY reads ON eisenergy.outbox USING (client = eisenergy.tenant())"),
+        pytest.param(
+            "outbox",
+            "ALTER POLICY reads ON eisenergy.outbox USING (client = eisenergy.tenant())",
+            marks=pytest.mark.long,
+        ),
         ("outbox", "ALTER POLICY adds ON eisenergy.outbox WITH CHECK (client = eisenergy.tenant())"),
-        ("outbox", "ALTER POLICY removes ON eisenergy.outbox USING (true)"),
+        pytest.param("outbox", "ALTER POLICY removes ON eisenergy.outbox USING (true)", marks=pytest.mark.long),
         ("subscriptions", "ALTER POLICY reads ON eisenergy.subscriptions USING (eisenergy.unlimited())"),
-        ("subscriptions", "ALTER POLICY changes ON eisenergy.subscriptions USING (true) WITH CHECK (true)"),
+        pytest.param(
+            "subscriptions",
+            "ALTER POLICY changes ON eisenergy.subscriptions USING (true) WITH CHECK (true)",
+            marks=pytest.mark.long,
+        ),
         ("deliveries", "ALTER POLICY reads ON eisenergy.deliveries USING (true)"),
-        ("deliveries", "ALTER POLICY adds ON eisenergy.deliveries WITH CHECK (eisenergy.unlimited())"),
+        pytest.param(
+            "deliveries",
+            "ALTER POLICY adds ON eisenergy.deliveries WITH CHECK (eisenergy.unlimited())",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_a_broken_policy_is_found(settings: Settings, database: Database, table: str, broken: str) -> None:

@@ -32,6 +32,21 @@ def test_what_is_public(address: str, public: bool) -> None:
     assert allowed(ipaddress.ip_address(address), ()) is public
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "x", "http://hooks.example/", "https://", "ftp://hooks.example/", "https://user:pw@hooks.example/",
+        "https://127.0.0.1/", "https://[::1]/", "https://10.0.0.9/", "https://169.254.169.254/latest/meta-data/",
+        "https://[::ffff:169.254.169.254]/", "http://127.0.0.1:8000/", "http://localhost/", "https://hooks.example/#x",
+        "https://2130706433/", "https://0x7f.1/", "https://hooks.example:99999/", "https://hooks.example:0/", "https://0/",
+        "https://224.0.0.1/", "https://" + "x" * 2000, "javascript:alert(1)", "https://hooks.example/ x", "https://h.example/\n",
+    ],
+)  # fmt: skip
+def test_what_must_not_be_reached_is_no_address(url: str) -> None:
+    with pytest.raises(NotAllowed, match="expected"):
+        checked(url, ())
+
+
 def test_a_network_that_is_named_may_be_reached_and_no_other() -> None:
     for address, networks, wanted in (
         ("10.20.1.1", ("10.20.0.0/16",), True),
