@@ -230,7 +230,7 @@ def _one(running: Running, wire: httpx2.Client, case: Case, kept: dict[str, str]
         path = path.replace(pattern, value)
     assert "{" not in path, path
     if KINDS[case.route] not in PAGES:
-        before = running.refusals()
+        before = running.last_refusal()
         yield from _judge(running, case, path, _with_token(running, wire, case, method, path), before)
         return
     name, secret = "eisenergy-form", "before sign-in"
@@ -239,7 +239,7 @@ def _one(running: Running, wire: httpx2.Client, case: Case, kept: dict[str, str]
             kept[case.who] = running.session_of(case.who)
         name, secret = "eisenergy", kept[case.who]
     headers = {"Cookie": f"{name}={secret}", "Origin": running.url}
-    before = 0 if case.allowed or case.who == "nobody" else running.refusals()
+    before = 0 if case.allowed or case.who == "nobody" else running.last_refusal()
     if method == "GET":
         answer = wire.get(path, headers=headers)
     else:
@@ -254,7 +254,7 @@ def _stream(running: Running, wire: httpx2.Client, case: Case) -> Iterator[str]:
     label = f"{case.route} as {case.who} at {case.client}/{case.customer}"
     headers = {} if case.who == "nobody" else {"Cookie": f"eisenergy={running.session_of(case.who)}"}
     address = running.url.replace("http", "ws", 1) + case.route.removeprefix("WS ")
-    before = running.refusals()
+    before = running.last_refusal()
     for query in (f"client={case.client}&customer={case.customer}", f"client={case.client}"):
         narrowed = "customer=" in query
         own = {code for client, code in OWN.get(case.who, set()) if client == case.client}
@@ -268,7 +268,7 @@ def _stream(running: Running, wire: httpx2.Client, case: Case) -> Iterator[str]:
                 yield f"{label}, {query}: {status}, expected to be served"
             if status != (401 if case.who == "nobody" else 403):
                 yield f"{label}, {query}: {status}"
-            if narrowed and case.who != "nobody" and running.refusals() <= before:
+            if narrowed and case.who != "nobody" and running.last_refusal() <= before:
                 yield f"{label}: nothing in the audit log"
             continue
         if not (case.allowed if narrowed else (own or runs)):
@@ -317,7 +317,7 @@ def _judge(running: Running, case: Case, path: str, answer: httpx2.Response, bef
         wanted = {303, 401} if unknown else {403}
         if not refused or answer.status_code not in wanted:
             yield f"{label}: expected {wanted}"
-        elif not unknown and running.refusals() <= before:
+        elif not unknown and running.last_refusal() <= before:
             yield f"{label}: nothing in the audit log"
     shown = answer.text.replace(f'name="next" value="{path}"', "")  # what was asked for, where the language is switched
     if leaked := sorted(text for text in case.marks() if text in shown):

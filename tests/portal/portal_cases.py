@@ -135,9 +135,16 @@ class Running:
         return browser
 
     def refusals(self) -> int:
+        """How many lines of the log tell of a refusal."""
+        return self._of_refusals("count(*)")
+
+    def last_refusal(self) -> int:
         """The number of the log's last line that tells of a refusal."""
+        return self._of_refusals("coalesce(max(id), 0)")
+
+    def _of_refusals(self, what: str) -> int:
         with self.database.session(Scope(client="EIS", role=Role.SYSTEM_ADMIN)) as connection:
-            query = text("SELECT coalesce(max(id), 0) FROM eisenergy.audit WHERE action = 'REFUSED'")
+            query = text(f"SELECT {what} FROM eisenergy.audit WHERE action = 'REFUSED'")
             return int(connection.execute(query).scalar_one())
 
     def audit(self, action: str | None = None) -> list[object]:

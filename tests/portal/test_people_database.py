@@ -180,7 +180,14 @@ def test_the_new_tables_are_all_of_them(database: Database) -> None:
 
     older = {"clients", "customers", "contracts", "changes", "tariffs", "calendars", "source_files", "history", "runs"}
     older |= {"distributor_reports", "series", "drafts", "invoices", "invoice_lines", "parked"}
-    work = {"jobs", "uploads", "reading_mappings", "proposals", "proposal_effects"}  # in tests/work/test_work_tables.py
+    work = {
+        "jobs",
+        "uploads",
+        "reading_mappings",
+        "proposals",
+        "proposal_effects",
+        "month_sums",
+    }  # in tests/work/test_work_tables.py
     events = {"outbox", "subscriptions", "deliveries"}  # in tests/work/test_events_tables.py
     assert {table.name for table in tables.metadata.tables.values()} - older - work - events == set(TABLES)
 
