@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx2
 from fastapi import FastAPI
-from portal_cases import CLIENTS, CODES, Running, leads_to_sign_in, mark
+from portal_cases import CLIENTS, CODES, PLAIN, Running, leads_to_sign_in, mark
 
 from eisenergy.portal.csrf import token_for
 
@@ -152,8 +152,8 @@ def _one(running: Running, wire: httpx2.Client, case: Case) -> Iterator[str]:
         "{user}": str(running.people["sacrifice " + case.client].user),
         "{upload}": running.work[case.client][0],
         "{job}": running.work[case.client][1],
-        "{tariff}": mark(case.client, "operator"),
-        "{calendar}": mark(case.client, "operator"),
+        "{tariff}": PLAIN,
+        "{calendar}": PLAIN,
         "{proposal}": running.proposed[case.client],
         "{token}": "x" * 43,
         "{folder}/{name}": "portal/portal.css",
