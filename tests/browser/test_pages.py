@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from portal_cases import PASSWORD, Running, furnish, give_masters, give_tariff, populate, serving
+from portal_cases import PASSWORD, Running, furnish, give_masters, populate, serving
 from screens import SIZES, Screens, Window
 
 from eisenergy.config import Settings
@@ -45,7 +45,6 @@ def portal(settings: Settings, database: Database) -> Iterator[Running]:
     with serving(settings, database) as running:
         running.people = populate(database)
         running.proposed = give_masters(database)
-        give_tariff(database, "EIS", "EIS-TOU", "EIS")
         yield running
 
 

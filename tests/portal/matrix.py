@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx2
 from fastapi import FastAPI
-from portal_cases import CLIENTS, CODES, PLAIN, Running, leads_to_sign_in, mark
+from portal_cases import CLIENTS, CODES, Running, leads_to_sign_in, mark
 
 from eisenergy.portal.csrf import token_for
 
@@ -152,8 +152,8 @@ def _one(running: Running, wire: httpx2.Client, case: Case) -> Iterator[str]:
         "{user}": str(running.people["sacrifice " + case.client].user),
         "{upload}": running.work[case.client][0],
         "{job}": running.work[case.client][1],
-        "{tariff}": PLAIN,
-        "{calendar}": PLAIN,
+        "{tariff}": mark(case.client, "operator"),
+        "{calendar}": mark(case.client, "operator"),
         "{proposal}": running.proposed[case.client],
         "{token}": "x" * 43,
         "{folder}/{name}": "portal/portal.css",
@@ -188,7 +188,8 @@ def _judge(running: Running, case: Case, path: str, answer: httpx2.Response, bef
             yield f"{label}: expected {wanted}"
         elif case.who != "nobody" and running.refusals() <= before:
             yield f"{label}: nothing in the audit log"
-    if leaked := sorted(text for text in case.marks() if text in answer.text):
+    shown = answer.text.replace(f'name="next" value="{path}"', "")  # what was asked for, where the language is switched
+    if leaked := sorted(text for text in case.marks() if text in shown):
         yield f"{label}: leaks {', '.join(leaked)}"
     if not path.startswith("/assets/") and answer.headers.get("cache-control") != "no-store":
         yield f"{label}: a cache may keep it"

@@ -311,32 +311,22 @@ def make_rates(name: str, calendar: str) -> Tariff:
     return replace(made, version=version(made))
 
 
-PLAIN = "PLAIN"
-"""Name of a tariff and a calendar that both sellers have; what is in them is each one's own."""
-
-
-def give_tariff(database: Database, client: str, name: str, calendar: str) -> None:
-    """A tariff and its calendar, whose season bears the seller's mark."""
-    scope = Scope.operator(client)
-    seasons = [] if calendar == "EIS" else [{"name": mark(client, "operator"), "start": "01-01"}]
-    hours = {**HOURS, "name": calendar, **({"seasons": seasons} if seasons else {})}
-    masters.save_calendar(database, scope, calendars.of_data(hours, "test"))
-    masters.save_tariff(database, scope, make_rates(name, calendar))
-
-
 def give_masters(database: Database) -> dict[str, str]:
-    """Tariffs, calendars and a proposal at each seller, under the seller's mark; client -> the proposal."""
+    """A tariff, a calendar and a proposal at each seller, under the seller's mark; and the tariff that its contracts name."""
     found = {}
     for client in CLIENTS:
         scope, name = Scope.operator(client), mark(client, "operator")
-        give_tariff(database, client, name, PLAIN)
-        give_tariff(database, client, PLAIN, name)
+        for calendar, tariff in ((name, name), ("EIS", "EIS-TOU")):
+            masters.save_calendar(database, scope, calendars.of_data({**HOURS, "name": calendar}, "test"))
+            masters.save_tariff(database, scope, make_rates(tariff, calendar))
         with database.session(scope) as connection:
-            proposal = proposals.propose(
-                connection, scope, proposals.TARIFF, name, base=1, beside="", starts=date(2021, 10, 1),
-                document=codec.dump(make_rates(name, PLAIN)), origin=None, by=BY, user=None, at=START,
+            document = codec.dump(make_rates(name, name))
+            found[client] = str(
+                proposals.propose(
+                    connection, scope, proposals.TARIFF, name, base=1, beside="", starts=date(2021, 10, 1),
+                    document=document, origin=None, by=BY, user=None, at=START,
+                )
             )  # fmt: skip
-        found[client] = str(proposal)
     return found
 
 

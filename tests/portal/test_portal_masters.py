@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import httpx2
 import pytest
-from portal_cases import BY, Browser, Running, give_tariff, mark
+from portal_cases import BY, Browser, Running, mark
 from sqlalchemy import text
 from store_cases import make_contract
 
@@ -26,12 +26,6 @@ EIS = Scope.operator("EIS")
 FORM = "/c/EIS/tarifas/EIS-TOU/nueva"
 HOURS = "/c/EIS/calendarios/EIS/nueva"
 RECORD = "/c/EIS/clientes/EIS-0001/ficha"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _tariff(portal: Running) -> None:
-    """The one that the contracts name."""
-    give_tariff(portal.database, "EIS", "EIS-TOU", "EIS")
 
 
 @pytest.fixture
