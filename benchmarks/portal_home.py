@@ -23,11 +23,11 @@ from benchmarks import alone, portfolio
 from benchmarks.synthetic import Grid, Loads, Member
 from eisenergy.accounts import Role, Scope
 from eisenergy.desk.workspace import Workspace, opened
-from eisenergy.masters import customers
+from eisenergy.masters import codec, customers
 from eisenergy.period import BillingMonth, Dated
 from eisenergy.run import month as months
 from eisenergy.samples import plan
-from eisenergy.store import listing, masters, people, sessions, uploads
+from eisenergy.store import listing, masters, people, proposals, sealing, sessions, subscriptions, uploads
 from eisenergy.store.audit import Actor
 from eisenergy.store.people import Grant
 from eisenergy.tariffs import load as tariffs
@@ -85,6 +85,8 @@ def furnish(
         "operator": operators,
         "upload": upload,
         "job": job,
+        **_proposed(found, scope),
+        "subscription": _subscribed(found, scope),
     }
 
 
@@ -198,6 +200,26 @@ def lines(found: Workspace, count: int) -> None:
     """)
     with found.database.signing_in() as connection:
         connection.execute(query, {"client": portfolio.CLIENT, "at": _now(), "count": count})
+
+
+def _proposed(found: Workspace, scope: Scope) -> dict[str, str]:
+    """A version of the tariff that waits to be priced. :returns: names of tariff and calendar, and the proposal's id"""
+    tariff = _tariff(found)
+    with found.database.session(scope) as connection:
+        id = proposals.propose(
+            connection, scope, proposals.TARIFF, tariff.name, base=1, beside="", starts=portfolio.MONTH.plus(1).period.start,
+            document=codec.dump(tariff), origin=None, by=BY, user=None, at=_now(),
+        )  # fmt: skip
+    return {"tariff": tariff.name, "calendar": tariff.calendar, "proposal": str(id)}
+
+
+def _subscribed(found: Workspace, scope: Scope) -> str:
+    """Somebody who is told of everything, and never reached."""
+    with found.database.session(scope) as connection:
+        made, _ = subscriptions.add(
+            connection, scope, sealing.key_of(found.settings), "https://events.example/", (), by=BY, at=_now()
+        )
+    return str(made.id)
 
 
 def _files(found: Workspace, scope: Scope, count: int) -> tuple[str, str]:

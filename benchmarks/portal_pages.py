@@ -17,6 +17,8 @@ _HOLE: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
     "/c/{client}": ("?q=industria", "?desde=9950"),
+    "/c/{client}/clientes": ("?q=industria", "?desde=9950"),
+    "/c/{client}/facturacion/{month}": ("?ver=issued&orden=-share", "?ver=issued&desde=9000"),
     "/c/{client}/bitacora": ("?antes=1000",),
     "/c/{client}/usuarios": ("?q=000777",),
     "/c/{client}/clientes/{customer}/consumo": ("?desde=2020-11-01&hasta=2021-10-31",),
@@ -30,6 +32,14 @@ BEYOND: Final[Mapping[str, str]] = {
     "/c/{client}/clientes/{customer}/consumo.xlsx": "a file, written for the one who asks; twelve months are 315,000 cells",
 }
 """What is no page and may take longer, and why; shown, and not judged."""
+
+UNMADE: Final[Mapping[str, str]] = {
+    "/c/{client}/facturacion/{month}/fallo/{subject}": "a file of a document that could not be made; here all are",
+    "/c/{client}/excel/{job}": "a small page about a workbook that was checked; none was",
+    "/c/{client}/excel/{job}/hojas": "a file that the check made",
+    "/c/{client}/excel/{job}/copia": "a file that the check made",
+}
+"""Pages that are not asked for, and why."""
 
 
 class NoAddress(LookupError):
@@ -57,8 +67,13 @@ class Page:
 
 
 def entries() -> list[Entry]:
-    """The pages of the app's own route table."""
-    return [entry for module in MODULES for entry in module.routes.entries if entry.method == "GET"]
+    """The pages of the app's own route table, but those of :data:`UNMADE`."""
+    return [
+        entry
+        for module in MODULES
+        for entry in module.routes.entries
+        if entry.method == "GET" and entry.path not in UNMADE
+    ]
 
 
 def pages(values: Mapping[str, str], known: Sequence[Entry] | None = None) -> list[Page]:

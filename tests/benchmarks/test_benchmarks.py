@@ -23,6 +23,7 @@ from benchmarks.report import OURS, PEER, Aim, Cost, Group, Result  # noqa: E402
 from eisenergy.accounts import Scope  # noqa: E402
 from eisenergy.config import Settings  # noqa: E402
 from eisenergy.desk.workspace import Workspace  # noqa: E402
+from eisenergy.portal.app import MODULES  # noqa: E402
 from eisenergy.portal.guard import OPERATORS  # noqa: E402
 from eisenergy.portal.routes import Entry  # noqa: E402
 from eisenergy.samples import plan  # noqa: E402
@@ -165,10 +166,16 @@ def test_every_case_with_a_handful_of_customers(tmp_path: Path) -> None:
 
 
 def test_every_page_of_the_portal_has_an_address_or_is_named() -> None:
-    values = dict.fromkeys(("client", "customer", "number", "upload", "job", "token", "folder", "name", "path"), "x")
+    names = (
+        "client", "customer", "number", "upload", "job", "token", "folder", "name", "path", "month", "contract", "tariff", "calendar",
+        "proposal", "subscription",
+    )  # fmt: skip
+    values = dict.fromkeys(names, "x")
     known = portal_pages.pages(values)
     assert {page.route for page in known} == {entry.path for entry in portal_pages.entries()}
-    assert len(known) > len(portal_pages.entries()) > 25
+    assert len(known) > len(portal_pages.entries()) > 45
+    everything = {entry.path for module in MODULES for entry in module.routes.entries}
+    assert everything > portal_pages.UNMADE.keys()
     assert {page.who for page in known} == {"nobody", "customer", "operator"}
     assert all("{" not in page.path for page in known)
     new = Entry(path="/c/{client}/{novelty}", method="GET", rule=OPERATORS, handler=lambda _: None)  # type: ignore[arg-type,return-value]

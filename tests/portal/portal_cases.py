@@ -429,7 +429,7 @@ def subscribe(settings: Settings, database: Database) -> dict[str, str]:
 def serving(settings: Settings, database: Database, clock: Clock | None = None) -> Iterator[Running]:
     """Serve the portal on loopback, from a thread of this process, so that a test can break a guard under it."""
     clock = clock or Clock()
-    with socket.socket() as listener:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         context = Context(settings=settings, database=database, url=url, now=clock)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -177,3 +179,24 @@ def test_lines_of_the_log_that_are_nobodys_have_a_reader(environment: dict[str, 
     assert [entry["subject"] for entry in listed if entry["action"] == "TEST"] == ["line of *"]
     ended = run(environment, "users", "log", "--count", "1")
     assert "line of EIS" in ended.stdout
+
+
+def test_answers_do_not_wait_to_be_filled_up() -> None:
+    """Nagle's algorithm holds a short packet back until the one before is acknowledged, which browsers do 40 ms later."""
+
+    async def without_delay(listener: socket.socket) -> int:
+        taken: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        class Taken(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                wire = transport.get_extra_info("socket")
+                taken.set_result(wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                transport.close()
+
+        server = await asyncio.get_running_loop().create_server(Taken, sock=listener)
+        with socket.create_connection(listener.getsockname()):
+            found = await taken
+        server.close()
+        return found
+
+    assert asyncio.run(without_delay(serving._listening("127.0.0.1", 0))) != 0
