@@ -36,7 +36,8 @@ class Window:
 
     def look(self, name: str) -> None:
         """Take a picture, and expect a page without serious faults of accessibility, nothing cut off at the side, no complaint."""
-        self.page.wait_for_load_state("networkidle")
+        self.page.wait_for_load_state("load")
+        self.page.evaluate("document.fonts.ready")
         self.page.screenshot(path=self.pictures / f"{name}-{self.size}.png", full_page=True)
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{name} on a {self.size}: {wide} px beyond the right edge"

@@ -338,6 +338,7 @@ def test_workers_that_cannot_do_the_work_are_told_before_anything_is_run(
     assert not stamps(workspace)
 
 
+@pytest.mark.long
 def test_a_missing_scheduler_is_a_sentence_within_seconds(many: Workspace) -> None:
     began = time.monotonic()
     words = ["publish", "2021-09", "--scheduler", "tcp://127.0.0.1:1", "--json"]

@@ -107,6 +107,7 @@ def test_what_is_no_workbook(tmp_path: Path) -> None:
         check.check(tmp_path / "b.xls")
 
 
+@pytest.mark.long
 def test_what_has_no_value_is_calculated_and_compared_all_the_same(book: Book) -> None:
     meter = book.grids[books.METER]
     lines = {place for place in meter.formulas if place[0] in range(16, 27)}
