@@ -78,6 +78,7 @@ def furnish(
         with found.database.signing_in() as connection:
             tokens = {code: sessions.start(connection, user, _now()) for code, user in who.items()}
             operators = sessions.start(connection, operator, _now())
+        others = {**_proposed(found, scope), "subscription": _subscribed(found, scope)}
         numbers = {one.contract: listing.invoices(found.database, scope, one.contract)[0].number for one in chosen}
     return {
         "long": long.contract,
@@ -85,8 +86,7 @@ def furnish(
         "operator": operators,
         "upload": upload,
         "job": job,
-        **_proposed(found, scope),
-        "subscription": _subscribed(found, scope),
+        **others,
     }
 
 
