@@ -119,7 +119,10 @@ def _admitted(context: Context, socket: WebSocket, rule: Rule) -> Admitted | tup
     # A program sends none; what a browser sends is ours or somebody else's.
     foreign = not csrf.from_here(socket, context.url) if "origin" in socket.headers else not bearer
     if foreign:
-        _note(context, Actor(name="nobody", address=address), at, audit.NOBODYS, f"WS {socket.url.path}: Origin")
+        # A line for whoever's session was to be used; nobody at all could fill the log with such.
+        name, home = _who(context, token, bearer, at) if token else ("nobody", audit.NOBODYS)
+        if name != "nobody":
+            _note(context, Actor(name=name, address=address), at, home, f"WS {socket.url.path}: Origin")
         return 403, "Streams are opened from our own pages, or with a token."
     if not token:
         return 401, "Sign in, or send a token: Authorization: Bearer ..."

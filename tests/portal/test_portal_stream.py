@@ -159,8 +159,12 @@ def test_who_is_not_let_in(portal: Running) -> None:
     assert refused(portal, "customer", "?client=LUZ") == 403
     assert refused(portal, "customer", "?customer=EIS-0001&customer=EIS-0002") == 403
     assert refused(portal, "customer", "?customer=%00") == 400
+    assert refused(portal, origin="https://evil.example") == 403
+    assert refused(portal, token="eis_none", origin="https://evil.example") == 403
     lines = [row for row in portal.audit("REFUSED") if str(row.subject).startswith("WS ")]
-    assert [row.actor for row in lines][-2:] == ["customer@eis.example"] * 2
+    # four times somebody's session from elsewhere, twice somebody who wanted more; nobody at all does not fill the log
+    assert [row.actor for row in lines] == ["customer@eis.example"] * 6
+    assert [str(row.subject).endswith(": Origin") for row in lines] == [True] * 4 + [False] * 2
     assert "client=LUZ" in lines[-2].subject
 
 

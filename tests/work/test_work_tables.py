@@ -193,8 +193,12 @@ def test_our_place_in_the_queue_is_the_one_procrastinate_makes(settings: Setting
     _, given = engine.dialect.create_connect_args(engine.url)
     given["options"] = f"{given.get('options', '')} -c search_path={jobs.QUEUE}"
     app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(kwargs=given, min_size=1))
+    with engine.begin() as connection:
+        query = "SELECT priority FROM eisenergy_jobs.procrastinate_jobs WHERE args->>'job' = :job"
+        place = int(connection.execute(text(query), {"job": str(job)}).scalar_one())
+    assert place <= 0
     with app.open():
-        app.configure_task(jobs.TASK, lock="EIS").defer(client="EIS", job=str(job))
+        app.configure_task(jobs.TASK, lock="EIS", priority=place).defer(client="EIS", job=str(job))
     with engine.begin() as connection:
         query = "SELECT to_jsonb(j) - 'id' FROM eisenergy_jobs.procrastinate_jobs j WHERE args->>'job' = :job"
         ours, theirs = connection.execute(text(query), {"job": str(job)}).scalars().all()
