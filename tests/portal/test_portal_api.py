@@ -803,11 +803,15 @@ def test_workbooks_that_are_none(eis: Api) -> None:
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", b" " * (49 << 20))
+    wide, book = io.BytesIO(), openpyxl.Workbook()  # five kilobytes, and seventeen billion cells once they are laid out
+    book.active["A1"] = book.active["XFD1048576"] = 1  # type: ignore[index]
+    book.save(wide)
     for body, kind in (
         (b"", "invalid"),
         (b"PK\x03\x04", "invalid"),
         (b"a,b", "invalid"),
         (bomb.getvalue(), "too-large"),
+        (wide.getvalue(), "too-large"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 9, "invalid"),
     ):
         answer = eis.ask("operator", "POST", "/v1/customers", content=body, headers={"Content-Type": XLSX})

@@ -176,6 +176,11 @@ def test_the_queue_is_procrastinates_own_and_holds_two_ids(database: Database) -
     assert {tuple(row) for row in found} == {
         ("eisenergy_jobs", f"procrastinate_{name}") for name in ("jobs", "workers", "events", "periodic_defers")
     }
+    with database.engine.begin() as connection:
+        unforced = "SELECT relname FROM pg_class WHERE relrowsecurity AND NOT relforcerowsecurity"
+        owners = "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace IN ('eisenergy'::regnamespace, 'eisenergy_jobs'::regnamespace)"
+        for query in (unforced, owners):  # no table is open to its owner, and no function is its owner's
+            assert connection.execute(text(query)).scalars().all() == []
     with database.session(EIS) as connection:
         job = jobs.defer(
             connection, EIS, "bill", "Restaurante secreto", {"customers": ["EIS-0001"]}, by=BY, user=None, at=now()
