@@ -34,6 +34,7 @@ from eisenergy.config import Settings
 from eisenergy.desk.workspace import Workspace
 from eisenergy.masters import customers, records
 from eisenergy.portal.api import checking, cursors, interface
+from eisenergy.portal.api.components import COMPONENTS
 from eisenergy.portal.api.limits import Buckets
 from eisenergy.portal.api.problems import KINDS, MEDIA_TYPE, Problem
 from eisenergy.store import api_tokens, attempts, idempotency, jobs, listing, masters, people, uploads
@@ -774,6 +775,26 @@ def test_looking_for_a_name_that_is_given_twice_looks_at_each_once() -> None:
     with pytest.raises(ValueError, match="'n499' is given twice"):
         checking._object([(name, 0) for name in [*names, Name("n499")]])
     assert compared < 5000
+
+
+def test_what_is_too_much_is_not_looked_at_piece_by_piece() -> None:
+    """Ninety thousand records in eight megabytes, each of them right, would hold the whole portal up for twelve seconds."""
+    checker, looked = checking.Checker(COMPONENTS), 0
+
+    class Record(dict):  # type: ignore[type-arg]
+        def __contains__(self, name: object) -> bool:
+            nonlocal looked
+            looked += 1
+            return super().__contains__(name)
+
+    for number, wanted in ((2, range(10, 200)), (2001, range(1))):
+        looked = 0
+        with pytest.raises(Problem) as caught:
+            checker.body("CustomersUpsert", {"customers": [Record(ROW) for _ in range(number)], "x" * 99: 1, "y": 2})
+        assert looked in wanted
+        said = {one["detail"] for one in caught.value.errors}
+        assert f"'{'x' * 60}' and 1 more is not known here" in said
+        assert ("2,001 items, expected 2,000 at most" in said) is (number > 2000)
 
 
 def test_odd_records_are_refused(eis: Api) -> None:

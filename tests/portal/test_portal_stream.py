@@ -250,6 +250,20 @@ def test_an_account_has_so_many_and_what_it_says_is_not_read(portal: Running) ->
         assert closed_with(socket) == stream.POLICY
 
 
+def test_one_sellers_streams_leave_places_to_the_others(portal: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "OF_ONE", streams._about["EIS"] + 1)
+    with opened(portal, "customer") as first:
+        message(first)
+        assert refused(portal, "manager") == 429
+        with opened(portal, "neighbour") as other:
+            message(other)
+    deadline = time.monotonic() + 20
+    while refused_or_open(portal) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    with opened(portal, "manager") as free:
+        message(free)
+
+
 def refused_or_open(portal: Running) -> bool:
     """Whether the place of a stream that was closed is not free yet."""
     try:
