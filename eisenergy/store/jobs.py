@@ -199,13 +199,17 @@ def _enqueue(connection: Connection, client: str, job: uuid.UUID, alone: bool, p
     )
 
 
+# Counted up to 200: a folder of ten thousand files asks for as many jobs, and each would count those before it.
 _ENQUEUE: Final = text(f"""
-    WITH open AS (
-        SELECT lock, priority FROM {QUEUE}.procrastinate_jobs
-        WHERE status IN ('todo', 'doing') AND queue_name = 'default' AND args ->> 'client' = :client
-    ), place AS (
-        SELECT CASE WHEN CAST(:lock AS text) IS NULL THEN CAST(:priority AS integer) - count(*) FILTER (WHERE lock IS NULL)
-            ELSE least(CAST(:priority AS integer), min(priority) FILTER (WHERE lock = :lock) - 1) END AS priority FROM open
+    WITH place AS (
+        SELECT CASE WHEN CAST(:lock AS text) IS NULL THEN CAST(:priority AS integer) - (
+            SELECT count(*) FROM (
+                SELECT FROM {QUEUE}.procrastinate_jobs
+                WHERE status IN ('todo', 'doing') AND lock IS NULL AND queue_name = 'default' AND args ->> 'client' = :client LIMIT 200
+            ) AS open
+        ) ELSE least(CAST(:priority AS integer), (
+            SELECT min(priority) - 1 FROM {QUEUE}.procrastinate_jobs WHERE status IN ('todo', 'doing') AND lock = :lock
+        )) END AS priority
     )
     SELECT {QUEUE}.procrastinate_defer_jobs_v1(ARRAY[
         ROW('default', :task, place.priority, CAST(:lock AS text), NULL, CAST(:args AS jsonb), NULL)::{QUEUE}.procrastinate_job_to_defer_v1])
