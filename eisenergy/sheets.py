@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from eisenergy import unpacked
+from eisenergy import extent, unpacked
 
 _ZIP: Final = b"PK\x03\x04"
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -155,11 +155,13 @@ def _zipped(path: Path) -> Content:
 
 
 def _check_parts(path: Path) -> None:
-    """Refuse an archive one of whose parts fails its checksum: half a sheet would otherwise pass for a whole one."""
+    """Refuse an archive one of whose parts fails its checksum: half a sheet would otherwise pass for a whole one; and one too wide."""
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked.check_size(archive)
-            unpacked.check(archive)
+            extent.check(archive)
+    except extent.TooWide as problem:
+        raise UnreadableFile(f"{path.name} is not read: {problem}.") from None
     except Exception as error:  # zlib.error and whatever else a damaged archive makes the decompressor say
         raise UnreadableFile(_damaged(path.name, _first_line(error))) from error
 

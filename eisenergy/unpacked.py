@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Final
 
 MEGABYTES: Final = 256
@@ -53,11 +53,18 @@ def part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     return b"".join(_pieces(archive, entry))
 
 
-def check(archive: zipfile.ZipFile) -> None:
-    """Unpack every part and keep none. :raises Damaged: naming the part that is not what the archive says"""
+def check(archive: zipfile.ZipFile, look: Callable[[str, bytes, bool], object] | None = None) -> None:
+    """Unpack every part and keep none.
+
+    :param look: called with a part's name, each piece of it in turn, and whether it is the last, which is empty
+    :raises Damaged: naming the part that is not what the archive says
+    """
     for entry in archive.infolist():
-        for _ in _pieces(archive, entry):
-            pass
+        for piece in _pieces(archive, entry):
+            if look is not None:
+                look(entry.filename, piece, False)
+        if look is not None:
+            look(entry.filename, b"", True)
 
 
 def _pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:

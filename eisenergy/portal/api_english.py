@@ -30,7 +30,7 @@ TEXTS: Final[dict[str, str]] = {
     "token.state.active": "active",
     "token.state.ended": "removed",
     "token.state.expired": "expired",
-    "token.bad": "Look at the name (1 to 100 characters), the seller, the customers and how long it is valid.",
+    "token.bad": "Look at the name (1 to 100 characters), the seller, the customers and how long it is valid; an account has {most} tokens at most.",
     "token.more": "A token may do no more than its owner's account.",
     "interface": "Interface for programs",
     "interface.lead": "Routes of the interface. The whole description, with examples, is at {path} (OpenAPI 3.1).",

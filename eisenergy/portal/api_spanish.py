@@ -30,7 +30,7 @@ TEXTS: Final[dict[str, str]] = {
     "token.state.active": "vigente",
     "token.state.ended": "quitada",
     "token.state.expired": "vencida",
-    "token.bad": "Revise el nombre (de 1 a 100 caracteres), el vendedor, los clientes y la vigencia.",
+    "token.bad": "Revise el nombre (de 1 a 100 caracteres), el vendedor, los clientes y la vigencia; una cuenta tiene {most} fichas a lo sumo.",
     "token.more": "Una ficha no puede más que la cuenta de su dueño.",
     "interface": "Interfaz para programas",
     "interface.lead": "Rutas de la interfaz. La descripción completa, con ejemplos, está en {path} (OpenAPI 3.1, en inglés).",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
@@ -28,15 +28,19 @@ from eisenergy.store.masters import NotStored
 from eisenergy.store.people import EVERY_CLIENT
 from eisenergy.store.sessions import Session
 
+K = TypeVar("K")
 EACH: Final = 5
 """Streams of one account at a time, in one process."""
 MOST: Final = 500
 """Streams at a time, in one process."""
+OF_ONE: Final = 250
+"""Of these, about one seller: an operator may make any number of accounts."""
 CUSTOMERS: Final = 500
 """Customers that one may name."""
 SIGNED_OUT, NO_RIGHT = 4401, 4403
 """Codes that a stream is closed with when the session or token has ended, and when the right is gone."""
 _open: Final[Counter[object]] = Counter()
+_about: Final[Counter[str]] = Counter()
 _lock: Final = threading.Lock()
 
 
@@ -87,13 +91,18 @@ class Admitted:
             yield
         finally:
             with _lock:
-                _open[self.account] -= 1
-                if not _open[self.account]:
-                    del _open[self.account]
+                _less(_open, self.account)
+                _less(_about, self.scope.client)
 
     def note(self, action: str, subject: str) -> None:
         """Write a line into the audit log."""
         audit.record(self.context.database, self.scope.client, self.actor, self.context.now(), action, subject)
+
+
+def _less(counter: Counter[K], key: K) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
 
 
 async def admit(context: Context, socket: WebSocket, rule: Rule) -> Admitted | None:
@@ -119,7 +128,10 @@ def _admitted(context: Context, socket: WebSocket, rule: Rule) -> Admitted | tup
     # A program sends none; what a browser sends is ours or somebody else's.
     foreign = not csrf.from_here(socket, context.url) if "origin" in socket.headers else not bearer
     if foreign:
-        _note(context, Actor(name="nobody", address=address), at, audit.NOBODYS, f"WS {socket.url.path}: Origin")
+        # A line for whoever's session was to be used; nobody at all could fill the log with such.
+        name, home = _who(context, token, bearer, at) if token else ("nobody", audit.NOBODYS)
+        if name != "nobody":
+            _note(context, Actor(name=name, address=address), at, home, f"WS {socket.url.path}: Origin")
         return 403, "Streams are opened from our own pages, or with a token."
     if not token:
         return 401, "Sign in, or send a token: Authorization: Bearer ..."
@@ -144,7 +156,10 @@ def _admitted(context: Context, socket: WebSocket, rule: Rule) -> Admitted | tup
     with _lock:
         if _open[account] >= EACH or _open.total() >= MOST:
             return 429, f"At most {EACH} streams are open at a time: close one first."
+        if _about[scope.client] >= OF_ONE:
+            return 429, f"At most {OF_ONE} streams about one seller are open at a time. Try again later."
         _open[account] += 1
+        _about[scope.client] += 1
     return Admitted(
         context=context,
         socket=socket,

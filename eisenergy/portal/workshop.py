@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
@@ -16,6 +16,8 @@ from typing import Final
 
 MOST: Final = 200
 """Files that may wait; whoever asks for another is asked to come back."""
+EACH: Final = 5
+"""Files that one customer may have waiting: nobody's hundred invoices stand before everybody else's."""
 
 
 class NotMade(RuntimeError):
@@ -27,16 +29,18 @@ class Workshop:
 
     def __init__(self) -> None:
         self._asked: OrderedDict[Path, Future[None]] = OrderedDict()
+        self._whose: dict[Path, Hashable] = {}
         self._queue: SimpleQueue[tuple[Path, Callable[[Path], object]]] = SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._process: ProcessPoolExecutor | None = None
 
-    def has(self, path: Path, make: Callable[[Path], object]) -> bool:
+    def has(self, path: Path, make: Callable[[Path], object], whose: Hashable = None) -> bool:
         """Say whether a file is there; where it is not, have it made.
 
         :param path: where it belongs; its name tells everything that it depends on
         :param make: writes it, whole or not at all
+        :param whose: client and customer that it is for
         :raises Exception: what ``make`` raised, once; whoever asks again has it tried again
         """
         with self._lock:
@@ -50,8 +54,11 @@ class Workshop:
                 return False
             for old in [one for one, its in self._asked.items() if its.done()][: max(len(self._asked) - MOST + 1, 0)]:
                 del self._asked[old]  # a fault that nobody came back for
-            if len(self._asked) < MOST:
+            self._whose = {one: its for one, its in self._whose.items() if one in self._asked}
+            mine = sum(its == whose and not self._asked[one].done() for one, its in self._whose.items())
+            if len(self._asked) < MOST and mine < EACH:
                 self._asked[path] = Future()
+                self._whose[path] = whose
                 self._queue.put((path, make))
                 if self._thread is None:
                     # a daemon: a portal that ends does not wait for what can be made again

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eisenergy import unpacked
+from eisenergy.extent import Extent, TooWide
 from eisenergy.readings import columns, distributor, gridscan, regulartimes
 from eisenergy.readings.columns import NUMBERS, TIMES, Role
 from eisenergy.readings.mapping import Mapping
@@ -108,9 +109,14 @@ def _head(parts: dict[str, bytes], sheet: str, xml: bytes) -> tuple[str, list[li
         starts[int(match[1])] = begin
         end = stop + len(b"</row>")
     copy = io.BytesIO()
-    with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as archive:
-        for part, content in parts.items():
-            archive.writestr(part, xml[:end] + b"</sheetData></worksheet>" if part == sheet else content)
+    try:
+        with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as archive:
+            for part, content in parts.items():
+                kept = xml[:end] + b"</sheetData></worksheet>" if part == sheet else content
+                Extent(part).see(kept, last=True)  # every part: the book may name another one as its sheet
+                archive.writestr(part, kept)
+    except TooWide:
+        return None  # whoever reads any workbook says why
     import fastexcel
 
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from eisenergy.accounts import OutOfScope, Role, Scope
 from eisenergy.store import audit, tables
@@ -22,6 +22,8 @@ from eisenergy.store.people import EVERY_CLIENT, BadAccount, Grant, read_grants
 LONGEST: Final = timedelta(days=366)
 PREFIX: Final = "eis_"
 LONGEST_NAME: Final = 100
+MOST: Final = 20
+"""Tokens that an account may have at a time; each may ask as often as all others."""
 _NOTICE: Final = timedelta(minutes=1)
 
 
@@ -94,7 +96,7 @@ def create(
 
     :param grant: the right it is limited to, within the owner's own
     :param client: where it works; ``*`` at every client, for system administrators
-    :raises BadAccount: for a life of none or over a year, or a name of none or over :data:`LONGEST_NAME` characters
+    :raises BadAccount: for a life of none or over a year, a name of none or over :data:`LONGEST_NAME` characters, or one over :data:`MOST`
     :raises OutOfScope: for more than the owner may do
     """
     if not timedelta(0) < life <= LONGEST:
@@ -107,6 +109,15 @@ def create(
     with database.signing_in() as connection:
         if wanted is None or not _within(wanted, read_grants(connection, [user]).get(user, [])):
             raise OutOfScope(f"a token may do no more at client {client} than its owner")
+        table, people = tables.api_tokens, tables.users
+        connection.execute(
+            select(people.c.id).where(people.c.id == user).with_for_update()
+        )  # of two at once one is the last
+        mine = select(func.count()).where(
+            table.c.user_id == user, table.c.revoked_at.is_(None), table.c.expires_at > at
+        )
+        if connection.execute(mine).scalar_one() >= MOST:
+            raise BadAccount(f"an account has {MOST} tokens at most: end one first")
         values = {
             "client": client,
             "id": uuid.uuid4(),
@@ -158,7 +169,7 @@ def find(database: Database, token: str, at: datetime) -> Bearer | None:
 
 
 def listed(database: Database, *, client: str | None = None, user: uuid.UUID | None = None) -> tuple[Token, ...]:
-    """Return tokens, the newest first: of a client, of an account, or of an account at a client.
+    """Return tokens, those that were not ended first, the newest of each first: of a client, of an account, or of an account at a client.
 
     Who may see them is the caller's to know: an account its own, operators their client's.
 
@@ -173,7 +184,7 @@ def listed(database: Database, *, client: str | None = None, user: uuid.UUID | N
     if user is not None:
         query = query.where(table.c.user_id == user)
     with database.signing_in() as connection:
-        rows = connection.execute(query.order_by(table.c.created_at.desc(), table.c.id).limit(200)).all()
+        rows = connection.execute(query.order_by(*_ORDER).limit(200)).all()
     return tuple(
         Token(
             client=row.client,
@@ -190,6 +201,13 @@ def listed(database: Database, *, client: str | None = None, user: uuid.UUID | N
         )
         for row in rows
     )
+
+
+_ORDER: Final = (
+    tables.api_tokens.c.revoked_at.is_not(None),
+    tables.api_tokens.c.created_at.desc(),
+    tables.api_tokens.c.id,
+)
 
 
 def revoke(

@@ -170,7 +170,7 @@ _COLUMNS: Final = (
 
 def delivered(database: Database, scope: Scope, delivery: Delivery, at: datetime, answer: str) -> None:
     """Mark what has arrived."""
-    values = {"state": DELIVERED, "attempts": delivery.attempts + 1, "tried_at": at, "answer": answer[:_ANSWER]}
+    values = {"state": DELIVERED, "attempts": delivery.attempts + 1, "tried_at": at, "answer": _kept(answer)}
     with database.session(scope) as connection:
         _change(connection, scope, delivery, values)
 
@@ -184,11 +184,16 @@ def failed(database: Database, scope: Scope, delivery: Delivery, at: datetime, a
         "attempts": attempts,
         "tried_at": at,
         "due_at": at + wait(attempts),
-        "answer": answer[:_ANSWER].replace("\x00", ""),
+        "answer": _kept(answer),
     }
     with database.session(scope) as connection:
         _change(connection, scope, delivery, values)
     return DEAD if dead else WAITING
+
+
+def _kept(answer: str) -> str:
+    """What is kept of words that somebody else chose; PostgreSQL takes no NUL."""
+    return answer[:_ANSWER].replace("\x00", "")
 
 
 def _change(connection: Connection, scope: Scope, delivery: Delivery, values: dict[str, Any]) -> None:

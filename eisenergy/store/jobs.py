@@ -142,7 +142,7 @@ def defer(
     :param id: the caller's own; a second call with the same id changes nothing
     :param alone: whether it takes its turn with the client's other jobs: they are done in the order in which they were asked for, and wait
         for one that is to be tried again. Only what merely reads needs not
-    :param priority: what is higher comes first
+    :param priority: what is higher comes first; among what a client has waiting each later job is a step lower
     :raises OutOfScope: for a scope that only reads, or of some customers only
     """
     scope.check_writes()
@@ -182,19 +182,39 @@ def _told(job: uuid.UUID, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _enqueue(connection: Connection, client: str, job: uuid.UUID, alone: bool, priority: int) -> None:
-    """Put a job into the queue as procrastinate does it, in a transaction of ours."""
+    """Put a job into the queue as procrastinate does it, in a transaction of ours.
+
+    Clients share the workers: each job that a client has in the queue puts its next one behind those of clients with fewer. Those that
+    take their turn keep their order.
+    """
     connection.execute(
-        text(
-            f"SELECT {QUEUE}.procrastinate_defer_jobs_v1(ARRAY[ROW('default', :task, :priority, :lock, NULL, CAST(:args AS jsonb), NULL)"
-            f"::{QUEUE}.procrastinate_job_to_defer_v1])"
-        ),
+        _ENQUEUE,
         {
             "task": TASK,
             "priority": priority,
             "lock": client if alone else None,
+            "client": client,
             "args": json.dumps({"client": client, "job": str(job)}),
         },
     )
+
+
+# Counted up to 200: a folder of ten thousand files asks for as many jobs, and each would count those before it.
+_ENQUEUE: Final = text(f"""
+    WITH place AS (
+        SELECT CASE WHEN CAST(:lock AS text) IS NULL THEN CAST(:priority AS integer) - (
+            SELECT count(*) FROM (
+                SELECT FROM {QUEUE}.procrastinate_jobs
+                WHERE status IN ('todo', 'doing') AND lock IS NULL AND queue_name = 'default' AND args ->> 'client' = :client LIMIT 200
+            ) AS open
+        ) ELSE least(CAST(:priority AS integer), (
+            SELECT min(priority) - 1 FROM {QUEUE}.procrastinate_jobs WHERE status IN ('todo', 'doing') AND lock = :lock
+        )) END AS priority
+    )
+    SELECT {QUEUE}.procrastinate_defer_jobs_v1(ARRAY[
+        ROW('default', :task, place.priority, CAST(:lock AS text), NULL, CAST(:args AS jsonb), NULL)::{QUEUE}.procrastinate_job_to_defer_v1])
+    FROM place
+""")
 
 
 def again(database: Database, scope: Scope, job: uuid.UUID, *, by: Actor, user: uuid.UUID | None, at: datetime) -> bool:

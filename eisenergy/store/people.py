@@ -173,6 +173,8 @@ def invite(
             _put(connection, user, grant, by, at)
             if before is not None:
                 _end_sessions(connection, user)
+                if not any(one.client == EVERY_CLIENT for one in everything):
+                    _end_wider_tokens(connection, user, grant, at)
             old = None if before is None else before.to_json()
             audit.write(connection, grant.client, by, at, "GRANT", plain, old=old, new=grant.to_json())
         password = connection.execute(
@@ -233,7 +235,7 @@ def revoke(database: Database, scope: Scope, user: uuid.UUID, *, by: Actor, at: 
 
 
 def set_disabled(database: Database, scope: Scope, user: uuid.UUID, disabled: bool, *, by: Actor, at: datetime) -> str:
-    """Shut an account, or open it again; shutting ends its sessions at once.
+    """Shut an account, or open it again; shutting ends its sessions and tokens at once, and opening brings none back.
 
     :returns: the account's address
     :raises NoUser: when the scope does not manage it
@@ -247,6 +249,9 @@ def set_disabled(database: Database, scope: Scope, user: uuid.UUID, disabled: bo
         if disabled:
             _end_sessions(connection, user)
             _void_links(connection, user)
+            tokens = tables.api_tokens
+            ended = update(tokens).where(tokens.c.user_id == user, tokens.c.revoked_at.is_(None))
+            connection.execute(ended.values(revoked_at=at))
         action = "DISABLE" if disabled else "ENABLE"
         old, new = {"disabled": before is not None}, {"disabled": disabled}
         audit.write(connection, scope.client, by, at, action, email, old=old, new=new)
@@ -324,6 +329,21 @@ def _alone(scope: Scope, email: str, grants: list[Grant]) -> None:
 
 def _end_sessions(connection: Connection, user: uuid.UUID) -> None:
     connection.execute(delete(tables.sessions).where(tables.sessions.c.user_id == user))
+
+
+def _end_wider_tokens(connection: Connection, user: uuid.UUID, grant: Grant, at: datetime) -> None:
+    """End the tokens that go beyond a right that takes another's place: they would be back if that one were ever given again."""
+    table, rank = tables.api_tokens, list(Role)
+    query = select(table.c.id, table.c.role, table.c.customers).where(
+        table.c.user_id == user, table.c.client == grant.client, table.c.revoked_at.is_(None)
+    )
+    wider = [
+        row.id
+        for row in connection.execute(query)
+        if rank.index(Role(row.role)) < rank.index(grant.role)
+        or (grant.customers is not None and (row.customers is None or not grant.customers.issuperset(row.customers)))
+    ]
+    connection.execute(update(table).where(table.c.user_id == user, table.c.id.in_(wider)).values(revoked_at=at))
 
 
 def _void_links(connection: Connection, user: uuid.UUID) -> None:

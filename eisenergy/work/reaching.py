@@ -12,6 +12,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -89,7 +90,10 @@ def allowed(address: Address, networks: Sequence[str]) -> bool:
     inner = _inner(address)
     if any(inner in network for network in map(ipaddress.ip_network, networks) if network.version == inner.version):
         return True
-    return inner.is_global and not inner.is_multicast and not inner.is_reserved
+    site = (
+        isinstance(inner, ipaddress.IPv6Address) and inner.is_site_local
+    )  # withdrawn (RFC 3879), and "global" all the same
+    return inner.is_global and not inner.is_multicast and not inner.is_reserved and not site
 
 
 def _inner(address: Address) -> Address:
@@ -127,24 +131,34 @@ def addresses(host: str, port: int, networks: Sequence[str]) -> list[Address]:
 class _Connection(http.client.HTTPConnection):
     """A connection to one of the addresses looked at, whatever the name stands for by now."""
 
-    def __init__(self, parts: SplitResult, networks: Sequence[str]) -> None:
+    def __init__(self, parts: SplitResult, networks: Sequence[str], seconds: float) -> None:
         self._secure = parts.scheme == "https"
         port = parts.port or (443 if self._secure else 80)
-        super().__init__(str(parts.hostname), port, timeout=SECONDS)
+        super().__init__(str(parts.hostname), port, timeout=seconds)
         self._networks = networks
+        self._seconds = seconds
 
     def connect(self) -> None:
         problem: OSError | None = None
+        until = time.monotonic() + self._seconds
         for address in addresses(self.host, self.port, self._networks):
+            left = until - time.monotonic()
+            if left <= 0:  # a name may stand for many addresses where nobody answers
+                break
             try:
-                plain = socket.create_connection((str(address), self.port), timeout=SECONDS)
+                plain = socket.create_connection((str(address), self.port), timeout=left)
             except OSError as failure:
                 problem = failure
                 continue
+            plain.settimeout(self._seconds)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.sock = plain
             if self._secure:
-                self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+                # Kept before the handshake: what cuts a request off must find the socket that a slow one is waiting on.
+                self.sock = ssl.create_default_context().wrap_socket(
+                    plain, server_hostname=self.host, do_handshake_on_connect=False
+                )
+                self.sock.do_handshake()
             return
         raise NotReached(f"{self.host}: {getattr(problem, 'strerror', None) or problem or 'nobody answers'}")
 
@@ -204,7 +218,7 @@ class Reached:
         path = self._parts.path or "/"
         if self._parts.query:
             path += f"?{self._parts.query}"
-        connection = self._connection or _Connection(self._parts, self._networks)
+        connection = self._connection or _Connection(self._parts, self._networks, self._seconds)
         self._connection = connection
         late = threading.Event()
         # A timeout of the socket begins anew with every byte that trickles in.
@@ -213,6 +227,10 @@ class Reached:
         watch.start()
         done = False
         try:
+            if connection.sock is None:
+                connection.connect()
+                if late.is_set():  # nobody else is going to cut what begins only now
+                    raise TimeoutError
             connection.request("POST", path, body, dict(headers))
             response = connection.getresponse()
             with closing(response):

@@ -134,8 +134,9 @@ def open_book(path: Path) -> Book:
         OSError,
         IndexError,
     ) as problem:
+        said = str(problem).replace(str(path), path.name)  # who reads it may not know where files lie here
         raise UnreadableFile(
-            f"{path.name}: found a damaged workbook ({problem}), expected an .xlsx file. Open it in the spreadsheet program and "
+            f"{path.name}: found a damaged workbook ({said}), expected an .xlsx file. Open it in the spreadsheet program and "
             "save it again."
         ) from problem
     grids = {sheet.title: _grid(sheet, values[sheet.title]) for sheet in formulas.worksheets}

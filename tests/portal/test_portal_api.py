@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import threading
 import uuid
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -31,7 +33,8 @@ from eisenergy.cli.working import ALL_KINDS
 from eisenergy.config import Settings
 from eisenergy.desk.workspace import Workspace
 from eisenergy.masters import customers, records
-from eisenergy.portal.api import cursors, interface
+from eisenergy.portal.api import checking, cursors, interface
+from eisenergy.portal.api.components import COMPONENTS
 from eisenergy.portal.api.limits import Buckets
 from eisenergy.portal.api.problems import KINDS, MEDIA_TYPE, Problem
 from eisenergy.store import api_tokens, attempts, idempotency, jobs, listing, masters, people, uploads
@@ -755,6 +758,45 @@ def test_odd_bodies_are_refused(eis: Api, name: str) -> None:
     assert count(eis, "jobs") == before
 
 
+def test_looking_for_a_name_that_is_given_twice_looks_at_each_once() -> None:
+    """A body of eight megabytes has a million names: comparing each with all others would hold the whole portal up."""
+    compared = 0
+
+    class Name(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)  # type: ignore[arg-type]
+
+    names = [Name(f"n{number}") for number in range(500)]
+    with pytest.raises(ValueError, match="'n499' is given twice"):
+        checking._object([(name, 0) for name in [*names, Name("n499")]])
+    assert compared < 5000
+
+
+def test_what_is_too_much_is_not_looked_at_piece_by_piece() -> None:
+    """Ninety thousand records in eight megabytes, each of them right, would hold the whole portal up for twelve seconds."""
+    checker, looked = checking.Checker(COMPONENTS), 0
+
+    class Record(dict):  # type: ignore[type-arg]
+        def __contains__(self, name: object) -> bool:
+            nonlocal looked
+            looked += 1
+            return super().__contains__(name)
+
+    for number, wanted in ((2, range(10, 200)), (2001, range(1))):
+        looked = 0
+        with pytest.raises(Problem) as caught:
+            checker.body("CustomersUpsert", {"customers": [Record(ROW) for _ in range(number)], "x" * 99: 1, "y": 2})
+        assert looked in wanted
+        said = {one["detail"] for one in caught.value.errors}
+        assert f"'{'x' * 60}' and 1 more is not known here" in said
+        assert ("2,001 items, expected 2,000 at most" in said) is (number > 2000)
+
+
 def test_odd_records_are_refused(eis: Api) -> None:
     for name, value in {
         "contract": "",
@@ -782,11 +824,15 @@ def test_workbooks_that_are_none(eis: Api) -> None:
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", b" " * (49 << 20))
+    wide, book = io.BytesIO(), openpyxl.Workbook()  # five kilobytes, and seventeen billion cells once they are laid out
+    book.active["A1"] = book.active["XFD1048576"] = 1  # type: ignore[index]
+    book.save(wide)
     for body, kind in (
         (b"", "invalid"),
         (b"PK\x03\x04", "invalid"),
         (b"a,b", "invalid"),
         (bomb.getvalue(), "too-large"),
+        (wide.getvalue(), "too-large"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 9, "invalid"),
     ):
         answer = eis.ask("operator", "POST", "/v1/customers", content=body, headers={"Content-Type": XLSX})
@@ -812,6 +858,10 @@ def test_a_token_that_asks_too_often_waits(eis: Api) -> None:
         problem(answers[2], 429, "too-many-requests")
         assert 1 <= int(answers[2].headers["retry-after"]) <= 30
         assert few.get("manager", "/v1/customers").status_code == 200
+        before = eis.running.refusals()
+        answers = [few.post("neighbour", "/v1/clients", {}) for _ in range(5)]
+        assert [answer.status_code for answer in answers] == [403, 403, 429, 429, 429]
+        assert eis.running.refusals() == before + 2, "each refusal is a line of the log; a flood of them is none"
 
 
 # --- tokens, made and ended on pages
@@ -864,6 +914,63 @@ def test_a_token_is_made_shown_once_and_ended(eis: Api) -> None:
     assert browser.post(f"/c/EIS/fichas/{theirs.id}/quitar", page="/c/EIS/fichas").status_code == 200
     problem(eis.get("manager", "/v1/customers"), 401, "unauthorized")
     assert [entry.subject for entry in eis.running.audit("TOKEN_REVOKED")][-2:] == ["ERP <b>", "of manager@eis.example"]
+
+
+def test_an_account_has_so_many_tokens(eis: Api) -> None:
+    """Each token may ask as often as all others: without an end to them there would be none to asking."""
+    database = eis.running.database
+    grant = Grant(client="EIS", role=Role.CUSTOMER_USER, customers=frozenset({"EIS-0001"}))
+    owner = person(database, "many@eis.example", grant)
+    with ThreadPoolExecutor(8) as pool:
+        made = [pool.submit(token, database, owner, grant) for _ in range(api_tokens.MOST + 4)]
+    faults = [one.exception() for one in made if one.exception() is not None]
+    assert [type(one) for one in faults] == [BadAccount] * 4
+    assert "end one first" in str(faults[0])
+    for one in api_tokens.listed(database, user=owner.user)[:2]:  # type: ignore[arg-type]
+        api_tokens.revoke(database, "EIS", one.id, by=BY, at=NOW)
+    token(database, owner, grant)
+    listed = api_tokens.listed(database, user=owner.user)  # type: ignore[arg-type]
+    assert [one.revoked_at is None for one in listed] == [True] * 19 + [False] * 2, "those that can be ended come first"
+
+
+def test_what_a_token_opened_stays_shut_when_a_right_comes_back(eis: Api) -> None:
+    """Narrowed and widened again, or shut and opened again: nobody thinks of the tokens of before."""
+    database = eis.running.database
+    admin = Scope(client="EIS", role=Role.SYSTEM_ADMIN)
+    wide = Grant(client="EIS", role=Role.CLIENT_ADMIN)
+    both = Grant(client="EIS", role=Role.CUSTOMER_USER, customers=frozenset({"EIS-0001", "EIS-0002"}))
+    one = replace(both, customers=frozenset({"EIS-0001"}))
+    owner = person(database, "moves@eis.example", wide)
+    everything, some, few = (token(database, owner, grant) for grant in (wide, both, one))
+
+    def opened() -> list[bool]:
+        return [eis.get(made, "/v1/customers").status_code == 200 for made in (everything, some, few)]
+
+    assert opened() == [True, True, True]
+    for right, wanted in (
+        (both, [False, True, True]),
+        (wide, [False, True, True]),
+        (one, [False, False, True]),
+        (wide, [False, False, True]),
+    ):
+        people.invite(database, admin, "moves@eis.example", right, by=BY, at=NOW)
+        assert opened() == wanted, right
+    for shut in (True, False):
+        people.set_disabled(database, admin, owner.user, shut, by=BY, at=NOW)  # type: ignore[arg-type]
+        assert opened() == [False, False, False]
+
+
+def test_a_form_of_tokens_tells_nobody_which_customers_there_are(eis: Api) -> None:
+    from portal_cases import PASSWORD
+
+    browser = eis.running.signed_in("customer")
+    fields = {"name": "x", "place": "EIS", "days": "90", "current": PASSWORD}
+    answers = [
+        browser.post("/cuenta/fichas", {**fields, "customers": code}, page="/cuenta/fichas")
+        for code in ("EIS-0002", "EIS-7777")
+    ]
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert len({re.sub(r'value="[0-9a-f]{64}"', "", answer.text) for answer in answers}) == 1
 
 
 # --- the description

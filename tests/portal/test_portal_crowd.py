@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from benchmarks import crowd
 from benchmarks.crowd import Visitor
 from eisenergy.accounts import Role
-from eisenergy.portal.workshop import Workshop
+from eisenergy.portal.workshop import MOST, Workshop
 from eisenergy.store.people import Grant
 
 
@@ -89,6 +89,25 @@ def test_a_file_is_made_once_beside_the_requests(tmp_path: Path) -> None:
     _until(lambda: shop.has(second, make))
     assert shop.has(first, make)
     assert made == ["a", "b"]
+
+
+def test_nobodys_many_files_stand_before_everybody_elses(tmp_path: Path) -> None:
+    """A customer has a hundred invoices in two languages: as many as may wait at all."""
+    shop, go, made = Workshop(), threading.Event(), []
+
+    def make(path: Path) -> None:
+        go.wait(10)
+        made.append(path.name)
+        path.write_text("x")
+
+    for number in range(MOST + 10):
+        assert not shop.has(tmp_path / f"a{number}", make, ("EIS", "EIS-0001"))
+    other = tmp_path / "b"
+    assert not shop.has(other, make, ("EIS", "EIS-0002"))
+    go.set()
+    _until(lambda: shop.has(other, make, ("EIS", "EIS-0002")))
+    assert made == ["a0", "a1", "a2", "a3", "a4", "b"]
+    _until(lambda: shop.has(tmp_path / "a9", make, ("EIS", "EIS-0001")))
 
 
 def test_what_could_not_be_made_is_told_once_and_tried_again(tmp_path: Path) -> None:

@@ -159,8 +159,12 @@ def test_who_is_not_let_in(portal: Running) -> None:
     assert refused(portal, "customer", "?client=LUZ") == 403
     assert refused(portal, "customer", "?customer=EIS-0001&customer=EIS-0002") == 403
     assert refused(portal, "customer", "?customer=%00") == 400
+    assert refused(portal, origin="https://evil.example") == 403
+    assert refused(portal, token="eis_none", origin="https://evil.example") == 403
     lines = [row for row in portal.audit("REFUSED") if str(row.subject).startswith("WS ")]
-    assert [row.actor for row in lines][-2:] == ["customer@eis.example"] * 2
+    # four times somebody's session from elsewhere, twice somebody who wanted more; nobody at all does not fill the log
+    assert [row.actor for row in lines] == ["customer@eis.example"] * 6
+    assert [str(row.subject).endswith(": Origin") for row in lines] == [True] * 4 + [False] * 2
     assert "client=LUZ" in lines[-2].subject
 
 
@@ -244,6 +248,20 @@ def test_an_account_has_so_many_and_what_it_says_is_not_read(portal: Running) ->
         for _ in range(stream.MOST):
             socket.send("?")
         assert closed_with(socket) == stream.POLICY
+
+
+def test_one_sellers_streams_leave_places_to_the_others(portal: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "OF_ONE", streams._about["EIS"] + 1)
+    with opened(portal, "customer") as first:
+        message(first)
+        assert refused(portal, "manager") == 429
+        with opened(portal, "neighbour") as other:
+            message(other)
+    deadline = time.monotonic() + 20
+    while refused_or_open(portal) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    with opened(portal, "manager") as free:
+        message(free)
 
 
 def refused_or_open(portal: Running) -> bool:

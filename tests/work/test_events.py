@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -295,6 +297,26 @@ def test_what_never_arrives_is_dead_and_goes_on_when_sent_again_or_given_up(
     assert states == ["delivered", "delivered", "dropped"]
     actions = [entry.action for entry in audit.entries(database, EIS, limit=2)]
     assert actions == ["EVENTS_DROPPED", "EVENTS_AGAIN"]
+
+
+def test_an_answer_holds_what_it_likes(database: Database, near_settings: Settings) -> None:
+    """What is said beside a status is kept and shown: PostgreSQL takes no NUL, and the event would be sent without end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        chosen, _ = subscribe(database, near_settings, f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        happen(database, ("A", 1))
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 t\x00a\x00k\xffen <b>\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert tell(database, near_settings, chosen, AT) == telling.Told(delivered=1)
+        thread.join()
+    (kept,) = deliveries.listed(database, EIS)
+    assert (kept.state, kept.answer) == ("delivered", "200 takÿen <b>")
 
 
 def test_nobody_there_ends_the_turn_and_waits(database: Database, near_settings: Settings) -> None:

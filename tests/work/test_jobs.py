@@ -211,6 +211,43 @@ def test_jobs_are_asked_for_by_operators_and_seen_by_them(database: Database) ->
         assert job not in {one.id for one in jobs.listed(database, scope)}
 
 
+def test_a_clients_many_jobs_do_not_stand_before_anothers(database: Database) -> None:
+    """Two workers' places, and one seller that asks for hundreds: the other's job is among the next, and each keeps its own order."""
+    with database.engine.begin() as connection:
+        connection.execute(text("DELETE FROM eisenergy_jobs.procrastinate_jobs"))
+
+    def put(scope: Scope, kind: str, *, alone: bool, priority: int = 0) -> uuid.UUID:
+        with database.session(scope) as connection:
+            more = {"by": BY, "user": None, "at": now(), "alone": alone, "priority": priority}
+            return jobs.defer(connection, scope, kind, "", {}, **more)  # type: ignore[arg-type]
+
+    checks = [put(EIS, "workbook", alone=False) for _ in range(40)]
+    bills = [put(EIS, "bill", alone=True) for _ in range(5)]
+    theirs = [put(LUZ, "bill", alone=True), put(LUZ, "parse", alone=False, priority=10)]
+    looked = put(EIS, "parse", alone=False, priority=10)
+    begun: list[uuid.UUID] = []
+    with database.engine.begin() as connection:
+        fetch = "SELECT id, args FROM eisenergy_jobs.procrastinate_fetch_job_v2(ARRAY['default'], NULL)"
+        while (row := connection.execute(text(fetch)).one()).id is not None:
+            begun.append(uuid.UUID(row.args["job"]))
+            connection.execute(text("DELETE FROM eisenergy_jobs.procrastinate_jobs WHERE id = :id"), {"id": row.id})
+    assert len(begun) == 48
+    assert set(theirs) <= set(begun[:4])
+    assert begun.index(theirs[1]) < begun.index(looked)
+    for kept in (checks, bills):
+        assert [one for one in begun if one in kept] == kept
+    # what a client asks for while its own is being worked on comes after that, tried again or not
+    first = put(EIS, "bill", alone=True)
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE eisenergy_jobs.procrastinate_jobs SET status = 'doing', priority = -7"))
+    put(EIS, "bill", alone=True)
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE eisenergy_jobs.procrastinate_jobs SET status = 'todo'"))
+        again = connection.execute(text(fetch)).one()
+        assert again.args["job"] == str(first)
+        connection.execute(text("DELETE FROM eisenergy_jobs.procrastinate_jobs"))
+
+
 def test_neither_job_nor_place_in_the_queue_without_the_other(database: Database) -> None:
     chosen = uuid.uuid4()
 

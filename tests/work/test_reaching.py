@@ -26,6 +26,7 @@ HERE = ("127.0.0.0/8",)
         ("255.255.255.255", False), ("240.0.0.1", False), ("198.18.0.1", False), ("192.0.2.1", False), ("::1", False), ("::", False),
         ("fe80::1", False), ("fc00::1", False), ("ff02::1", False), ("::ffff:10.0.0.1", False), ("::ffff:8.8.8.8", True),
         ("64:ff9b::a9fe:a9fe", False), ("2002:7f00:1::", False), ("2001:0:4136:e378:8000:63bf:80ff:fffe", False),
+        ("fec0::1", False), ("::127.0.0.1", False), ("::ffff:0.0.0.0", False), ("64:ff9b:1::a00:1", False),
     ],
 )  # fmt: skip
 def test_what_is_public(address: str, public: bool) -> None:
@@ -146,6 +147,44 @@ def test_an_answer_that_trickles_is_cut_and_one_without_end_is_not_read() -> Non
     for answer in (b"", b"\x00\xff", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n"):
         with saying(answer) as port, pytest.raises(NotReached):
             Reached(f"http://127.0.0.1:{port}/", HERE).post(b"", {})
+
+
+def test_a_handshake_that_trickles_is_cut() -> None:
+    """A TLS record that announces sixteen kilobytes and comes byte by byte, each before the socket's own time is over."""
+    with saying(b"\x16\x03\x03\x40\x00" + b"\x02\x00\x3f\xfc" + b"\x00" * 400, every=0.05) as port:
+        began = time.monotonic()
+        with pytest.raises(NotReached, match=r"no answer within 0\.4 s"):
+            Reached(f"https://127.0.0.1:{port}/", HERE, seconds=0.4).post(b"", {})
+        assert time.monotonic() - began < 5
+
+
+def test_connecting_takes_no_longer_than_the_request_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name of many addresses where nobody answers, and one that answers when the time is over."""
+    with saying(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200, every=0.05) as port:
+        real, tried = socket.create_connection, []
+
+        def silent(to: tuple[str, int], timeout: float) -> socket.socket:
+            tried.append(to[0])
+            if to[0] != "127.0.0.1":
+                time.sleep(min(timeout, 0.3))
+                raise TimeoutError("timed out")
+            return real(to, timeout)
+
+        found = [f"127.0.1.{n}" for n in range(1, 200)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (one, port)) for one in found])
+        monkeypatch.setattr(socket, "create_connection", silent)
+        began = time.monotonic()
+        with pytest.raises(NotReached):
+            Reached(f"https://many.example:{port}/", HERE, seconds=0.4).post(b"", {})
+        assert time.monotonic() - began < 5
+        assert len(tried) < 10
+        # resolving is not cut; what is connected after the time is over is not waited for
+        found[:] = ["127.0.0.1"]
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda *_, **__: time.sleep(0.6) or [(2, 1, 6, "", ("127.0.0.1", port))]
+        )
+        with pytest.raises(NotReached, match=r"no answer within 0\.4 s"):
+            Reached(f"http://localhost:{port}/", HERE, seconds=0.4).post(b"", {})
 
 
 def test_nobody_there() -> None:

@@ -176,6 +176,11 @@ def test_the_queue_is_procrastinates_own_and_holds_two_ids(database: Database) -
     assert {tuple(row) for row in found} == {
         ("eisenergy_jobs", f"procrastinate_{name}") for name in ("jobs", "workers", "events", "periodic_defers")
     }
+    with database.engine.begin() as connection:
+        unforced = "SELECT relname FROM pg_class WHERE relrowsecurity AND NOT relforcerowsecurity"
+        owners = "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace IN ('eisenergy'::regnamespace, 'eisenergy_jobs'::regnamespace)"
+        for query in (unforced, owners):  # no table is open to its owner, and no function is its owner's
+            assert connection.execute(text(query)).scalars().all() == []
     with database.session(EIS) as connection:
         job = jobs.defer(
             connection, EIS, "bill", "Restaurante secreto", {"customers": ["EIS-0001"]}, by=BY, user=None, at=now()
@@ -193,8 +198,12 @@ def test_our_place_in_the_queue_is_the_one_procrastinate_makes(settings: Setting
     _, given = engine.dialect.create_connect_args(engine.url)
     given["options"] = f"{given.get('options', '')} -c search_path={jobs.QUEUE}"
     app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(kwargs=given, min_size=1))
+    with engine.begin() as connection:
+        query = "SELECT priority FROM eisenergy_jobs.procrastinate_jobs WHERE args->>'job' = :job"
+        place = int(connection.execute(text(query), {"job": str(job)}).scalar_one())
+    assert place <= 0
     with app.open():
-        app.configure_task(jobs.TASK, lock="EIS").defer(client="EIS", job=str(job))
+        app.configure_task(jobs.TASK, lock="EIS", priority=place).defer(client="EIS", job=str(job))
     with engine.begin() as connection:
         query = "SELECT to_jsonb(j) - 'id' FROM eisenergy_jobs.procrastinate_jobs j WHERE args->>'job' = :job"
         ours, theirs = connection.execute(text(query), {"job": str(job)}).scalars().all()

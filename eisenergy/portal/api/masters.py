@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from eisenergy import extent
 from eisenergy.accounts import Contract, Sourced
 from eisenergy.findings import Finding, Severity
 from eisenergy.masters import clients as client_documents
@@ -35,6 +36,11 @@ LARGEST: Final = 8 << 20
 """Bytes of a body."""
 UNPACKED: Final = 48 << 20
 """Bytes that a workbook may take unpacked: it is read while somebody waits, in the process that serves everybody."""
+
+LAID_OUT: Final = 1 << 18
+"""Cells of a sheet, as far as it reaches; :data:`MOST_RECORDS` rows of a hundred columns are fewer."""
+WIDEST: Final = 256
+"""Columns of a sheet."""
 
 
 @operations.change(
@@ -104,6 +110,10 @@ def _workbook(body: bytes) -> CustomersResult:
     try:
         with zipfile.ZipFile(BytesIO(body)) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
+            if size <= UNPACKED:
+                extent.check(archive, most=LAID_OUT, widest=WIDEST)
+    except extent.TooWide as problem:
+        raise Problem("too-large", f"The workbook is not read: {problem}.") from None
     except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, ValueError):
         size = 0  # no archive: an older workbook, or nothing that can be read, which is said below
     if size > UNPACKED:

@@ -128,10 +128,11 @@ def _enter(operation: Operation, call: Call, buckets: Buckets) -> None:
     call.given = bool(scheme)
     if scheme.lower() == "bearer" and _TOKEN.fullmatch(token.strip()):
         call.bearer = api_tokens.find(database, token.strip(), call.at)
-    bearer = guard.check_role(operation.rule, call.bearer)
-    if wait := buckets.take(bearer.id):
+    # Counted before it is refused: each refusal writes a line of the log.
+    if call.bearer is not None and (wait := buckets.take(call.bearer.id)):
         detail = f"This token has made more requests than it may; there is one again in {wait} s."
         raise Problem("too-many-requests", detail, headers={"Retry-After": str(wait)})
+    guard.check_role(operation.rule, call.bearer)
     if operation.named_by is None:
         named = call.request.headers.get(CLIENT)
         if named is not None and not _CODE.fullmatch(named):

@@ -101,7 +101,9 @@ def invoice_xlsx(visit: Visit) -> Response:
     shop, environment = visit.context.workshop, files.workspace_of(visit).environment()
     try:
         there = shop.has(
-            path, lambda out: shop.apart(exporting.export_apart, environment, scope, invoice.number, out, locale)
+            path,
+            lambda out: shop.apart(exporting.export_apart, environment, scope, invoice.number, out, locale),
+            (scope.client, code),
         )
     except NotMade as problem:
         _log.warning("invoice %s of %s: no workbook: %s", invoice.number, scope.client, problem)

@@ -41,7 +41,7 @@ def make_token(visit: Visit) -> Response:
     days = visit.form.get("days", "")
     place = visit.form.get("place", "")
     if days not in {str(known) for known in DAYS} or place not in _places(visit):
-        return _own(visit, problem=visit.say("token.bad"), status=422)
+        return _own(visit, problem=visit.say("token.bad", most=api_tokens.MOST), status=422)
     if login.password is not None:
         outcome = signing.again(visit, visit.form.get("current", ""))
         if outcome.wait:
@@ -64,7 +64,7 @@ def make_token(visit: Visit) -> Response:
         visit.note("REFUSED", f"token at {place}")
         return _own(visit, problem=visit.say("token.more"), status=403)
     except BadAccount:
-        return _own(visit, problem=visit.say("token.bad"), status=422)
+        return _own(visit, problem=visit.say("token.bad", most=api_tokens.MOST), status=422)
     return _own(visit, fresh=token)
 
 
@@ -111,6 +111,8 @@ def _grant(visit: Visit, place: str) -> Grant:
     if codes:
         if place == EVERY_CLIENT:
             raise BadAccount("customers belong to one client")
+        for code in codes:  # first: whether a code is anybody's at all is told to whoever may see it
+            own.check(code)
         narrow = Scope(client=place, role=Role.CUSTOMER_USER, customers=codes)
         if not all(listing.customer_name(visit.context.database, narrow, code) for code in codes):
             raise BadAccount(f"no customers {', '.join(sorted(codes))}")
