@@ -86,7 +86,7 @@ def pages(values: Mapping[str, str], known: Sequence[Entry] | None = None) -> li
     found = []
     for entry in entries() if known is None else known:
         who = _who(entry)
-        path, own = filled(entry.path, values), "{customer}" in entry.path
+        path, own = filled(entry.path, values), "{customer}" in entry.path and who == CUSTOMER
         found += [Page(entry.path, path + query, who, query, own) for query in ("", *QUERIES.get(entry.path, ()))]
     return found
 

@@ -14,7 +14,7 @@ from eisenergy.accounts import Client
 from eisenergy.billing.engine import bill
 from eisenergy.billing.model import Bill, Provenance
 from eisenergy.findings import warning
-from eisenergy.ledger.codec import BadNumber, due_on, dump, load, number, parse_number
+from eisenergy.ledger.codec import BadNumber, due_on, dump, head, load, number, parse_number
 from eisenergy.ledger.explain import MAX_PARTS, explain, plain, render
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth
@@ -97,6 +97,13 @@ def invoice() -> Invoice:
         due_on=due_on(CLIENT, date(2021, 10, 1)),
         input_hash="f" * 64,
     )
+
+
+def test_what_invoices_issued_together_share_is_of_each_of_them(invoice: Invoice) -> None:
+    shared = head(invoice.issuer, invoice.month, invoice.issued_at, invoice.issued_on, invoice.due_on)
+    whole = dump(invoice)
+    assert {name: whole[name] for name in shared} == shared
+    assert whole.keys() - shared.keys() == {"number", "sequence", "input_hash", "bill"}
 
 
 def test_numbers() -> None:

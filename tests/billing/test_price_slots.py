@@ -80,7 +80,9 @@ def test_what_is_remembered_of_one_contract_is_not_anothers() -> None:
     def price(rows: pl.DataFrame, who: Contract, at_hand: Runs | None) -> pl.DataFrame:
         return price_slots(rows, who, tariff, calendar, period=period, timezone=case.zone, runs=at_hand)
 
-    turns = ((bare, other), (bare, contract), (bare.tail(-3), other), (frame, contract), (bare, other))
+    turns = (
+        (bare, other), (bare, contract), (bare, other), (bare.tail(-3), other), (frame, contract), (bare, other),
+    )  # fmt: skip
     alone = [price(rows, who, None) for rows, who in turns]
     assert all(price(rows, who, runs).equals(found) for (rows, who), found in zip(turns, alone, strict=True))
     assert not alone[0].equals(alone[1])

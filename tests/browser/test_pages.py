@@ -61,8 +61,15 @@ def as_person(portal: Running, window: Window, who: str) -> None:
     window.context.add_cookies([{"name": "eisenergy", "value": portal.session_of(who), "url": portal.url}])
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("who", PAGES)
+EACH = [
+    # operators sit at a desk; their pages on a phone are looked at in ``make test-long``
+    pytest.param(who, size, marks=[pytest.mark.long] if (who, size) == ("operator", "phone") else [])
+    for who in PAGES
+    for size in SIZES
+]
+
+
+@pytest.mark.parametrize(("who", "size"), EACH)
 def test_pages_behind_the_login(portal: Running, screens: Screens, who: str, size: str) -> None:
     with screens.window(size) as window:
         as_person(portal, window, who)

@@ -286,6 +286,7 @@ def odd_sheet() -> usage_files.Sheet:
     return usage_files.Sheet(headings=tuple('a,bcde"fg'), slots=slots, qualities={"measured": "medida"}, **names)
 
 
+@pytest.mark.long
 def test_a_workbook_of_readings_is_what_xlsxwriter_writes_cell_by_cell(
     odd_sheet: usage_files.Sheet, tmp_path: Path
 ) -> None:

@@ -147,6 +147,7 @@ with opened(Settings.load()) as workspace:
 """
 
 
+@pytest.mark.long
 def test_two_loads_at_the_same_time_lose_and_double_nothing(workspace: Workspace, scope: Scope, tmp_path: Path) -> None:
     meters = know(workspace, scope, MANY)
     fresh = _aside(workspace, tmp_path)

@@ -190,6 +190,7 @@ def test_customers_and_months(written: Any) -> None:
     assert [entry["meter"] for entry in written.manifest["shipped"]] == ["5614086", "5741444"]
 
 
+@pytest.mark.long
 def test_the_manifest_is_what_the_files_hold(written: Any) -> None:
     shape = {entry["file"]: entry["shape"] for entry in written.manifest["files"]}
     assert set(shape.values()) == set(READERS)
@@ -267,6 +268,7 @@ def cells(path: Path, first_row: int, *, data_only: bool) -> list[dict[str, Any]
     return [{cell.coordinate: cell.value for cell in row} for row in sheet.iter_rows(min_row=first_row)]
 
 
+@pytest.mark.long
 def test_cached_values_are_what_the_formulas_say(written: Any, masters: Path) -> None:
     path = written.folder / "2021-07" / "Procesamiento 5614086.xlsx"
     formulas, values = cells(path, 31, data_only=False), cells(path, 31, data_only=True)

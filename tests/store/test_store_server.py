@@ -233,6 +233,7 @@ def late(control: Callable[..., None]) -> Callable[..., None]:
     return lambda data, *words: control(data, *(word if word != "1" else "90" for word in words))
 
 
+@pytest.mark.long
 def test_several_processes_open_a_new_workspace_at_once(tmp_path: Path) -> None:
     children = [start_child(SHORT, workspace(tmp_path)) for _ in range(3)]
     assert [finish(child).strip() for child in children] == ["EIS"] * 3

@@ -25,7 +25,7 @@ def at(name: str, sheet: str = "Hoja1") -> Key:
     [
         # in `make test` the whole check says so of it: 26,073 equal, none stale (test_check)
         pytest.param(REFERENCE, 26_073, id="bill", marks=pytest.mark.long),
-        pytest.param(NET_METERING, 10_533, id="net"),
+        pytest.param(NET_METERING, 10_533, id="net", marks=pytest.mark.long),
     ],
 )
 def test_every_formula_of_the_reference_workbooks(path: Path, formulas: int) -> None:
@@ -41,6 +41,7 @@ def test_every_formula_of_the_reference_workbooks(path: Path, formulas: int) -> 
     assert sum(isinstance(opened.value(key), int | float) and opened.value(key) != 0 for key in keys) > formulas / 5
 
 
+@pytest.mark.long
 def test_what_the_engine_computes_wrongly_is_put_right_and_flows_on() -> None:
     """B17 gives a SUMIF an array of criteria; the engine says 0, and so everything below it would be wrong."""
     opened = open_book(REFERENCE)

@@ -36,7 +36,7 @@ def test_there_are_enough_of_them() -> None:
 def some(cases: Iterable[Any], name: Callable[[Any], str]) -> list[Any]:
     """Every case, a few of them in ``make test``; the others are left to ``make test-long``."""
     return [
-        pytest.param(case, id=name(case), marks=[pytest.mark.long] if number % 36 != 7 else [])
+        pytest.param(case, id=name(case), marks=[pytest.mark.long] if number % 72 != 7 else [])
         for number, case in enumerate(cases)
     ]
 
