@@ -6,7 +6,7 @@ newest state; only where that state is another than the invoice's, or the invoic
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -166,10 +166,11 @@ def _intervals(workspace: Workspace, scope: Scope, known: Supplied, period: Peri
         *(known.issued[m].bill.contract.meter.serial for m in months if m in known.issued),
     }
     rows = workspace.lake.read(scope, sorted(serials), *whole.utc(zone), version=known.lake_version)
+    metered = {serial: rows.filter(pl.col("meter") == serial) for serial in serials}
     parts: dict[str, list[pl.DataFrame]] = {}
     calendars: dict[str, DayCalendar] = {}
     for month in months:
-        found = _of_month(workspace, scope, known, month, rows, today)
+        found = _of_month(workspace, scope, known, month, metered, today)
         if found is not None and found[1].height:
             calendars[found[0].version] = found[0]
             parts.setdefault(found[0].version, []).append(found[1])
@@ -187,9 +188,17 @@ def _months(period: Period) -> list[BillingMonth]:
 
 
 def _of_month(
-    workspace: Workspace, scope: Scope, known: Supplied, month: BillingMonth, rows: pl.DataFrame, today: date
+    workspace: Workspace,
+    scope: Scope,
+    known: Supplied,
+    month: BillingMonth,
+    rows: Mapping[str, pl.DataFrame],
+    today: date,
 ) -> tuple[DayCalendar, pl.DataFrame] | None:
-    """A month's calendar and readings; ``None`` where the contract is not in force."""
+    """A month's calendar and readings; ``None`` where the contract is not in force.
+
+    :param rows: meter -> its readings, in order of time
+    """
     invoice = known.issued.get(month)
     contract = known.contract if invoice is None else invoice.bill.contract
     days = in_force(contract, month.period) if invoice is None else invoice.bill.period
@@ -197,7 +206,7 @@ def _of_month(
         return None
     zone = known.client.timezone
     start, end = days.utc(zone)
-    arrived = rows.filter(pl.col("meter") == contract.meter.serial, pl.col("start") >= start, pl.col("start") < end)
+    arrived = _between(rows[contract.meter.serial], start, end)
     calendar = known.calendar
     provenance = None if invoice is None else invoice.bill.provenance
     if invoice is not None and provenance is not None:
@@ -205,7 +214,8 @@ def _of_month(
             calendar = masters.calendar(
                 workspace.database, scope, invoice.bill.calendar, version=provenance.calendar_version
             )
-        measured = arrived.filter(pl.col("quality") == MEASURED)
+        whole = arrived["quality"].eq_missing(MEASURED).all()
+        measured = arrived if whole else arrived.filter(pl.col("quality") == MEASURED)
         same = measured.height > 0 and provenance.readings_hash == readings_hash(
             measured, like=provenance.readings_hash
         )
@@ -218,6 +228,13 @@ def _of_month(
         now = partial(_filled, workspace, scope, contract, calendar, month, known.lake_version)
         arrived = _FILLED.get(known.key(workspace, scope, month), now)
     return calendar, arrived
+
+
+def _between(rows: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
+    """Rows in order of time that lie in ``[start, end)``, cut out: a query for each month of a year took a fifth of the page's time."""
+    stamps = rows["start"]
+    first, last = stamps.search_sorted(pl.Series([start, end], dtype=stamps.dtype))
+    return rows.slice(first, last - first)
 
 
 def _filled(
