@@ -38,7 +38,6 @@ FIELDS: Final = {
     "discount_percent": "discount",
 }
 """Field of a record -> what the master calls it."""
-AMOUNTS: Final = frozenset({"contracted_kw", "loss_factor", "municipal_fee", "retention_percent", "discount_percent"})
 _NAMES: Final = {meant: name for name, meant in FIELDS.items()}
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
 

@@ -80,7 +80,6 @@ TEXTS: Final[dict[str, str]] = {
     "against": "{change} % against {month}",
     "no_before": "no earlier month to compare with",
     "paid_so_far": "Invoiced in 12 months",
-    "count_invoices": "{count} invoices",
     "no_invoices": "No invoices issued yet.",
     "recent": "Recent invoices",
     "all_invoices": "All invoices",

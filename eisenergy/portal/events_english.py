@@ -28,7 +28,6 @@ TEXTS: Final[dict[str, str]] = {
     "events.customer": "Customer",
     "events.tries": "Tries",
     "events.answer": "Answer",
-    "events.tried": "Last try",
     "events.active": "Active",
     "events.is_paused": "Paused",
     "events.pause": "Pause",

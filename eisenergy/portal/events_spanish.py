@@ -28,7 +28,6 @@ TEXTS: Final[dict[str, str]] = {
     "events.customer": "Cliente",
     "events.tries": "Intentos",
     "events.answer": "Respuesta",
-    "events.tried": "Último intento",
     "events.active": "Activa",
     "events.is_paused": "En pausa",
     "events.pause": "Pausar",

@@ -80,7 +80,6 @@ TEXTS: Final[dict[str, str]] = {
     "against": "{change} % frente a {month}",
     "no_before": "sin mes anterior para comparar",
     "paid_so_far": "Facturado en 12 meses",
-    "count_invoices": "{count} facturas",
     "no_invoices": "Aún no hay facturas emitidas.",
     "recent": "Facturas recientes",
     "all_invoices": "Todas las facturas",

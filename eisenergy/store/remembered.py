@@ -1,6 +1,6 @@
 """What was read a moment ago, in memory, bounded; each under everything it was read with, the scope first of all.
 
-The readings table is only ever added to, so its version names a state for good, and so does the last number of a series of invoices: nothing
+The readings table is only ever added to, so its version names a state for good, and invoices never change: nothing
 here grows stale, it is only put out.
 """
 

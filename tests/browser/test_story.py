@@ -122,6 +122,10 @@ def bill(window: Window, services: Services) -> None:
     page.get_by_role("button", name="Publicar").click()
     page.get_by_text("sitios nuevos").wait_for(timeout=SLOW)
     window.look("story-published")
+    window.open(f"{services.url}/c/EIS/avisos")  # and other programs would have been told
+    told = page.inner_text("main")
+    assert "Factura emitida" in told
+    assert "Informe publicado" in told
 
 
 def take(window: Window, services: Services) -> None:
