@@ -214,7 +214,7 @@ class Settings:
         :param client: overrides ``EISENERGY_CLIENT``
         :raises BadSetting: for an unknown ``EISENERGY_`` name or a value that cannot be read
         """
-        env = os.environ if environ is None else environ
+        env = dict(os.environ) if environ is None else environ  # decoded once, not at every look
         for name in env:
             if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in KNOWN:
                 raise BadSetting(f"{name} is not a setting. Known are: {', '.join(PREFIX + known for known in KNOWN)}.")

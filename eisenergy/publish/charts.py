@@ -7,8 +7,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-import polars as pl
-
 from eisenergy.analytics import profile
 from eisenergy.desk import CustomerMonth, MonthTotals
 from eisenergy.frames import ESTIMATED
@@ -31,7 +29,7 @@ def daily_energy(desk: CustomerMonth) -> Figure:
     words = Words(desk.client.locale)
     blocks = [summary.block for summary in desk.bill.blocks]
     labels = [words.block(block) for block in blocks]
-    found = {(row["day"], row["block"]): row["kwh"] for row in profile.daily_by_block(desk.slots).iter_rows(named=True)}
+    found = profile.energy_of_days(desk.slots, blocks)
     days = list(desk.bill.period)
     values = [
         {
@@ -207,10 +205,7 @@ def readings_quality(desk: CustomerMonth) -> Figure:
     """Return the calendar strip: per day, how many intervals are measured, estimated and missing."""
     words = Words(desk.client.locale)
     kinds = [words(kind) for kind in ("measured", "estimated", "missing")]
-    counts = desk.slots.group_by("day").agg(
-        pl.len().alias("slots"), (pl.col("quality") == ESTIMATED).sum().alias("estimated")
-    )
-    found = {row["day"]: (row["slots"], row["estimated"]) for row in counts.iter_rows(named=True)}
+    found = profile.slots_of_days(desk.slots, ESTIMATED)
     rows: list[tuple[date, int, int, int]] = []
     for day in desk.bill.period:
         slots, estimated = found.get(day, (0, 0))

@@ -51,7 +51,7 @@ def page(executed: Path, *, site: Site, links: Iterable[Link], here: str, locale
     made = exported(notebook, frame) if shown is None else _framed(shown, frame)
     # The invoice brings its style for readers who see it alone; a page loads it as a file, so that a page's policy may
     # forbid inline styles.
-    return _BLANK.sub("\n", _STYLE.sub("", made))
+    return _BLANK.sub("\n", _STYLE.sub("", made) if "<style>" in made else made)
 
 
 def exported(notebook: Any, frame: Mapping[str, Any]) -> str:

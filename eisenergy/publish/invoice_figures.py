@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from eisenergy.analytics import profile as shapes
 from eisenergy.publish import invoice_shapes, theme
 from eisenergy.publish.texts import format_day, format_number, month_short, word
 
@@ -89,7 +90,10 @@ def history(month: CustomerMonth, locale: str) -> Figure | None:
 
 def _measured(month: CustomerMonth) -> pl.DataFrame:
     """Return the slots whose energy can be drawn."""
-    return month.slots.filter(pl.col("kwh").is_finite()) if month.slots.height else month.slots
+    slots = month.slots
+    if slots.height and (slots["kwh"].null_count() or not slots["kwh"].is_finite().all()):
+        return slots.filter(pl.col("kwh").is_finite())
+    return slots
 
 
 def profile(month: CustomerMonth, locale: str) -> Figure | None:
@@ -97,12 +101,7 @@ def profile(month: CustomerMonth, locale: str) -> Figure | None:
     slots = _measured(month)
     if not slots.height:
         return None
-    means = (
-        slots.group_by((pl.col("weekday") >= 6).alias("weekend"), pl.col("hour").cast(pl.Int64))
-        .agg((pl.col("kwh").mean() * SLOTS_PER_HOUR).round(6))
-        .rows()
-    )
-    found = {(weekend, hour): max(0.0, float(kw)) for weekend, hour, kw in means}
+    found = {key: max(0.0, kw) for key, kw in shapes.mean_energy(slots, SLOTS_PER_HOUR).items()}
     series = []
     for weekend, key, colour in ((False, "weekday", theme.BRAND), (True, "weekend", theme.ACCENT)):
         values = [found.get((weekend, hour)) for hour in range(24)]
@@ -116,7 +115,8 @@ def profile(month: CustomerMonth, locale: str) -> Figure | None:
         return format_number(Decimal(repr(kw)), 1, locale)
 
     # An hour's colour is that of the block that holds most of its intervals, of several the first by name.
-    counted = sorted((-count, block, hour) for hour, block, count in slots.group_by("hour", "block").len().iter_rows())
+    counts = shapes.hours_of_blocks(slots, [summary.block for summary in month.bill.blocks])
+    counted = sorted((-count, block, hour) for (block, hour), count in counts.items())
     of_hour = {hour: block for _, block, hour in reversed(counted)}
     colours = theme.block_colours(summary.block for summary in month.bill.blocks)
     hours, scaled = [colours.get(of_hour.get(hour, ""), "") for hour in range(24)], axis(max(found.values()), locale)
@@ -139,10 +139,9 @@ def daily(month: CustomerMonth, locale: str) -> Figure | None:
         return None
     blocks = [summary.block for summary in month.bill.blocks]
     by_day: dict[Any, list[float]] = {day: [0.0] * len(blocks) for day in month.bill.period}
-    sums = slots.group_by("day", "block").agg(pl.col("kwh").sum().round(6)).rows()
-    for day, block, kwh in sums:
-        if day in by_day and block in blocks:
-            by_day[day][blocks.index(block)] += max(0.0, float(kwh))
+    for (day, block), kwh in shapes.energy_of_days(slots, blocks).items():
+        if day in by_day:
+            by_day[day][blocks.index(block)] += max(0.0, kwh)
     top, top_day = max((sum(values), day) for day, values in by_day.items())
     legend, scaled, drawn = _legend(blocks), axis(top, locale), list(by_day.values())
     return {

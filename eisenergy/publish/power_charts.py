@@ -101,7 +101,7 @@ def _clock(desk: CustomerMonth, words: Words) -> str:
 def load_heat_map(desk: CustomerMonth) -> Figure:
     """Return the mean power by weekday and hour, as a heat map."""
     words = Words(desk.client.locale)
-    found = {(row["weekday"], row["hour"]): row["kw"] for row in profile.heat_map(desk.slots).iter_rows(named=True)}
+    found = profile.mean_power(desk.slots)
     names = [words.weekday(n)[:3] for n in range(1, 8)]
     values = [
         {"weekday": names[weekday - 1], "hour": hour, "kw": round(kw, 6)} for (weekday, hour), kw in found.items()
@@ -158,15 +158,12 @@ def load_heat_map(desk: CustomerMonth) -> Figure:
 def load_duration(desk: CustomerMonth) -> Figure:
     """Return how much of the month the load was at least how high."""
     words = Words(desk.client.locale)
-    curve = profile.load_duration(desk.slots)
+    curve = profile.falling_power(desk.slots)
     # 200 points draw the curve as well as 2,880 do; the first is the maximum, which must not be lost.
-    step = max(1, len(curve) // 200)
-    values = [
-        {"share": round(row["share"] * 100, 3), "kw": row["kw"]}
-        for row in curve[sorted({*range(0, len(curve), step), *range(len(curve) - 1, len(curve))})].iter_rows(
-            named=True
-        )
-    ]
+    count = len(curve)
+    shown = sorted({*range(0, count, max(1, count // 200)), *range(count - 1, count)}) if count else []
+    part = 1 / max(count, 1)
+    values = [{"share": round((at + 1) * part * 100, 3), "kw": float(curve[at])} for at in shown]
     chart = {
         "data": {"values": values},
         "mark": {

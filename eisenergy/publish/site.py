@@ -40,6 +40,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LINK: Final = re.compile(
     r'<a\b[^>]*?\bhref="(?P<href>(?:\.\./)?[A-Za-z0-9._-]+/[A-Za-z0-9._-]+)"[^>]*>(?P<text>.*?)</a>', re.DOTALL
 )
+_BEGIN: Final = "<a"
+_LIST: Final = 'class="rows"'
 _ROWS: Final = re.compile(r'(?P<tag><script type="application/json" class="rows">)(?P<rows>.*?)</script>', re.DOTALL)
 _MONTH: Final = re.compile(r"\d{4}-\d{2}")
 
@@ -265,9 +267,24 @@ def _unlink_unpublished(stage: Path, target: Path, files: list[str]) -> None:
         page = stage / file
         if page.suffix == ".html":
             text = page.read_text(encoding="utf-8")
-            made = _ROWS.sub(partial(_told, target.parent), _LINK.sub(partial(_kept, page, stage, target), text))
+            made = _linked(text, partial(_kept, page, stage, target))
+            if _LIST in made:
+                made = _ROWS.sub(partial(_told, target.parent), made)
             if made != text:
                 _write(page, made)
+
+
+def _linked(text: str, kept: Callable[[re.Match[str]], str]) -> str:
+    """``_LINK.sub(kept, text)``, but looking only where a link begins: drawings are long, and hold none."""
+    parts, end, at = [], 0, text.find(_BEGIN)
+    while at >= 0:
+        if (found := _LINK.match(text, at)) is None:
+            at = text.find(_BEGIN, at + 1)
+            continue
+        parts += [text[end:at], kept(found)]
+        end = found.end()
+        at = text.find(_BEGIN, end)
+    return "".join([*parts, text[end:]])
 
 
 def _told(sites: Path, match: re.Match[str]) -> str:

@@ -8,6 +8,7 @@ handed to IPython only while nobody registered a transformer of trees.
 from __future__ import annotations
 
 import ast
+import linecache
 import os
 import warnings
 from contextlib import suppress
@@ -61,6 +62,14 @@ class Compiler(XCachingCompiler):
             return str(super().get_code_name(raw_code, code, number))  # type: ignore[no-untyped-call]
         return f"{_folder()}{os.sep}{_hash(raw_code)}.py"
 
+    def cache(self, transformed_code: str, number: int = 0, raw_code: str | None = None) -> str:
+        """Note a cell for tracebacks and return the name of its file; its list of lines is nobody else's."""
+        raw = transformed_code if raw_code is None else raw_code
+        name = self.get_code_name(raw, transformed_code, number)
+        self._filename_map[name] = number
+        linecache.cache[name] = (len(transformed_code), None, list(_lines(transformed_code)), name)
+        return name
+
     def ast_parse(self, source: str, filename: str = "<unknown>", symbol: str = "exec") -> ast.AST:
         """Return a cell's tree; its list of statements is the caller's own."""
         if self.shell is not None and not self.shell.ast_transformers:
@@ -104,6 +113,11 @@ def ends_in_semicolon(cell: str) -> bool | None:
     """As ``DisplayHook.semicolon_at_end_of_expression``; IPython tokenizes a cell for every output."""
     found: bool | None = _semicolon(cell)
     return found
+
+
+@lru_cache(maxsize=KNOWN_CELLS)
+def _lines(cell: str) -> tuple[str, ...]:
+    return tuple(f"{line}\n" for line in cell.splitlines())
 
 
 @lru_cache(maxsize=KNOWN_CELLS)

@@ -120,11 +120,12 @@ class Baseline:
 
     def put_back(self) -> None:
         """Put back what can be put back, as between two notebooks of one customer."""
-        for name in set(os.environ) - set(self.environment):
-            del os.environ[name]
-        for name, value in self.environment.items():
-            if os.environ.get(name) != value:
-                os.environ[name] = value
+        if (found := dict(os.environ)) != self.environment:
+            for name in set(found) - set(self.environment):
+                del os.environ[name]
+            for name, value in self.environment.items():
+                if found.get(name) != value:
+                    os.environ[name] = value
         names = vars(builtins)
         for name in set(names) - set(self.builtins):
             del names[name]

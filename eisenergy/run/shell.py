@@ -34,7 +34,7 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import InteractiveShell
 from nbclient.exceptions import DeadKernelError
 
-from eisenergy.run import shells
+from eisenergy.run import shells, straight
 from eisenergy.run.cells import awaits
 from eisenergy.run.shells import Message
 
@@ -176,8 +176,9 @@ class Kernel:
         """As ``IPythonKernel.do_execute`` does it."""
         shell = self.shell
         transformed, problem = code, None
+        plain = straight.unchanged(shell)
         try:
-            transformed = shell.transform_cell(code)
+            transformed = straight.transformed(shell, code) if plain else shell.transform_cell(code)
         except Exception:
             problem = sys.exc_info()
         if shell.autoawait and problem is None and awaits(transformed):  # as should_run_async says
@@ -197,7 +198,8 @@ class Kernel:
                 shell.events.trigger("post_run_cell", result)
         else:
             # One context for all cells: a decimal context that one of them sets is there in the next.
-            result = self._context.run(self._run_plain, code, transformed, problem, store_history)
+            plain = plain and problem is None and store_history
+            result = self._context.run(self._run_plain, code, transformed, problem, store_history, plain)
         content: Message = {"execution_count": shell.execution_count - 1, "user_expressions": {}}
         content["payload"] = shell.payload_manager.read_payload()
         if content["payload"]:
@@ -213,17 +215,23 @@ class Kernel:
             "evalue": str(error),
         }
 
-    def _run_plain(self, code: str, transformed: str, problem: Any, store_history: bool) -> Any:
-        """As ``InteractiveShell.run_cell`` does it, which would transform the cell once more."""
+    def _run_plain(self, code: str, transformed: str, problem: Any, store_history: bool, plain: bool) -> Any:
+        """As ``InteractiveShell.run_cell`` does it, which would transform the cell once more.
+
+        :param plain: whether :mod:`eisenergy.run.straight` may be tried
+        """
         shell = self.shell
         shell._last_traceback = None
         shell._last_traceback_during_displayhook = False
-        cell = shell.run_cell_async(
-            code, store_history=store_history, transformed_cell=transformed, preprocessing_exc_tuple=problem
-        )
         result = None
         try:
-            result = _run_to_end(cell)
+            if plain:
+                result = straight.run(shell, code, transformed)
+            if result is None:
+                cell = shell.run_cell_async(
+                    code, store_history=store_history, transformed_cell=transformed, preprocessing_exc_tuple=problem
+                )
+                result = _run_to_end(cell)
         finally:
             shell.events.trigger("post_execute")
             shell.events.trigger("post_run_cell", result)

@@ -22,6 +22,7 @@ from jupyter_client._version import protocol_version
 from jupyter_client.session import Session, extract_header
 from traitlets.config import Config
 
+from eisenergy.run import straight
 from eisenergy.run.cells import Compiler, Transformer, ends_in_semicolon
 from eisenergy.run.displays import ask, formatter_of
 
@@ -152,6 +153,7 @@ def _made() -> Shell:
         shell.displayhook.topic = b"execute_result"
         with suppress(ModuleNotFoundError):
             shell.extension_manager.load_extension("storemagic")  # a kernel's one default extension
+        straight.settle(shell)
         formatter = shell.display_formatter
         ask(formatter)
         formatter.format = formatter_of(formatter)
