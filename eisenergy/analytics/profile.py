@@ -32,7 +32,7 @@ def energy_of_days(slots: pl.DataFrame, blocks: Iterable[str]) -> dict[tuple[dat
     days, kwh = _days(slots), slots["kwh"]
     result: dict[tuple[date, str], float] = {}
     for block in blocks:
-        chosen = (slots["block"] == block).fill_null(False).to_numpy() if slots.height else np.zeros(0, dtype=bool)
+        chosen = _marks(slots["block"], block)
         if kwh.null_count():
             chosen = chosen & kwh.is_not_null().to_numpy()
         if chosen.any():
@@ -49,7 +49,7 @@ def slots_of_days(slots: pl.DataFrame, quality: str) -> dict[date, tuple[int, in
     """Return day -> how many intervals it has, and how many of them are of a quality."""
     if not slots.height:
         return {}
-    first, counts, marked = _grouped(_days(slots), _marks(slots["quality"], quality))
+    first, counts, marked = _grouped(_days(slots), _marks(slots["quality"], quality).astype(np.float64))
     return {
         date.fromordinal(_EPOCH + first + at): (count, round(of_quality))
         for at, (count, of_quality) in enumerate(zip(counts.tolist(), marked.tolist(), strict=True))
@@ -77,7 +77,7 @@ def hours_of_blocks(slots: pl.DataFrame, blocks: Iterable[str]) -> dict[tuple[st
     result: dict[tuple[str, int], int] = {}
     for expected in (list(blocks), None):
         for block in expected if expected is not None else slots["block"].drop_nulls().unique().to_list():
-            counts = np.bincount(hours[_marks(slots["block"], block) > 0], minlength=24)
+            counts = np.bincount(hours[_marks(slots["block"], block)], minlength=24)
             result |= {(block, hour): count for hour, count in enumerate(counts.tolist()) if count}
         if sum(result.values()) == len(hours):
             break
@@ -108,16 +108,18 @@ def _means(group: pl.Series, hour: pl.Series, values: pl.Series, times: int) -> 
 def _grouped(codes: Integers, values: Floats) -> tuple[int, Integers, Floats]:
     """Return the lowest code, and from it on how many values each code has and their sums."""
     first = int(codes.min())
-    return first, np.bincount(codes - first), np.bincount(codes - first, weights=values)
+    sums: Floats = np.bincount(codes - first, weights=values).astype(np.float64, copy=False)
+    return first, np.bincount(codes - first).astype(np.int64, copy=False), sums
 
 
 def _days(slots: pl.DataFrame) -> Integers:
     return slots["day"].to_physical().to_numpy().astype(np.int64)
 
 
-def _marks(texts: pl.Series, text: str) -> Floats:
-    """1 where a text is another, else 0."""
-    return (texts == text).fill_null(False).to_numpy().astype(np.float64)
+def _marks(texts: pl.Series, text: str) -> npt.NDArray[np.bool_]:
+    """Where a text is another."""
+    marks = texts == text
+    return (marks.fill_null(False) if marks.null_count() else marks).to_numpy()
 
 
 def _rounded(values: Floats) -> list[float]:

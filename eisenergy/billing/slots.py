@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 from eisenergy.accounts import Contract
@@ -49,12 +49,9 @@ def price_slots(
     """
     import polars as pl
 
-    from eisenergy.frames import starts_within
-
     if runs is None:
         runs = compile_runs(calendar, tariff.segments(period), timezone)
-    first, last = period.utc(runs.timezone)
-    rows = readings.filter(starts_within(first, last), pl.col("kwh_import").is_not_null()).sort("start")
+    rows = _within(readings, *period.utc(runs.timezone))
     place = _place(rows["start"], runs)
     carried = rows.select("start", pl.col("kwh_import").alias("kwh"), "forecast_kwh", "loss_factor", *_BY_BLOCK)
     frame = carried.hstack([*place.frame.get_columns(), *place.prices(contract, tariff).get_columns()])
@@ -86,6 +83,20 @@ def price_slots(
             "deviation_amount"
         ),
     )
+
+
+def _within(readings: pl.DataFrame, first: datetime, last: datetime) -> pl.DataFrame:
+    """Return the rows of ``[first, last)`` that have a reading, in order of time; most months are just that."""
+    import polars as pl
+
+    from eisenergy.frames import starts_within
+
+    starts, known = readings["start"], readings["kwh_import"]
+    if readings.height and not (starts.null_count() or known.null_count()) and starts.is_sorted():
+        lowest, highest = starts.item(0), starts.item(-1)
+        if first <= lowest and highest < last:
+            return readings
+    return readings.filter(starts_within(first, last), pl.col("kwh_import").is_not_null()).sort("start")
 
 
 @dataclass(slots=True)
@@ -185,6 +196,8 @@ def _refuse_gaps(frame: pl.DataFrame, tariff: Tariff, timezone: str) -> None:
         "cost_neg": pl.col("short") > 0,
         "cost_pos": pl.col("over") > 0,
     }
+    if not any(frame[name].null_count() for name in needs):
+        return
     looked = frame.select(
         *((needed & pl.col(name).is_null()).any().alias(f"{name} lacks") for name, needed in needs.items()),
         *((needed & pl.col(name).is_not_null()).any().alias(f"{name} has") for name, needed in needs.items()),

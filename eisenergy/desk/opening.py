@@ -164,7 +164,7 @@ def _slots(known: Facts, filled: pl.DataFrame, period: Period, runs: Runs | None
         "method",
     )
     if priced["start"].equals(beside["start"]):
-        joined = priced.hstack(beside.drop("start").get_columns())
+        joined = priced.hstack(beside.get_columns()[1:])
     else:
         joined = priced.join(beside, on="start", how="left", validate="1:1", maintain_order="left")
     return joined.with_columns(weekday=pl.col("day").dt.weekday())

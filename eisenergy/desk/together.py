@@ -255,7 +255,9 @@ def _made(batch: _Batch, customer: str) -> CustomerMonth | None:
         return None
     if case.whole:
         start, end = case.bill.period.utc(batch.client.timezone)
-        filled = known.readings.filter(starts_within(start, end), pl.col("source") != SOURCE).sort("start")
+        filled = known.readings.filter(starts_within(start, end), pl.col("source") != SOURCE)
+        if not filled["start"].is_sorted():
+            filled = filled.sort("start")
     elif case.invoice is not None:
         filled = prepare(known, batch.month).filled
     else:

@@ -160,11 +160,13 @@ def invoice_document(month: CustomerMonth, *, locale: str | None = None) -> Docu
 
 def _cleaned(value: Any) -> Any:
     """Clean every text of a document: names come from spreadsheets, where anything can stand in a cell."""
+    if isinstance(value, str):
+        return clean(value)
     if isinstance(value, dict):
         return {key: _cleaned(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_cleaned(item) for item in value]
-    return clean(value) if isinstance(value, str) else value
+        return [item if type(item) is float else _cleaned(item) for item in value]
+    return value
 
 
 def _meta(month: CustomerMonth, issuer: str, number: str, issued: date | None, locale: str) -> dict[str, Any]:

@@ -67,6 +67,15 @@ def n(value: float) -> str:
     return "0" if text == "-0.0" else text[:-2]
 
 
+def _line(points: Iterable[tuple[float, float]]) -> str:
+    """Return ``x,yLx,y...``, every number as :func:`n` gives it; hundreds of points are written at once."""
+    flat = tuple(itertools.chain.from_iterable(points))
+    text = f"{'L%.1f,%.1f' * (len(flat) // 2) % flat}L".replace(".0,", ",").replace(".0L", "L")
+    if "-0" in text:
+        text = text.replace("L-0,", "L0,").replace(",-0L", ",0L")
+    return text[1:-1]
+
+
 def text_width(words: str, size: float = SIZE) -> float:
     """Return how wide a text is, set in the house's typeface [CSS pixels]."""
     return sum(WIDTHS.get(char, _OTHER) for char in words) * size / 1000
@@ -235,7 +244,7 @@ class Canvas:
 
         :param more: the element's other attributes, as source
         """
-        self.add(f'<path d="M{"L".join(f"{n(x)},{n(y)}" for x, y in points)}" {more}/>')
+        self.add(f'<path d="M{_line(points)}" {more}/>')
 
     def add(self, element: str) -> None:
         """Put an element on top of those that are there."""

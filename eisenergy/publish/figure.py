@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -38,15 +38,25 @@ class Data:
 
     def html(self, *, numeric_from: int = 1) -> str:
         """Return the table; columns from ``numeric_from`` are set flush right."""
+        escaped = iter(_escaped([*self.columns, *(cell for row in self.rows for cell in row)]))
+        heading, *body = (
+            _row("td" if number else "th", [next(escaped) for _ in row], numeric_from)
+            for number, row in enumerate((self.columns, *self.rows))
+        )
+        return f"<table><thead>{heading}</thead><tbody>{''.join(body)}</tbody></table>"
 
-        def cells(tag: str, texts: Iterable[str]) -> str:
-            return "".join(
-                f"<{tag}{' class=n' if n >= numeric_from else ''}>{html.escape(text)}</{tag}>"
-                for n, text in enumerate(texts)
-            )
 
-        body = "".join(f"<tr>{cells('td', row)}</tr>" for row in self.rows)
-        return f"<table><thead><tr>{cells('th', self.columns)}</tr></thead><tbody>{body}</tbody></table>"
+def _escaped(texts: list[str]) -> list[str]:
+    """Escape many short texts for HTML: together, since each alone takes five searches."""
+    together = html.escape("\0".join(texts)).split("\0")
+    return together if len(together) == len(texts) else [html.escape(text) for text in texts]
+
+
+def _row(tag: str, texts: list[str], numeric_from: int) -> str:
+    left = "".join([f"<{tag}>{text}</{tag}>" for text in texts[:numeric_from]])
+    between = f"</{tag}><{tag} class=n>"
+    right = f"<{tag} class=n>{between.join(texts[numeric_from:])}</{tag}>" if len(texts) > numeric_from else ""
+    return f"<tr>{left}{right}</tr>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import polars as pl
 
 from eisenergy.analytics import profile as shapes
@@ -91,7 +92,7 @@ def history(month: CustomerMonth, locale: str) -> Figure | None:
 def _measured(month: CustomerMonth) -> pl.DataFrame:
     """Return the slots whose energy can be drawn."""
     slots = month.slots
-    if slots.height and (slots["kwh"].null_count() or not slots["kwh"].is_finite().all()):
+    if slots.height and (slots["kwh"].null_count() or not np.isfinite(slots["kwh"].to_numpy()).all()):
         return slots.filter(pl.col("kwh").is_finite())
     return slots
 

@@ -179,14 +179,15 @@ def _publish(
     try:
         for page in pages:
             embedded.check_executed(page.executed)
+        texts: dict[str, str] = {}
         with staged(target) as stage:
             if renderer == "quarto":
                 files = _with_quarto(stage, site, links, pages, settings.notebook_timeout, locale)
             else:
-                files = _embedded(stage, target.parent / ".assets", site, links, pages, locale)
+                files = _embedded(stage, target.parent / ".assets", site, links, pages, locale, texts)
             files += _lists(stage, pages)
             files += _numbers(stage, pages)
-            _unlink_unpublished(stage, target, files)
+            _unlink_unpublished(stage, target, files, texts)
     except Exception as problem:
         raise PublishFailed(f"{client}/{customer}, {month}, renderer {renderer}: {problem}") from problem
     return Published(
@@ -200,13 +201,21 @@ def _publish(
 
 
 def _embedded(
-    stage: Path, shared: Path, site: Site, links: tuple[Link, ...], pages: list[Page], locale: str
+    stage: Path,
+    shared: Path,
+    site: Site,
+    links: tuple[Link, ...],
+    pages: list[Page],
+    locale: str,
+    texts: dict[str, str],
 ) -> list[str]:
+    """Write pages and PDFs; what a page says is kept in ``texts``."""
     files = []
     quarto.copy_assets(stage / "assets", shared)
     for page in pages:
         here = f"{page.where}.html"
-        _write(stage / here, embedded.page(page.executed, site=site, links=links, here=here, locale=locale))
+        texts[here] = embedded.page(page.executed, site=site, links=links, here=here, locale=locale)
+        _write(stage / here, texts[here])
         files.append(here)
         if page.where != "index" and _wants_pdf(page.executed):
             embedded.document(page.executed, stage / f"{page.where}.pdf")
@@ -261,12 +270,15 @@ def _numbers(stage: Path, pages: list[Page]) -> list[str]:
     return files
 
 
-def _unlink_unpublished(stage: Path, target: Path, files: list[str]) -> None:
-    """Turn links to pages that are not published into plain text: no page promises what is not there."""
+def _unlink_unpublished(stage: Path, target: Path, files: list[str], texts: Mapping[str, str]) -> None:
+    """Turn links to pages that are not published into plain text: no page promises what is not there.
+
+    :param texts: what is in files, where it is at hand
+    """
     for file in files:
         page = stage / file
         if page.suffix == ".html":
-            text = page.read_text(encoding="utf-8")
+            text = texts[file] if file in texts else page.read_text(encoding="utf-8")
             made = _linked(text, partial(_kept, page, stage, target))
             if _LIST in made:
                 made = _ROWS.sub(partial(_told, target.parent), made)

@@ -79,9 +79,7 @@ def settle(shell: Any) -> None:
             return
         before = {"_": hook._, "__": hook.__, "___": hook.___}
         hook.___, hook.__, hook._ = hook.__, hook._, value
-        if all(
-            names[name] is (hidden[name] if name in hidden else own) for name, own in before.items() if name in names
-        ):
+        if all(names[name] is hidden.get(name, own) for name, own in before.items() if name in names):
             told = {"_": value, "__": hook.__, "___": hook.___}
             names.update(told)
             hidden.update(told)
@@ -134,7 +132,7 @@ def run(shell: Any, raw: str, cell: str) -> Any:
         name = compiler.cache(cell, count, raw_code=raw)
         with shell.display_trap:
             try:
-                body = compiler.ast_parse(cell, filename=name).body
+                body: list[ast.stmt] = compiler.ast_parse(cell, filename=name).body  # type: ignore[attr-defined]
             except shell.custom_exceptions as problem:
                 shell.CustomTB(*sys.exc_info())
                 return _refused(shell, history, result, problem)
@@ -159,14 +157,12 @@ def _execute(shell: Any, compiler: Any, body: list[ast.stmt], name: str, result:
     try:
         last = body[-1]
         for statement in body:
-            if statement is last and isinstance(statement, ast.Expr):
-                mode, tree = "single", ast.Interactive([statement])
-            else:
-                mode, tree = "exec", ast.Module([statement], [])
+            shows = statement is last and isinstance(statement, ast.Expr)
+            tree: ast.mod = ast.Interactive([statement]) if shows else ast.Module([statement], [])
             flags = compiler.flags
             compiler.flags = flags | (_ALLOW_AWAIT if shell.autoawait else 0)
             try:
-                code = compiler(tree, name, mode)
+                code = compiler(tree, name, "single" if shows else "exec")
             finally:
                 compiler.flags &= flags | ~_ALLOW_AWAIT
             awaits = bool(code.co_flags & _COROUTINE)
