@@ -115,6 +115,8 @@ class Shell:
         shell.last_execution_result = shell._last_traceback = None
         with suppress(Exception):
             history.output_hist.clear()
+            history.outputs.clear()  # of IPython's class, not of one shell: the next notebook would find them
+            history.exceptions.clear()
         shell.user_ns.clear()
         self.outbox.sent.clear()
 

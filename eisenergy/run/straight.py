@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from ipykernel.displayhook import ZMQShellDisplayHook
 from ipykernel.zmqshell import ZMQInteractiveShell
-from IPython.core.async_helpers import _pseudo_sync_runner
 from IPython.core.history import HistoryManager, HistoryOutput
 from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 from IPython.core.prefilter import PrefilterManager
@@ -27,7 +26,6 @@ from eisenergy.run.cells import Compiler
 _made: Any = ExecutionInfo
 _result: Any = ExecutionResult
 _shown: Any = HistoryOutput
-_run_to_end: Any = _pseudo_sync_runner
 
 _STEPS: Final[dict[type, tuple[str, ...]]] = {
     InteractiveShell: ("run_cell_async", "run_ast_nodes", "transform_ast", "transform_cell", "push", "execution_count"),
@@ -41,6 +39,7 @@ _INPUTS: Final = ("_i", "_ii", "_iii", "_i00", All)
 _CALL: Final = re.compile(r"([^\W\d]\w*(?:\.\w+)+)\([^#\n]*\n?")
 """A line that calls something of something: whatever its name, no magic is meant."""
 _ALLOW_AWAIT: Final = getattr(ast, "PyCF_ALLOW_TOP_LEVEL_AWAIT", 0)
+_RUN_CODE: Final = InteractiveShell.run_code.__code__
 _COROUTINE: Final = 0x80
 """``inspect.CO_COROUTINE``."""
 
@@ -165,12 +164,18 @@ def _execute(shell: Any, compiler: Any, body: list[ast.stmt], name: str, result:
                 code = compiler(tree, name, "single" if shows else "exec")
             finally:
                 compiler.flags &= flags | ~_ALLOW_AWAIT
-            awaits = bool(code.co_flags & _COROUTINE)
-            if _run_to_end(shell.run_code(code, result, async_=awaits)):
-                return True
+            running = shell.run_code(code, result, async_=bool(code.co_flags & _COROUTINE))
+            try:  # as IPython's own runner does it, but with no frame between, which a traceback would show
+                running.send(None)
+            except StopIteration as ended:
+                if ended.value:
+                    return True
     except BaseException as problem:
+        trace = problem.__traceback__
+        if trace is not None and trace.tb_next is not None and trace.tb_next.tb_frame.f_code is _RUN_CODE:
+            trace = trace.tb_next  # IPython leaves its own frames out of what it shows, and would show this one
         result.error_before_exec = problem
-        shell.showtraceback()
+        shell.showtraceback((type(problem), problem.with_traceback(trace), trace))
         return True
     return False
 
