@@ -7,11 +7,10 @@ in the document only say how high a column is drawn.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from eisenergy.billing.model import LineCode
 from eisenergy.money import difference
@@ -35,6 +34,9 @@ if TYPE_CHECKING:
     from eisenergy.desk import CustomerMonth
 
 Document = dict[str, Any]
+
+_ESCAPED: Final = {sign: f"\\u{ord(sign):04x}" for sign in "`<>&$#@~"}
+"""Signs that could mean something outside of JSON; none stands in another's code."""
 
 
 def invoice_document(month: CustomerMonth, *, locale: str | None = None) -> Document:
@@ -217,7 +219,8 @@ def typst_json(value: object) -> str:
     could take for their own (backtick, ``<``, ``>``, ``&``, ``$``, ``#``, ``@``, ``{{``): no name can end the block.
     """
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True, allow_nan=False)
-    text = re.sub(r"[`<>&$#@~]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    for sign, code in _ESCAPED.items():
+        text = text.replace(sign, code)
     return 'json(bytes("' + text.replace("\\", "\\\\").replace('"', '\\"') + '"))'
 
 

@@ -122,7 +122,7 @@ def format_percent(share: Decimal, locale: str | None = None, most: int = 2) -> 
 def format_day(day: date, locale: str | None = None) -> str:
     """Return a date: ``30/09/2021`` in Spanish, ``30 Sep 2021`` in English."""
     if language(locale) == "es":
-        return f"{day:%d/%m/%Y}"
+        return f"{day.day:02d}/{day.month:02d}/{day.year}"
     return f"{day.day}{NBSP}{_MONTHS['en'][day.month - 1][:3]}{NBSP}{day.year}"
 
 
