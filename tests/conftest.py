@@ -10,6 +10,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pytest
 
 from eisenergy.config import Settings
 from eisenergy.store import server
-from eisenergy.store.database import Database, provision
+from eisenergy.store.database import OWNER, Database, provision
 from eisenergy.store.lake import Lake
 
 ROOT = Path(__file__).parents[1]
@@ -75,9 +76,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     if item.path.relative_to(ROOT / "tests").parts[0] not in UNTRACED:
         yield  # a test marked no_cover leaves another tracer behind than it found: nothing to put back here
         return
-    trace = sys.gettrace()
+    trace, of_threads = sys.gettrace(), threading.gettrace()
     sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]  # the portal serves in threads, and they would be traced
     yield
+    threading.settrace(of_threads)  # type: ignore[arg-type]
     sys.settrace(trace)
 
 
@@ -168,8 +171,28 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.Server
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # a power cut may cost the tests' databases
             owner.execute(f"ALTER SYSTEM SET {setting} = off")  # type: ignore[arg-type]
         owner.execute("SELECT pg_reload_conf()")
+        migrate_once(running, tmp_path_factory.mktemp("model"))
     yield running
     running.release()
+
+
+MODEL = "model_of_tests"
+"""The database that those of the test modules are copies of: twelve migrations a module were half a minute of all tests."""
+
+
+def migrate_once(running: server.Server, home: Path) -> None:
+    url = provision(running, MODEL)
+    Database.open(Settings.load({"EISENERGY_DATABASE_URL": url}, home=home)).close()
+
+
+def copied(running: server.Server, name: str) -> str:
+    """Make a migrated, empty database.
+
+    :returns: its address for its owner
+    """
+    with psycopg.connect(host=str(running.socket), user=server.SUPERUSER, dbname="postgres", autocommit=True) as owner:
+        owner.execute(f'CREATE DATABASE "{name}" TEMPLATE {MODEL} OWNER {OWNER} STRATEGY file_copy')  # type: ignore[arg-type]
+    return running.url(OWNER, name)
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +205,7 @@ def settings(
     environ = {
         "EISENERGY_PARAMS": str(ROOT / "params"),
         "EISENERGY_SAMPLES": str(ROOT / "data" / "samples"),
-        "EISENERGY_DATABASE_URL": provision(postgres, f"{name[:40]}_{os.getpid()}"),
+        "EISENERGY_DATABASE_URL": copied(postgres, f"{name[:40]}_{os.getpid()}"),
         "EISENERGY_WORKERS": "2",
     }
     return Settings.load(environ, home=home)
