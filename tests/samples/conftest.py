@@ -36,10 +36,5 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
 
 
 def _write(folder: Path) -> Written:
-    if not (folder / samples.MANIFEST).exists():
-        making = folder.with_name(f"{folder.name}-{os.getpid()}")
-        samples.write(making, masters=MASTERS)
-        making.rename(folder)
-    manifest = json.loads((folder / samples.MANIFEST).read_text(encoding="utf-8"))
-    paths = tuple(sorted(path for path in folder.rglob("*") if path.is_file() and path.name != samples.MANIFEST))
-    return Written(folder, paths, manifest)
+    paths = samples.write(folder, masters=MASTERS)
+    return Written(folder, paths, json.loads((folder / samples.MANIFEST).read_text(encoding="utf-8")))
