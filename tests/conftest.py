@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import logging
@@ -120,6 +121,12 @@ LONGEST = (
 """Files that take longest, first: what runs at the end should be short, or one process waits for the other."""
 
 
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end: it is not searched for garbage again and again."""
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first."""
     ranks = {ROOT / "tests" / name: rank for rank, name in enumerate(LONGEST)}
@@ -138,6 +145,7 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Divide the work among processes; root's tests get a folder of their own: another run of pytest would close the common one to all."""
+    gc.disable()  # until everything is loaded
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False  # the order is that of LONGEST
     # In a fresh clone Numba compiles for forty seconds: of two processes that start together, each makes one half.
