@@ -26,7 +26,8 @@ from deltalake.transaction import AddAction
 
 from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.frames import KEY, READINGS
-from eisenergy.store.lake import ATTEMPTS, Lake, LakeBusy, checked, loads_of
+from eisenergy.store.lake import ATTEMPTS, Lake, LakeBusy, loads_of
+from eisenergy.store.superseding import checked, in_order
 
 ROW_GROUP: Final = 122_880
 """Rows of a row group: some forty customers' months."""
@@ -108,17 +109,10 @@ def stage(lake: Lake, scope: Scope, frames: Iterable[pl.DataFrame], ordinal: int
     parts = []
     for month, members in sorted(by_month.items()):
         rows = pl.concat(members).with_columns(loaded=pl.lit(ordinal, pl.Int64))
-        if not _in_order(rows):
+        if not in_order(rows):  # a load in order of names usually is in order of meters
             rows = rows.sort("meter", "start")
         parts.append(write(lake, scope, f"{month:%Y-%m}", rows))
     return tuple(parts)
-
-
-def _in_order(rows: pl.DataFrame) -> bool:
-    # A load in order of names usually is in order of meters already; comparing is cheaper than sorting.
-    meter, start = pl.col("meter"), pl.col("start")
-    follows = (meter > meter.shift(1)) | ((meter == meter.shift(1)) & (start > start.shift(1)))
-    return bool(rows.select(follows.slice(1).all()).item())
 
 
 def write(lake: Lake, scope: Scope, month: str, rows: pl.DataFrame) -> Part:

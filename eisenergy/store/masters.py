@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, Text, any_, insert, literal, select, text
@@ -234,7 +235,8 @@ def save_tariff(database: Database, scope: Scope, tariff: Tariff) -> Saved:
 
 def tariff(database: Database, scope: Scope, name: str, *, version: str | None = None) -> Tariff:
     """Return a tariff: the newest state, or the one of a version. :raises NotStored: when there is none."""
-    return codec.load(Tariff, appended.newest(database, scope, tables.tariffs, "tariff", name, version))
+    read = partial(codec.load, Tariff)
+    return appended.newest(database, scope, tables.tariffs, "tariff", name, version, read)
 
 
 def tariff_state(database: Database, scope: Scope, name: str, ordinal: int) -> Tariff:
@@ -267,7 +269,8 @@ def save_calendar(database: Database, scope: Scope, calendar: DayCalendar) -> Sa
 
 def calendar(database: Database, scope: Scope, name: str, *, version: str | None = None) -> DayCalendar:
     """Return a calendar: the newest state, or the one of a version. :raises NotStored: when there is none."""
-    return codec.load(DayCalendar, appended.newest(database, scope, tables.calendars, "calendar", name, version))
+    read = partial(codec.load, DayCalendar)
+    return appended.newest(database, scope, tables.calendars, "calendar", name, version, read)
 
 
 def calendars(database: Database, scope: Scope) -> tuple[DayCalendar, ...]:
