@@ -256,7 +256,9 @@ def located(rows: pl.DataFrame, calendar: DayCalendar, months: Sequence[BillingM
     ordered = known if known["start"].is_sorted() else known.sort("start")
     shape = (calendar.name, calendar.version, calendar.rows, calendar.holidays, calendar.seasons, timezone)
     begins, block = _BLOCKS.get((shape, *months), lambda: _blocks(calendar, shape, months, timezone))
-    run = np.searchsorted(begins, ordered["start"].to_physical().to_numpy(), side="right") - 1
+    # Where each stretch begins among the readings: a search for some thousand stretches, and not for each reading.
+    first = np.searchsorted(ordered["start"].to_physical().to_numpy(), begins)
+    number = np.repeat(block, np.diff(first, append=ordered.height))
     local = ordered.select(local=pl.col("start").dt.convert_time_zone(timezone).dt.replace_time_zone(None))["local"]
     return ordered.select(
         "start",
@@ -264,7 +266,7 @@ def located(rows: pl.DataFrame, calendar: DayCalendar, months: Sequence[BillingM
         local.dt.date().alias("day"),
         local.dt.hour().cast(pl.Int64).alias("hour"),
         local.dt.weekday().alias("weekday"),
-        pl.Series("block", calendar.blocks, dtype=pl.String).gather(block[run]),
+        pl.Series("block", calendar.blocks, dtype=pl.String).gather(number),
         pl.col("kwh_import").alias("kwh"),
         pl.coalesce("kw", pl.col("kwh_import") * 60 / SLOT_MINUTES).alias("kw"),
         "quality",

@@ -95,7 +95,7 @@ def area(
     at = [x(place) for place in (range(count) if count > 1 else (0, 1))]
     below, floor = [0.0] * len(at), [y(0.0)] * len(at)
     for layer in layers:
-        taken = list(layer.values) if count > 1 else [*layer.values, *layer.values]
+        taken = layer.values if count > 1 else [*layer.values, *layer.values]
         below = [under + more for under, more in zip(below, taken, strict=True)]
         edge = [y(value) for value in below]
         there, back = zip(at, edge, strict=True), zip(reversed(at), reversed(floor), strict=True)
