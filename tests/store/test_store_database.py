@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -231,3 +232,35 @@ def test_a_newer_database_is_left_alone(settings: Settings) -> None:
     finally:
         with raw(str(settings.database_url)) as connection:
             connection.execute(text("UPDATE eisenergy.alembic_version SET version_num = :head"), {"head": HEAD})
+
+
+def test_what_is_read_together_is_one_transaction_in_which_nothing_is_written(database: Database) -> None:
+    number = text("SELECT pg_current_xact_id_if_assigned(), txid_current_snapshot()::text, now()")
+
+    def seen(scope: Scope) -> tuple[object, int]:
+        with database.session(scope) as connection:
+            at = connection.execute(number).one()[2]
+            return at, connection.execute(text("SELECT count(*) FROM eisenergy.contracts")).scalar_one()
+
+    own, other = Scope.customer("EIS", "EIS-0001"), Scope.customer("EIS", "EIS-0002")
+    with database.reading(own):
+        first, rows = seen(own)
+        assert (first, rows) == seen(own) == seen(Scope.customer("EIS", "EIS-0001"))
+        assert rows == 1
+        everybody = seen(EIS)  # another scope: another transaction, its own rows
+        assert everybody[0] != first
+        assert everybody[1] == 2
+        with database.reading(other):
+            assert seen(own)[0] == first
+            assert seen(other)[0] != first
+        assert seen(own)[0] == first
+        with database.signing_in(own) as connection:
+            assert connection.execute(number).one()[2] != first
+        with database.session(own) as connection:
+            assert connection.execute(text("SELECT current_setting('eisenergy.auth', true)")).scalar() in ("", None)
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(seen, own).result()[0] != first
+    assert seen(own)[0] != first
+    with pytest.raises(DBAPIError, match="read-only"), database.reading(EIS):
+        masters.save_contracts(database, EIS, [make_contract(7)])
+    assert masters.save_contracts(database, EIS, [make_contract(1)]).unchanged == 1  # and afterwards all is as before
