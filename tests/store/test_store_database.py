@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,18 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
-from store_cases import AT, EIS, OTHER, SEPTEMBER, finish, make_client, make_contract, make_draft, start_child
+from store_cases import (
+    AT,
+    EIS,
+    OTHER,
+    SEPTEMBER,
+    finish,
+    make_client,
+    make_contract,
+    make_draft,
+    make_tariff,
+    start_child,
+)
 
 from eisenergy.accounts import Role, Scope
 from eisenergy.config import BadSetting, Settings
@@ -264,3 +276,60 @@ def test_what_is_read_together_is_one_transaction_in_which_nothing_is_written(da
     with pytest.raises(DBAPIError, match="read-only"), database.reading(EIS):
         masters.save_contracts(database, EIS, [make_contract(7)])
     assert masters.save_contracts(database, EIS, [make_contract(1)]).unchanged == 1  # and afterwards all is as before
+
+
+def test_conditions_that_are_asked_once_say_what_they_said(database: Database, settings: Settings) -> None:
+    """Migration 0013 against the conditions of 0001 and 0005, for every role and scope, sensible or not: the same rows."""
+    script = ScriptDirectory.from_config(config())
+    books_made, people_made = (script.get_revision(number).module for number in ("0001", "0005"))
+    operators = "client = eisenergy.tenant() AND eisenergy.unlimited()"
+    anybody = "eisenergy.signing_in() OR eisenergy.system_admin()"
+    before = {
+        "grants": f"{anybody} OR ({operators})",
+        "users": f"{anybody} OR {people_made.MANAGED}",
+        "tariffs": books_made.OWN_TARIFFS,
+    }
+    masters.save_tariff(database, EIS, make_tariff("EIS-TOU"))
+    masters.save_tariff(database, EIS, make_tariff("NOBODYS"))
+    masters.save_tariff(database, OTHER, make_tariff("EIS-TOU"))
+    with database.signing_in() as connection:
+        connection.execute(
+            text("INSERT INTO eisenergy.users (id, email, locale, created_at) SELECT gen_random_uuid(), m || '@x.example', 'es', now() FROM unnest(ARRAY['a', 'b', 'c', 'd']) m")
+        )  # fmt: skip
+    admin = Scope(client="*", role=Role.SYSTEM_ADMIN)
+    given = "INSERT INTO eisenergy.grants (client, user_id, role, customers, granted_by, granted_at) SELECT {}, {}, now() FROM eisenergy.users WHERE email = '{}@x.example'"
+    with database.signing_in(admin) as connection:
+        for client, more, who in (
+            ("'EIS', id", "'CLIENT_ADMIN', NULL, 'x'", "a"),
+            ("'EIS', id", "'CUSTOMER_USER', ARRAY['EIS-0001'], 'x'", "b"),
+            ("'LUZ', id", "'CLIENT_ADMIN', NULL, 'x'", "b"),
+            ("'*', id", "'SYSTEM_ADMIN', NULL, 'x'", "c"),
+        ):
+            connection.execute(text(given.format(client, more, who)))
+
+    def seen(connection: Connection) -> dict[tuple[str, ...], list[list[str]]]:
+        found = {}
+        for scope in itertools.product(
+            ("EIS", "LUZ", "*", ""),
+            ("", *Role),
+            ("", "*", "[]", '["EIS-0001"]', '["EIS-0002", "EIS-0001"]', '["EIS-0009"]'),
+            ("", "on"),
+        ):
+            names = ("client", "role", "customers", "auth")
+            settings_of = ", ".join(f"set_config('eisenergy.{name}', :{name}, true)" for name in names)
+            connection.execute(text(f"SELECT {settings_of}"), dict(zip(names, map(str, scope), strict=True)))
+            found[scope] = [
+                sorted(connection.execute(text(f"SELECT t::text FROM eisenergy.{table} t")).scalars())
+                for table in before
+            ]
+        return found
+
+    engine = create_engine(str(settings.database_url), poolclass=NullPool)
+    with engine.connect() as connection:
+        now = seen(connection)
+        for table, condition in before.items():
+            connection.execute(text(f"ALTER POLICY reads ON eisenergy.{table} USING ({condition})"))
+        then = seen(connection)
+        connection.rollback()
+    assert now == then
+    assert {tuple(map(len, rows)) for rows in now.values()} >= {(0, 0, 0), (4, 4, 0), (2, 2, 2), (0, 0, 1)}
