@@ -31,6 +31,8 @@ from eisenergy.store.superseding import checked, in_order
 
 ROW_GROUP: Final = 122_880
 """Rows of a row group: some forty customers' months."""
+PAGE: Final = 131_072
+"""Bytes of a page before it is packed: a customer's month lies on two or three, and its forty neighbours' need not be unpacked."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]+")
 _STATISTICS: Final = ("meter", "start", "source", "loaded")
@@ -124,7 +126,7 @@ def write(lake: Lake, scope: Scope, month: str, rows: pl.DataFrame) -> Part:
     target = Path(lake.address) / path
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:
-        rows.write_parquet(file, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+        rows.write_parquet(file, compression="zstd", compression_level=1, row_group_size=ROW_GROUP, data_page_size=PAGE)
         file.flush()
         os.fsync(file.fileno())
     return Part(
