@@ -203,18 +203,19 @@ def supplies(database: Database, scope: Scope) -> tuple[Supply, ...]:
 
     A meter that went from one customer to another is each one's for its own time only.
     """
-    columns = tables.contracts.c
+    columns, document = tables.contracts.c, tables.clients.c.document
+    timezone = select(document["timezone"].astext).where(tables.clients.c.client == scope.client).scalar_subquery()
+    query = select(columns.meter, columns.starts, columns.ends, timezone).where(*own(scope, tables.contracts))
     with database.session(scope) as connection:
-        timezone = select(tables.clients.c.document["timezone"].astext).where(tables.clients.c.client == scope.client)
-        zone = connection.execute(timezone).scalar() or "UTC"
-        query = select(columns.meter, columns.starts, columns.ends).where(*own(scope, tables.contracts))
-        query = query.order_by(columns.meter, columns.starts)
-        rows = connection.execute(query).all()
+        rows = connection.execute(query.order_by(columns.meter, columns.starts)).all()
 
-    def instant(day: date | None) -> datetime | None:
-        return None if day is None else midnight(day, zone)
+    def instant(day: date, zone: str | None) -> datetime:
+        return midnight(day, zone or "UTC")
 
-    return tuple(Supply(meter=meter, start=midnight(starts, zone), end=instant(ends)) for meter, starts, ends in rows)
+    return tuple(
+        Supply(meter=meter, start=instant(starts, zone), end=None if ends is None else instant(ends, zone))
+        for meter, starts, ends, zone in rows
+    )
 
 
 def own(scope: Scope, table: Table) -> tuple[ColumnElement[bool], ...]:
