@@ -136,7 +136,7 @@ def _recent(workspace: Workspace, scope: Scope, known: Supplied, this: BillingMo
     recent = Period(this.plus(-1).period.start, this.period.end)
     start, end = recent.utc(known.client.timezone)
     version = known.lake_version
-    rows = workspace.lake.read(scope, [known.contract.meter.serial], start, end, version=version)
+    rows = workspace.lake.read(scope, [known.contract.meter.serial], start, end, version=version, columns=("start",))
     newest = rows["start"].max()
     if not isinstance(newest, datetime):
         return None

@@ -304,7 +304,10 @@ class Lake:
         """Every state of the intervals, from the folders of the client and the months concerned."""
         wanted = list(dict.fromkeys((*KEY, *columns, "loaded")))
         within = pl.col("start").is_between(start, end, closed="both" if closed else "left")
-        rows = self._scan(table, scope, f"{start:%Y-%m}", f"{end:%Y-%m}", meters)
+        paths = self._paths(table, scope, f"{start:%Y-%m}", f"{end:%Y-%m}", meters)
+        if not paths:  # of this month, before any came
+            return pl.DataFrame(schema={name: LAYOUT[name] for name in wanted})
+        rows = self._opened(scope, paths)
         if len(meters) > catalogue.FEW:
             return rows.filter(pl.col("meter").is_in(sorted(meters)), within).select(wanted).collect()
         # The folders are the months, so little is beyond the ends: cut off here, it costs a third less than a condition in each file.
@@ -314,14 +317,22 @@ class Lake:
     def _scan(
         self, table: DeltaTable, scope: Scope, first: str = "", last: str = "9", meters: Collection[str] = ()
     ) -> pl.LazyFrame:
-        """The client's files of a range of months; what names a folder is put back as columns.
+        """The rows of :meth:`_paths`."""
+        return self._opened(scope, self._paths(table, scope, first, last, meters))
+
+    def _paths(self, table: DeltaTable, scope: Scope, first: str, last: str, meters: Collection[str]) -> list[str]:
+        """The client's files of a range of months.
 
         :param meters: files without any of these may be left out; of a few meters the log tells which files hold them
+        """
+        return catalogue.of(table, self._place()).holding(scope.client, first, last, meters)
+
+    def _opened(self, scope: Scope, paths: list[str]) -> pl.LazyFrame:
+        """The rows of a client's files; what names a folder is put back as columns.
 
         The files are taken from the table's log by hand: Polars' own reader of Delta tables does not find a local folder
         whose path has a space or an accent.
         """
-        paths = catalogue.of(table, self._place()).holding(scope.client, first, last, meters)
         if not paths:
             return pl.LazyFrame(schema=LAYOUT)
         files = [f"{self.address}/{path}" for path in paths]
