@@ -73,7 +73,6 @@ def source(meta: Meta, body: str) -> str:
             "#show: article.with(",
             "  title: meta.title, author: meta.author, keywords: meta.keywords, lang: meta.lang, region: meta.region,",
             f"  date: datetime(year: {day.year}, month: {day.month}, day: {day.day}),",
-            *(() if meta.running is None else (f"  known: {typst_json(meta.running)},",)),
             ")",
             body,
             "",
