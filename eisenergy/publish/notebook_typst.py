@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from eisenergy.publish.drawing_parts import Parts, parts_of
+from eisenergy.publish.drawing_parts import Parts, Word, parts_of
 from eisenergy.publish.navigation import read_notebook, read_yaml
 
 WIDE: Final = 700
@@ -85,38 +85,48 @@ class Drawing:
         size = _SIZE.search(self.svg)
         return size is not None and float(size[1]) >= WIDE
 
-    def typst(self) -> str:
-        """Return the drawing as an item of ``charts``."""
+    def item(self) -> dict[str, Any]:
+        """Return the drawing as ``charts`` of ``dashboard-page.typ`` takes it."""
         parts = parts_of(self.svg)
+        known: dict[str, Any] = {"wide": self.wide, "alt": self.alt}
         if parts is None:
-            body = f'image(bytes({_string(self.svg)}), format: "svg", width: 100%, alt: {_string(self.alt)})'
-        else:
-            body = _drawn(parts, self.alt, wide=self.wide)
-        return f"(body: {body}, wide: {'true' if self.wide else 'false'}, caption: none)"
+            return known | {"svg": self.svg}
+        # quotes are escaped twice on their way; the shapes have no other text than numbers and colours
+        size = {"width": parts.width, "height": parts.height}
+        return known | size | {"shapes": parts.shapes.replace('"', "'"), "words": _groups(parts)}
 
 
-def _drawn(parts: Parts, alt: str, *, wide: bool) -> str:
-    """Return a call of ``drawn``, in which an em is a pixel of the drawing; words of one look are told it once."""
-    looks: dict[tuple[float, str, bool], list[str]] = {}
+def _groups(parts: Parts) -> list[dict[str, Any]]:
+    """Return the words of a drawing by look, and those of one look by rows and columns, in their order.
+
+    Many drawings have the same hours or months along an axis; Typst sets such a row once.
+    """
+    looks: dict[tuple[object, ...], list[Word]] = {}
     for word in parts.words:
-        side = {"start": "left", "middle": "center", "end": "right"}[word.anchor]
-        from_side = word.x - {"start": 0.0, "middle": parts.width / 2, "end": parts.width}[word.anchor]
-        text = _string(word.words)
-        if word.angle:
-            text = f"rotate({word.angle:g}deg, origin: {side}, {text})"
-        # within `text` an em is the size of these words, no longer the drawing's pixel
-        at = f"place(top + {side}, dx: {_em(from_side / word.size)}, dy: {_em(word.y / word.size)}, {text})"
-        looks.setdefault((word.size, word.colour, word.bold), []).append(at)
-    words = "; ".join(
-        f"text(size: {size:g}em, fill: rgb({_string(colour)}){', weight: 700' if bold else ''}, {{ {'; '.join(places)} }})"
-        for (size, colour, bold), places in looks.items()
-    )
-    size = f"wide: {'true' if wide else 'false'}, size: ({parts.width:g}, {parts.height:g})"
-    return f"drawn({size}, alt: {_string(alt)}, bytes({_string(parts.shapes)}), {{ {words} }})"
+        looks.setdefault((word.size, word.colour, word.bold), []).append(word)
+    groups: list[dict[str, Any]] = []
+    for words in looks.values():
+        last: Word | None = None
+        for word in words:
+            if last is None or (word.anchor, word.angle) != (last.anchor, last.angle) or not _aligned(word, last):
+                groups.append(_group(word))
+            groups[-1]["at"].append([word.words, _from_side(word, parts.width), word.y])
+            last = word
+    return groups
 
 
-def _em(value: float) -> str:
-    return f"{value:.4f}".rstrip("0").rstrip(".") + "em"
+def _aligned(a: Word, b: Word) -> bool:
+    return a.x == b.x or a.y == b.y
+
+
+def _group(word: Word) -> dict[str, Any]:
+    look = {"size": word.size, "fill": word.colour, "bold": word.bold, "angle": word.angle}
+    return {"side": {"start": "left", "middle": "center", "end": "right"}[word.anchor], **look, "at": []}
+
+
+def _from_side(word: Word, width: float) -> float:
+    """Where a word stands, from the side of the drawing that it is set from [pixels]."""
+    return round(word.x - {"start": 0.0, "middle": width / 2, "end": width}[word.anchor], 2)
 
 
 def body_of(executed: Path) -> tuple[Meta, str]:
@@ -132,7 +142,8 @@ def body_of(executed: Path) -> tuple[Meta, str]:
 
     def flush() -> None:
         if drawings:
-            parts.append("#charts((" + ", ".join(item.typst() for item in drawings) + ",))")
+            items = json.dumps([item.item() for item in drawings], separators=(",", ":"))
+            parts.append(f"#charts(json(bytes({_string(items)})))")
             drawings.clear()
 
     for item in _items(notebook):

@@ -68,7 +68,7 @@ def source(meta: Meta, body: str) -> str:
     day = meta.date
     return "\n".join(
         [
-            '#import "/typst-template.typ": article, charts, drawn, invoice, kpi-row',
+            '#import "/typst-template.typ": article, charts, invoice, kpi-row',
             f"#let meta = {typst_json(meta.to_dict())}",
             "#show: article.with(",
             "  title: meta.title, author: meta.author, keywords: meta.keywords, lang: meta.lang, region: meta.region,",
