@@ -8,6 +8,7 @@ bytes. The documents are PDF/A-2a (archive) and PDF/UA-1 (accessible).
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -23,6 +24,9 @@ from eisenergy.publish.notebook_typst import Meta, body_of
 Template = Literal["invoice", "dashboard"]
 
 STANDARDS: Final = ("a-2a", "ua-1")
+
+_PRINTED: Final = re.compile(r'#(invoice|kpi-row|charts)\(json\(bytes\("([^"\\]*(?:\\.[^"\\]*)*)"\)\)\)')
+"""A call with data as :func:`~eisenergy.publish.document.typst_json` writes them."""
 
 
 class PdfFailed(RuntimeError):
@@ -74,10 +78,16 @@ def source(meta: Meta, body: str) -> str:
             "  title: meta.title, author: meta.author, keywords: meta.keywords, lang: meta.lang, region: meta.region,",
             f"  date: datetime(year: {day.year}, month: {day.month}, day: {day.day}),",
             ")",
-            body,
+            _PRINTED.sub(_raw, body),
             "",
         ]
     )
+
+
+def _raw(found: re.Match[str]) -> str:
+    """Return a call with its data as raw text: a string with escapes is put together sign by sign, at 2 % of a document's cost."""
+    plain = found[2].replace(r"\\", "\0").replace(r"\"", '"').replace("\0", "\\").replace("`", r"\u0060")
+    return f"#{found[1]}(json(bytes(`{plain}`.text)))"
 
 
 def _write(meta: Meta, body: str, out: Path, reports: Path | None) -> Path:
