@@ -25,7 +25,7 @@ Template = Literal["invoice", "dashboard"]
 
 STANDARDS: Final = ("a-2a", "ua-1")
 
-_PRINTED: Final = re.compile(r'#(invoice|kpi-row|charts)\(json\(bytes\("([^"\\]*(?:\\.[^"\\]*)*)"\)\)\)')
+_PRINTED: Final = re.compile(r'#(invoice|kpi-row|charts)\(json\(bytes\("([^"\\]*(?:\\[\\"][^"\\]*)*)"\)\)\)')
 """A call with data as :func:`~eisenergy.publish.document.typst_json` writes them."""
 
 
