@@ -21,7 +21,6 @@ _FENCE: Final = re.compile(r"^```\{=typst\}\n(.*?)\n```[ \t]*$", re.DOTALL | re.
 _GIVEN: Final = r'json\(bytes\("([^"\\]*(?:\\.[^"\\]*)*)"\)\)'
 """What :func:`~eisenergy.publish.document.typst_json` writes."""
 _INVOICE: Final = re.compile(rf"#invoice\({_GIVEN}\)")
-_TILES: Final = re.compile(rf"#kpi-row\({_GIVEN}\)")
 _HEADING: Final = re.compile(rf"#heading\(level: 1, {_GIVEN}")
 _NOT_ASCII: Final = re.compile(r"[^ -~]")
 _SIZE: Final = re.compile(r'<svg[^>]*?\bwidth="([\d.]+)')
@@ -34,7 +33,6 @@ class Meta:
     """A document's data: printed nowhere, shown by readers and found by searches.
 
     :param date: date of issue; fixed, so that the same input gives the same bytes
-    :param running: what the template prints on every page (``footer``, ``draft``, ``theme``), where it is known beforehand
     """
 
     title: str
@@ -43,7 +41,6 @@ class Meta:
     date: date
     lang: str = "es"
     region: str = "SV"
-    running: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Meta:
@@ -56,20 +53,11 @@ class Meta:
             date=date.fromisoformat(data["date"]),
             lang=data.get("lang", "es"),
             region=data.get("region", "SV"),
-            running=_running(document),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the data as JSON types."""
-        data = {name: value for name, value in asdict(self).items() if name != "running"}
-        return {**data, "keywords": list(self.keywords), "date": self.date.isoformat()}
-
-
-def _running(document: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What ``bill-page.typ`` and ``dashboard-page.typ`` put into the state of that name."""
-    if "theme" not in document:
-        return None
-    return {"footer": document.get("footer"), "draft": document.get("draft"), "theme": document["theme"]}
+        return {**asdict(self), "keywords": list(self.keywords), "date": self.date.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +190,6 @@ def _meta(notebook: Any, executed: Path) -> Meta:
         keywords=tuple(str(parameters[name]) for name in sorted(parameters)),
         date=_day(str(front.get("date") or parameters.get("month") or "")),
         lang=str(front.get("lang") or "es")[:2],
-        running=next((_running(_value(found[1])) for found in filter(None, map(_TILES.search, fences))), None),
     )
 
 
