@@ -79,9 +79,8 @@ class Drawing:
         known: dict[str, Any] = {"wide": self.wide, "alt": self.alt}
         if parts is None:
             return known | {"svg": self.svg}
-        # quotes are escaped twice on their way; the shapes have no other text than numbers and colours
         size = {"width": parts.width, "height": parts.height}
-        return known | size | {"shapes": parts.shapes.replace('"', "'"), "words": _groups(parts)}
+        return known | size | {"shapes": parts.shapes, "words": _groups(parts)}
 
 
 def _groups(parts: Parts) -> list[dict[str, Any]]:
@@ -131,7 +130,7 @@ def body_of(executed: Path) -> tuple[Meta, str]:
     def flush() -> None:
         if drawings:
             items = json.dumps([item.item() for item in drawings], separators=(",", ":"))
-            parts.append(f"#charts(json(bytes({_string(items)})))")
+            parts.append(f"#charts(json(bytes({raw_text(items)})))")
             drawings.clear()
 
     for item in _items(notebook):
@@ -240,6 +239,11 @@ def _string(text: str) -> str:
     r"""Return a Typst string literal, plain ASCII."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "").replace("\t", "\\t")
     return '"' + _NOT_ASCII.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", escaped) + '"'
+
+
+def raw_text(data: str) -> str:
+    """Return JSON as a Typst expression without escapes: a string with some is put together sign by sign."""
+    return "`" + data.replace("`", r"\u0060") + "`.text"
 
 
 def markdown(text: str) -> str:

@@ -19,14 +19,14 @@ import typst
 
 from eisenergy.publish.document import typst_json
 from eisenergy.publish.folders import REPORTS
-from eisenergy.publish.notebook_typst import Meta, body_of
+from eisenergy.publish.notebook_typst import Meta, body_of, raw_text
 
 Template = Literal["invoice", "dashboard"]
 
 STANDARDS: Final = ("a-2a", "ua-1")
 
-_PRINTED: Final = re.compile(r'#(invoice|kpi-row|charts)\(json\(bytes\("([^"\\]*(?:\\[\\"][^"\\]*)*)"\)\)\)')
-"""A call with data as :func:`~eisenergy.publish.document.typst_json` writes them."""
+_PRINTED: Final = re.compile(r'#(?:invoice|kpi-row)\(json\(bytes\((?=")')
+"""What opens a call with data as :func:`~eisenergy.publish.document.typst_json` writes them."""
 
 
 class PdfFailed(RuntimeError):
@@ -78,16 +78,26 @@ def source(meta: Meta, body: str) -> str:
             "  title: meta.title, author: meta.author, keywords: meta.keywords, lang: meta.lang, region: meta.region,",
             f"  date: datetime(year: {day.year}, month: {day.month}, day: {day.day}),",
             ")",
-            _PRINTED.sub(_raw, body),
+            _unescaped(body),
             "",
         ]
     )
 
 
-def _raw(found: re.Match[str]) -> str:
-    """Return a call with its data as raw text: a string with escapes is put together sign by sign, at 2 % of a document's cost."""
-    plain = found[2].replace(r"\\", "\0").replace(r"\"", '"').replace("\0", "\\").replace("`", r"\u0060")
-    return f"#{found[1]}(json(bytes(`{plain}`.text)))"
+def _unescaped(body: str) -> str:
+    """Return a body whose calls have their data as raw text: Typst puts a string with escapes together sign by sign."""
+    parts: list[str] = []
+    done = 0
+    for found in _PRINTED.finditer(body):
+        start = found.end()
+        end = body.find('")))', start + 1)
+        while end > 0 and body[end - 1] == "\\":  # a quote within the data
+            end = body.find('")))', end + 1)
+        plain = body[start + 1 : end].replace("\\\\", "\0").replace('\\"', '"')
+        if end > 0 and "\\" not in plain:
+            parts += [body[done:start], raw_text(plain.replace("\0", "\\"))]
+            done = end + 1
+    return "".join([*parts, body[done:]])
 
 
 def _write(meta: Meta, body: str, out: Path, reports: Path | None) -> Path:
