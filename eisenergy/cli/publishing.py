@@ -16,7 +16,7 @@ from eisenergy.desk.workspace import Workspace
 from eisenergy.period import BillingMonth
 from eisenergy.publish.renderer import choose
 from eisenergy.run import batches, cluster, failures, pool
-from eisenergy.run import month as months
+from eisenergy.run.chosen import chosen_contracts
 from eisenergy.run.cluster import Cluster
 from eisenergy.run.orders import MayNotFork, forks
 from eisenergy.run.remembered import keep_history
@@ -25,8 +25,8 @@ from eisenergy.store.outbox import New
 
 TOLD_TOGETHER: Final = 100
 """Sites whose events are written together."""
-WORK: Final = "eisenergy.cli.documents:make"
-HOOKS: Final = {"begin": "eisenergy.cli.documents:begin", "warm": "eisenergy.cli.documents:warm"}
+WORK: Final = "eisenergy.cli.making:make"
+HOOKS: Final = {"begin": "eisenergy.cli.making:begin", "warm": "eisenergy.cli.making:warm"}
 """What a batch's child does first, and its parent: here, and on every worker of a cluster."""
 
 
@@ -63,7 +63,7 @@ def publish_month(
     settings = workspace.settings
     client = masters.client(workspace.database, scope)
     renderer = choose(settings)
-    wanted = {contract.customer for contract in months.chosen_contracts(workspace, scope, customers)}
+    wanted = {contract.customer for contract in chosen_contracts(workspace, scope, customers)}
     facts = _facts(workspace, scope, month)
     sources = documents.sources_of(settings.root)
     tasks = [
@@ -175,9 +175,11 @@ def _each(
             err.print(f"every notebook gets a kernel of its own: {problem}", markup=False, highlight=False)
         else:
             return
+    from eisenergy.cli import making
+
     with pool.local(workers, environment) as executor:
         for wave in (tasks, overview):
-            yield from pool.each(executor, documents.make, wave)
+            yield from pool.each(executor, making.make, wave)
 
 
 def _facts(workspace: Workspace, scope: Scope, month: BillingMonth) -> dict[str, str]:
