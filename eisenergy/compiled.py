@@ -1,9 +1,9 @@
 """Numba, for the modules that compile: loaded without what it looks for and nothing here needs.
 
 Before Numba loads the first compiled function, it imports ``scipy.linalg`` to learn whether matrices can be multiplied: nearly half of what
-loading compiled functions costs. It imports ``coverage`` and ``cffi`` where they are installed, a fifth of what loading Numba costs: the one
-to tell it which lines it compiled, the other for functions of C libraries. While it looks they are not to be found; afterwards they are, as
-before. What somebody has loaded already is found.
+loading compiled functions costs. It imports ``coverage`` where it is installed, to tell it which lines it compiled: a tenth of what loading
+Numba costs. While it looks they are not to be found; afterwards they are, as before. What somebody has loaded already is found, so a run
+that measures coverage gets its lines.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _not_to_be_found(*names: str) -> Iterator[None]:
             del sys.modules[name]
 
 
-with _not_to_be_found("coverage", "cffi"):
+with _not_to_be_found("coverage"):
     import numba as numba
     from numba import types as types
 
