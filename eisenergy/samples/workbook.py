@@ -118,7 +118,7 @@ def _sheet(rows: Iterable[Sequence[Cell]]) -> str:
         cells = [
             f'<c r="{letter}{number}"><v>{cell}</v></c>'
             if type(cell) is Text
-            else f'<c r="{letter}{number}"{_formula(cell) if type(cell) is Formula else _value(cell)}'  # type: ignore[arg-type]
+            else f'<c r="{letter}{number}"{_formula(cell) if type(cell) is Formula else _value(cell)}'
             for letter, cell in zip(_LETTERS, row, strict=False)
             if cell is not None
         ]
