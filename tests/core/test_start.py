@@ -6,6 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
+
+from eisenergy.cli import commands, loading
 
 HEAVY = "{'numba', 'papermill', 'nbformat', 'typst', 'altair', 'pandera', 'jsonschema'}"
 
@@ -46,3 +49,24 @@ def test_a_command_looks_for_garbage_when_it_runs_and_not_while_it_is_loaded() -
         "cli.main()\n"
     )
     assert _said(code).splitlines() == ["False", "True True"]
+
+
+def test_the_help_says_what_the_commands_say_and_loads_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The peer is the help with all commands loaded."""
+    code = (
+        "import sys\n"
+        "from eisenergy.cli.commands import app\n"
+        "sys.argv = ['eisenergy', '--help']\n"
+        "try:\n    app()\n"
+        "except SystemExit:\n    print({'polars', 'sqlalchemy'} & set(sys.modules))"
+    )
+    said, loaded = _said(code).rsplit("\n", 1)
+    assert loaded == "set()"
+    monkeypatch.setattr(loading, "_described", loading._made)
+    monkeypatch.setenv("COLUMNS", "80")
+    expected = CliRunner().invoke(commands.app, ["--help"], prog_name="eisenergy").stdout
+    assert _trimmed(said) == _trimmed(expected)
+
+
+def _trimmed(text: str) -> list[str]:
+    return [line.rstrip() for line in text.strip().splitlines()]
