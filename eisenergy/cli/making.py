@@ -34,6 +34,14 @@ def warm(notebooks: Iterable[Path]) -> None:
         front_matter(notebook)
 
 
+def warm_to_bill(notebooks: Iterable[Path]) -> None:
+    """Read what every child would read again, where some have to draft a bill: what is compiled, too."""
+    import eisenergy.desk.batch
+    import eisenergy.kernels  # noqa: F401
+
+    warm(notebooks)
+
+
 def begin(tasks: Sequence[Task]) -> None:
     """Say whose documents this process will make: their desks are read together.
 

@@ -225,6 +225,7 @@ class Nursery:
     def _work_through(self, batch: deque[Numbered], messages: Connection, note: Note) -> None:
         if self.begin is not None:
             self.begin([task for _, task in batch])
+            self.baseline = self.baseline.grown()  # what it loaded is not a notebook's doing
         for number, task in batch:
             messages.send(("between", number, None))
             try:
