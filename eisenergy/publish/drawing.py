@@ -67,6 +67,11 @@ def n(value: float) -> str:
     return "0" if text == "-0.0" else text[:-2]
 
 
+def _short(text: str) -> str:
+    """Return a text whose numbers all have one decimal, each as :func:`n` writes it."""
+    return text.replace("-0.0", "0").replace(".0", "")
+
+
 def text_width(words: str, size: float = SIZE) -> float:
     """Return how wide a text is, set in the house's typeface [CSS pixels]."""
     return sum(WIDTHS.get(char, _OTHER) for char in words) * size / 1000
@@ -222,8 +227,8 @@ class Canvas:
 
     def rectangle(self, x: float, y: float, width: float, height: float, colour: str, more: str = "") -> None:
         """Fill a rectangle."""
-        size = f'x="{n(x)}" y="{n(y)}" width="{n(width)}" height="{n(height)}"'
-        self.add(f'<rect {size} fill="{colour}"{more}/>')
+        size = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+        self.add(f'<rect {_short(size)} fill="{colour}"{more}/>')
 
     def diamond(self, x: float, y: float, half: float, colour: str) -> None:
         """Fill a square that stands on its corner, with a white edge."""
@@ -235,7 +240,10 @@ class Canvas:
 
         :param more: the element's other attributes, as source
         """
-        self.add(f'<path d="M{"L".join(f"{n(x)},{n(y)}" for x, y in points)}" {more}/>')
+        flat = tuple(itertools.chain.from_iterable(points))
+        # All at once: a year of days has thousands of points.
+        text = _short("L%.1f,%.1f" * (len(flat) // 2) % flat)
+        self.add(f'<path d="M{text[1:]}" {more}/>')
 
     def add(self, element: str) -> None:
         """Put an element on top of those that are there."""

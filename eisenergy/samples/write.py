@@ -30,13 +30,15 @@ from eisenergy.samples.plan import (
 from eisenergy.samples.shapes import SHAPES, Content, Line, Shape
 
 MANIFEST: Final = "manifest.json"
+_MADE_OF: Final = ".made-of"
 
 
 def write(out: Path, *, masters: Path, months: Sequence[str] = MONTHS, seed: int = SEED) -> tuple[Path, ...]:
     """Write the readings of the customers of the master, the same bytes every time.
 
     Beside the readings lies ``manifest.json``: every file with its hash, and per meter and month what was put where and the
-    sums a reader must find. It is not among the returned paths, so these can be read as they are.
+    sums a reader must find. It is not among the returned paths, so these can be read as they are. Where the same files lie
+    already, whole, nothing is written: ``.made-of`` says from what they were made.
 
     :param out: folder to write to; made where it is missing
     :param masters: folder of the shipped reference files
@@ -50,8 +52,14 @@ def write(out: Path, *, masters: Path, months: Sequence[str] = MONTHS, seed: int
     if unknown:
         raise ValueError(f"no samples for {', '.join(unknown)}: expected months from {MONTHS[0]} to {MONTHS[-1]}")
     wanted = [BillingMonth.parse(month) for month in sorted(set(months))]
+    made_of = _made_of(masters, wanted, seed)
+    if there := _there(out, made_of):
+        return there
+    (out / _MADE_OF).unlink(missing_ok=True)
     with _no_garbage():
-        return _write(out, masters, wanted, seed)
+        written = _write(out, masters, wanted, seed)
+    _put(out / _MADE_OF, made_of.encode())
+    return written
 
 
 @contextmanager
@@ -104,6 +112,31 @@ def _write(out: Path, masters: Path, wanted: Sequence[BillingMonth], seed: int) 
     }
     _put(out / MANIFEST, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
     return tuple(sorted(written))
+
+
+def _made_of(masters: Path, wanted: Sequence[BillingMonth], seed: int) -> str:
+    """A hash of all that the files depend on: the reference files, what is asked for, and this package."""
+    code = sorted(Path(__file__).parent.glob("*.py"))
+    inputs = sorted(path for path in masters.iterdir() if path.is_file()) if masters.is_dir() else []
+    digest = hashlib.sha256(f"{[str(month) for month in wanted]} {seed}".encode())
+    for path in (*code, *inputs):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _there(out: Path, made_of: str) -> tuple[Path, ...]:
+    """The files of readings, when they are whole and made of the same; else none."""
+    try:
+        if (out / _MADE_OF).read_text(encoding="utf-8") != made_of:
+            return ()
+        listed = {
+            out / entry["file"]: entry["sha256"]
+            for entry in json.loads((out / MANIFEST).read_text(encoding="utf-8"))["files"]
+        }
+        whole = all(hashlib.sha256(path.read_bytes()).hexdigest() == wanted for path, wanted in listed.items())
+    except (OSError, ValueError, KeyError):
+        return ()
+    return tuple(sorted(listed)) if whole else ()
 
 
 def _months(supply: Supply, seed: int) -> dict[BillingMonth, list[Line]]:

@@ -282,18 +282,6 @@ def invoices(
         return _invoices(connection, scope, month=month, customer=customer)
 
 
-def numbered(database: Database, scope: Scope, numbers: Collection[str]) -> tuple[Invoice, ...]:
-    """Return those of some issued invoices that the scope may see, in order of series and sequence."""
-    columns = tables.invoices.c
-    query = (
-        select(columns.document, columns.bill)
-        .where(columns.client == scope.client, columns.number.in_(sorted(numbers)))
-        .order_by(columns.series, columns.sequence)
-    )
-    with database.session(scope) as connection:
-        return tuple(ledger.load(document, bill) for document, bill in connection.execute(query))
-
-
 def invoice(database: Database, scope: Scope, number: str) -> Invoice:
     """Return an issued invoice. :raises NoInvoice: when there is none of that number in the scope."""
     columns = tables.invoices.c
