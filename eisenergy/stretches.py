@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
+from eisenergy.compiled import numba, types
 from eisenergy.places import SLOT_US
 
 Integers = npt.NDArray[np.int64]

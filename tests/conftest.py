@@ -133,8 +133,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
-APART = ("kernels", "readings.gridscan", "readings.scan", "pricesets", "places")
-"""What of the compiled code takes as long as the rest."""
+HALVES = (
+    ("complete", "stretches", "quality.cleankernel"),
+    ("kernels", "places", "pricesets", "readings.scankernel", "readings.gridkernel"),
+)
+"""What is compiled, in two parts that take as long as each other."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -149,8 +152,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False  # the order is that of LONGEST
     # In a fresh clone Numba compiles for forty seconds: of two processes that start together, each makes one half.
-    if int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2:
-        for name in APART:
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        for name in HALVES[int(worker.removeprefix("gw")) % 2]:
             importlib.import_module(f"eisenergy.{name}")
     if os.geteuid() == 0 and config.option.basetemp is None:
         config.option.basetemp = tempfile.mkdtemp(prefix="eisenergy-tests-")

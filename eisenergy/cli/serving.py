@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eisenergy.cli.context import guarded, settings_of
+from eisenergy.cli.keeping import kept_working
 from eisenergy.cli.output import fail, say
-from eisenergy.cli.working import kept_working
 from eisenergy.config import BadSetting, Settings
 from eisenergy.desk.workspace import opened
 

@@ -16,7 +16,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -26,6 +25,7 @@ from eisenergy import kernels
 from eisenergy.billing.batch import Batch, Member, Terms
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable
+from eisenergy.compiled import numba
 from eisenergy.desk.drafting import NEIGHBOURS
 from eisenergy.desk.fingerprint import BILLED, of_regular
 from eisenergy.desk.masters import Masters
