@@ -15,6 +15,12 @@ EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 """Context for exact intermediate amounts; 60 digits hold every product of a meter's kWh and a rate without loss."""
 
 _FIFTEEN: Final = Context(prec=15, rounding=ROUND_HALF_UP)
+_add, _multiply, _fifteen, _shown = (
+    EXACT.add,
+    EXACT.multiply,
+    _FIFTEEN.normalize,
+    _FIFTEEN.plus,
+)  # a month's bills call them a million times
 ZERO: Final = Decimal(0)
 _ONE: Final = Decimal(1)
 _CENT: Final = Decimal("0.01")
@@ -36,7 +42,7 @@ def decimal_of(value: float) -> Decimal:
     exact = Decimal.from_float(value)
     if not exact.is_finite():
         raise NotFinite(f"{exact} is not an amount: expected a finite number")
-    return EXACT.add(_FIFTEEN.normalize(exact), ZERO)
+    return _add(_fifteen(exact), ZERO)
 
 
 def fifteen_digits(value: Decimal) -> Decimal:
@@ -46,7 +52,7 @@ def fifteen_digits(value: Decimal) -> Decimal:
     """
     if not value.is_finite():
         raise NotFinite(f"{value} is not an amount: expected a finite number")
-    return EXACT.add(_FIFTEEN.normalize(value), ZERO)
+    return _add(_fifteen(value), ZERO)
 
 
 def excel_round(value: Decimal | float, places: int = 2) -> Decimal:
@@ -62,9 +68,9 @@ def excel_round(value: Decimal | float, places: int = 2) -> Decimal:
     exact = value if type(value) is Decimal else _exact(value)
     if not exact.is_finite():
         raise NotFinite(f"{exact} is not an amount: expected a finite number")
-    shown = _FIFTEEN.plus(exact)  # fifteen_digits without its canonical form, which the places below give anyway
+    shown = _shown(exact)  # fifteen_digits without its canonical form, which the places below give anyway
     step = _CENT if places == 2 else Decimal((0, (1,), -places))
-    rounded = shown.quantize(step, rounding=ROUND_HALF_UP, context=EXACT)
+    rounded = shown.quantize(step, ROUND_HALF_UP, EXACT)
     return rounded.copy_abs() if rounded.is_zero() else rounded
 
 
@@ -75,14 +81,14 @@ def _exact(value: Decimal | float) -> Decimal:
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """Return the exact sum of decimals, whatever the thread's context."""
-    return functools.reduce(EXACT.add, amounts, ZERO)
+    return functools.reduce(_add, amounts, ZERO)
 
 
 def product(*factors: Decimal) -> Decimal:
     """Return the exact product of decimals, whatever the thread's context."""
     if len(factors) == 2:
-        return EXACT.multiply(*factors)
-    return functools.reduce(EXACT.multiply, factors, _ONE)
+        return _multiply(*factors)
+    return functools.reduce(_multiply, factors, _ONE)
 
 
 def quotient(dividend: Decimal, divisor: Decimal) -> Decimal:

@@ -6,16 +6,16 @@ Nothing here reads; a batch carries all of it, so that it can be priced wherever
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from eisenergy.accounts import Contract
 from eisenergy.billing import codec
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable, bill
+from eisenergy.billing.forms import Filled, Forms, Sums
 from eisenergy.billing.model import Bill, Provenance
 from eisenergy.findings import Finding, blocking
 from eisenergy.masters import codec as records
@@ -45,6 +45,17 @@ class Terms:
     code_version: str
     lake_version: int
     runs: Runs
+
+    def provenance(self, sources: Mapping[str, str], readings_hash: str) -> Provenance:
+        """Return the versions of a bill. :param readings_hash: of the measured readings; both see ``Provenance``"""
+        return Provenance(
+            lake_version=self.lake_version,
+            sources=sources,
+            tariff_version=self.tariff.version,
+            calendar_version=self.calendar_version,
+            code_version=self.code_version,
+            readings_hash=readings_hash,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,34 +141,30 @@ def entry(made: Bill, input_hash: str, basis: str = "") -> Entry:
         document=jsontext.text(made),
         basis=basis,
         lake_version=None if made.provenance is None else made.provenance.lake_version,
-        made=json.dumps(_made(made)),
+        made=json.dumps(codec.asked(made)),
     )
-
-
-def _made(bill: Bill) -> dict[str, Any]:
-    """What is asked of a bill without reading it."""
-    provenance = bill.provenance
-    return {
-        "name": bill.contract.customer.name,
-        "meter": bill.contract.meter.serial,
-        "currency": bill.currency,
-        "tariff": bill.tariff,
-        "calendar": bill.calendar,
-        "findings": Counter(finding.severity.value for finding in bill.findings),
-        "estimated": sum(block.estimated for block in bill.blocks),
-        "missing": bill.slots_missing,
-        "slots": bill.slots_expected,
-        "provenance": provenance
-        and {name: getattr(provenance, name) for name in Provenance.__slots__ if name != "sources"},
-    }
 
 
 def price(batch: Batch) -> Iterator[Entry | Refused]:
     """Yield what becomes of each member, in their order."""
     terms = batch.terms
-    prices: str | None = None
+    if not (_LATEST and _LATEST[0].fit(terms)):
+        _LATEST[:] = [Forms(terms)]
+    forms = _LATEST[0]
+    lists = [column.tolist() for column in batch.cells]
     for number, member in enumerate(batch.members):
         contract: Contract = records.load(Contract, json.loads(member.document))
+        if member.prices == _NO_PRICES and not member.corrections and batch.groups == 1:
+            filled = forms.filled(
+                contract,
+                Sums(*(column[number] for column in lists)),
+                member.sources,
+                member.readings_hash,
+                has_forecast=member.has_forecast,
+            )
+            if filled is not None:
+                yield _filled_entry(terms, member, contract, filled)
+                continue
         mine = CellSums(*(column[number] for column in batch.cells))
         usage = usage_of(
             contract.meter.serial,
@@ -169,7 +176,6 @@ def price(batch: Batch) -> Iterator[Entry | Refused]:
             has_forecast=member.has_forecast,
         )
         try:
-            prices = prices or codec.prices_in_force(terms.tariff, terms.period)
             made, digest = billed(
                 terms,
                 contract,
@@ -177,13 +183,35 @@ def price(batch: Batch) -> Iterator[Entry | Refused]:
                 sources=member.sources,
                 readings_hash=member.readings_hash,
                 corrections=member.corrections,
-                prices=prices,
+                prices=forms.prices,
             )
         except (NotInForce, NotBillable) as problem:
             finding = blocking("cannot-bill", contract.number, str(problem))
             yield Refused(contract=contract.number, customer=contract.customer.code, finding=finding)
             continue
         yield entry(made, digest, member.basis)
+
+
+_NO_PRICES: Final = (SlotPrices(),)
+_LATEST: Final[list[Forms]] = []
+"""Those of the last batch: the batches of a month mostly have the same terms."""
+
+
+def _filled_entry(terms: Terms, member: Member, contract: Contract, filled: Filled) -> Entry:
+    return Entry(
+        contract=contract.number,
+        customer=contract.customer.code,
+        name=contract.customer.name,
+        kwh=filled.kwh,
+        total=filled.total,
+        max_kw=filled.max_kw,
+        estimated=0,
+        input_hash=filled.input_hash,
+        document=filled.document,
+        basis=member.basis,
+        lake_version=terms.lake_version,
+        made=filled.made,
+    )
 
 
 def billed(
@@ -217,14 +245,7 @@ def billed(
         estimated=estimated,
         findings=findings,
         corrections=corrections,
-        provenance=Provenance(
-            lake_version=terms.lake_version,
-            sources=sources,
-            tariff_version=terms.tariff.version,
-            calendar_version=terms.calendar_version,
-            code_version=terms.code_version,
-            readings_hash=readings_hash,
-        ),
+        provenance=terms.provenance(sources, readings_hash),
     )
     digest = codec.input_hash(
         contract,
