@@ -7,7 +7,9 @@ Money is :class:`decimal.Decimal`. An amount is kept exact until it is printed; 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+import itertools
+import math
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
@@ -43,6 +45,15 @@ def decimal_of(value: float) -> Decimal:
     if not exact.is_finite():
         raise NotFinite(f"{exact} is not an amount: expected a finite number")
     return _add(_fifteen(exact), ZERO)
+
+
+def decimals_of(values: Sequence[float]) -> list[Decimal]:
+    """Return :func:`decimal_of` of each; of many in less time. :raises NotFinite: for NaN and infinity"""
+    if not any(values):
+        return [ZERO] * len(values)
+    if not all(map(math.isfinite, values)):
+        return [decimal_of(value) for value in values]
+    return list(map(_add, map(_fifteen, map(Decimal.from_float, values)), itertools.repeat(ZERO)))
 
 
 def fifteen_digits(value: Decimal) -> Decimal:
@@ -89,6 +100,22 @@ def product(*factors: Decimal) -> Decimal:
     if len(factors) == 2:
         return _multiply(*factors)
     return functools.reduce(_multiply, factors, _ONE)
+
+
+def totals(columns: Iterable[Sequence[Decimal]], count: int) -> list[Decimal]:
+    """Return :func:`total` of the first of each column, of the second, and so on.
+
+    :param count: how many each has
+    """
+    result = [ZERO] * count
+    for column in columns:
+        result = list(map(_add, result, column))
+    return result
+
+
+def products(first: Iterable[Decimal], second: Iterable[Decimal]) -> list[Decimal]:
+    """Return the exact product of each pair, up to the end of the shorter column."""
+    return list(map(_multiply, first, second))
 
 
 def quotient(dividend: Decimal, divisor: Decimal) -> Decimal:

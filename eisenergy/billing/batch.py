@@ -9,31 +9,28 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from eisenergy.accounts import Contract
 from eisenergy.billing import codec
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable, bill
-from eisenergy.billing.forms import Filled, Forms, Sums
+from eisenergy.billing.forms import Filled, Forms, Plain, Sums
 from eisenergy.billing.model import Bill, Provenance
 from eisenergy.findings import Finding, blocking
 from eisenergy.masters import codec as records
 from eisenergy.masters import jsontext
 from eisenergy.money import ZERO
-from eisenergy.period import NotInForce, Period
+from eisenergy.period import NotInForce, Period, Spans
 from eisenergy.tariffs.model import Tariff
 from eisenergy.usage import CellSums, EstimatedRange, SlotPrices, Usage, usage_of
-
-if TYPE_CHECKING:  # it comes with a batch; it brings numpy
-    from eisenergy.timeofuse import Runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What the bills of one tariff and period have in common.
 
-    :param runs: the calendar compiled over the period
+    :param spans: of the calendar compiled over the period
     :param lake_version: version of the readings table
     """
 
@@ -44,7 +41,7 @@ class Terms:
     calendar_version: str
     code_version: str
     lake_version: int
-    runs: Runs
+    spans: Spans
 
     def provenance(self, sources: Mapping[str, str], readings_hash: str) -> Provenance:
         """Return the versions of a bill. :param readings_hash: of the measured readings; both see ``Provenance``"""
@@ -83,7 +80,7 @@ class Member:
 class Batch:
     """Contracts of one tariff with what their meters did.
 
-    :param cells: sums with a leading axis, the member; ``groups`` cells per (segment, block)
+    :param cells: sums as lists, so that whoever prices needs no arrays: [member][cell]; ``groups`` cells per (segment, block)
     """
 
     terms: Terms
@@ -148,27 +145,25 @@ def entry(made: Bill, input_hash: str, basis: str = "") -> Entry:
 def price(batch: Batch) -> Iterator[Entry | Refused]:
     """Yield what becomes of each member, in their order."""
     terms = batch.terms
-    if not (_LATEST and _LATEST[0].fit(terms)):
+    if not (_LATEST and _LATEST[0].terms == terms):
         _LATEST[:] = [Forms(terms)]
     forms = _LATEST[0]
-    lists = [column.tolist() for column in batch.cells]
+    contracts: list[Contract] = [records.load(Contract, json.loads(member.document)) for member in batch.members]
+    plain = [
+        Plain(number, contracts[number], member.sources, member.readings_hash, member.has_forecast)
+        for number, member in enumerate(batch.members)
+        if batch.groups == 1 and member.prices == _NO_PRICES and not member.corrections
+    ]
+    filled = forms.filled(plain, Sums(*batch.cells)) if plain else {}
     for number, member in enumerate(batch.members):
-        contract: Contract = records.load(Contract, json.loads(member.document))
-        if member.prices == _NO_PRICES and not member.corrections and batch.groups == 1:
-            filled = forms.filled(
-                contract,
-                Sums(*(column[number] for column in lists)),
-                member.sources,
-                member.readings_hash,
-                has_forecast=member.has_forecast,
-            )
-            if filled is not None:
-                yield _filled_entry(terms, member, contract, filled)
-                continue
+        contract = contracts[number]
+        if number in filled:
+            yield _filled_entry(terms, member, contract, filled[number])
+            continue
         mine = CellSums(*(column[number] for column in batch.cells))
         usage = usage_of(
             contract.meter.serial,
-            terms.runs,
+            terms.spans,
             mine,
             member.prices,
             period=terms.period,

@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import repeat
 from json.encoder import encode_basestring_ascii as _quoted
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eisenergy.accounts import Contract, Sourced
@@ -24,7 +24,7 @@ from eisenergy.billing import codec
 from eisenergy.billing.engine import NotBillable, bill, hours, in_force, ratios
 from eisenergy.billing.model import BillLine, BlockSummary, Indicators, LineCode
 from eisenergy.masters import jsontext
-from eisenergy.money import ZERO, decimal_of, difference, excel_round, product, total
+from eisenergy.money import ZERO, decimals_of, difference, excel_round, products, totals
 from eisenergy.period import NotInForce
 from eisenergy.tariffs.model import DemandBasis, LossBasis
 from eisenergy.usage import Peak, SlotPrices, Usage, UsageCell
@@ -43,12 +43,28 @@ _OWN: Final = {
 _CHARGED: Final = (LineCode.ENERGY, LineCode.LOSSES, LineCode.FTPMS, LineCode.DEVIATION)
 """Lines that price energy block by block."""
 
+_Column = list[Decimal]
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
+class Plain(NamedTuple):
+    """What a form is filled with.
+
+    :param place: of the contract in what :class:`Sums` has of its batch
+    :param sources: see :class:`eisenergy.billing.model.Provenance`, like ``readings_hash``
+    """
+
+    place: int
+    contract: Contract
+    sources: Mapping[str, str]
+    readings_hash: str
+    has_forecast: bool
+
+
 class Sums(NamedTuple):
-    """A meter's sums as :class:`eisenergy.usage.CellSums` has them of one segment, as lists with an element per block.
+    """What the meters of a batch did, as :class:`eisenergy.usage.CellSums` has it, as lists: [meter][block of the one segment].
 
     :param sums: kWh, fed in, kVArh, forecast and taken where less was taken, forecast and taken where more was
     :param peak: highest kW
@@ -56,10 +72,10 @@ class Sums(NamedTuple):
     :param counts: ties, intervals, estimated ones
     """
 
-    sums: Sequence[Sequence[float]]
-    peak: Sequence[float]
-    peak_at: Sequence[int]
-    counts: Sequence[Sequence[int]]
+    sums: Sequence[Sequence[Sequence[float]]]
+    peak: Sequence[Sequence[float]]
+    peak_at: Sequence[Sequence[int]]
+    counts: Sequence[Sequence[Sequence[int]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,62 +93,71 @@ class Filled:
 class Forms:
     """The forms of one tariff and period; each is made when the first contract of its kind comes.
 
+    :ivar terms: what they have in common
     :ivar prices: ``codec.prices_in_force`` of the tariff and the period
     """
 
     def __init__(self, terms: Terms) -> None:
-        self._terms, self.prices = terms, codec.prices_in_force(terms.tariff, terms.period)
+        self.terms, self.prices = terms, codec.prices_in_force(terms.tariff, terms.period)
         rules = terms.tariff.rules
-        self._plain = len(terms.runs.segments) == 1 and rules.demand_basis is DemandBasis.PERIOD_MAX
+        self._plain = len(terms.spans.segments) == 1 and rules.demand_basis is DemandBasis.PERIOD_MAX
         self._energy_losses = rules.loss_basis is LossBasis.ENERGY
         self._known: dict[tuple[object, ...], _Form | None] = {}
 
-    def fit(self, terms: Terms) -> bool:
-        """Whether these are the forms of some terms."""
-        mine, runs = self._terms, terms.runs
+    def filled(self, plain: Sequence[Plain], found: Sums) -> dict[int, Filled]:
+        """Return what the contracts' bills come to, by their places; those that the general way has to speak of are not among them."""
+        result: dict[int, Filled] = {}
+        mine = [one for one in plain if self._plain and self._is_plain(one, found)]
+        if not mine:
+            return result
+        blocks = range(len(self.terms.spans.blocks))
+        cells = [
+            [decimals_of([found.sums[one.place][block][figure] for one in mine]) for figure in range(_FIGURES)]
+            for block in blocks
+        ]
+        kinds: dict[tuple[object, ...], list[int]] = {}
+        for n, one in enumerate(mine):
+            # Only what deviates has a part of its own.
+            less_more = (
+                [(cell[3][n] != cell[4][n], cell[5][n] != cell[6][n]) for cell in cells] if one.has_forecast else ()
+            )
+            own = tuple([getattr(one.contract, name) is not None for name, _ in _OWN.values()])
+            kinds.setdefault((own, one.has_forecast, tuple(less_more)), []).append(n)
+        for kind, members in kinds.items():
+            theirs = [mine[n] for n in members]
+            if kind not in self._known:
+                self._known[kind] = _form(self.terms, self.prices, theirs[0], kind[2])
+            form = self._known[kind]
+            if form is not None:
+                some = [[[column[n] for n in members] for column in cell] for cell in cells]
+                result.update(zip([one.place for one in theirs], form.fill(theirs, some, found), strict=True))
+        return result
+
+    def _is_plain(self, one: Plain, found: Sums) -> bool:
+        period = self.terms.period
         return (
-            (mine.tariff, mine.period, mine.timezone, mine.calendar, mine.calendar_version, mine.code_version, mine.lake_version)
-            == (terms.tariff, terms.period, terms.timezone, terms.calendar, terms.calendar_version, terms.code_version, terms.lake_version)
-            and (mine.runs.segments, mine.runs.blocks, mine.runs.expected, mine.runs.timezone)
-            == (runs.segments, runs.blocks, runs.expected, runs.timezone)
-        )  # fmt: skip
+            in_force(one.contract, period) == period
+            and all(slots and not estimated for _, slots, estimated in found.counts[one.place])
+            # A price of two is told with words of both.
+            and not (self._energy_losses and one.contract.loss_factor is not None)
+        )
 
-    def filled(
-        self, contract: Contract, found: Sums, sources: Mapping[str, str], readings_hash: str, *, has_forecast: bool
-    ) -> Filled | None:
-        """Return what a contract's bill comes to, ``None`` where that is for the general way to say.
 
-        :param found: of the contract's meter, without prices of its own
-        :param sources: see :class:`eisenergy.billing.model.Provenance`, like ``readings_hash``
-        """
-        period = self._terms.period
-        if not self._plain or in_force(contract, period) != period:
-            return None
-        if any(slots == 0 or estimated for _, slots, estimated in found.counts):
-            return None
-        if self._energy_losses and contract.loss_factor is not None:
-            return None  # a price of two, with words of both
-        cells = [tuple(map(decimal_of, cell)) for cell in found.sums]
-        # Only what deviates has a part of its own.
-        deviates = tuple([(a != b, c != d) for *_, a, b, c, d in cells]) if has_forecast else ()
-        own = tuple([name for name, _ in _OWN.values() if getattr(contract, name) is not None])
-        kind = (own, has_forecast, deviates)
-        if kind not in self._known:
-            self._known[kind] = _form(self._terms, self.prices, contract, deviates, has_forecast=has_forecast)
-        form = self._known[kind]
-        return None if form is None else form.fill(contract, cells, found, sources, readings_hash)
+_FIGURES: Final = 7
+"""Sums of a block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Template:
-    """A text with ``%s`` for each figure, and how to take these out of all figures in the order of the text."""
+    """A text with ``%s`` for each figure, and the figures' numbers in the order of the text."""
 
     text: str
-    taken: Callable[[Sequence[Any]], tuple[Any, ...]]
+    places: tuple[int, ...]
 
-    def fill(self, figures: Sequence[Any]) -> str:
-        """Put the figures in their places."""
-        return self.text % self.taken(figures)
+    def fill(self, figures: Sequence[Sequence[Any]]) -> list[str]:
+        """Put figures in their places. :param figures: of each figure a value per text"""
+        text = self.text
+        return [text % values for values in zip(*[figures[place] for place in self.places], strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +171,6 @@ class _Line:
     code: LineCode
     own: tuple[str, int] | None
     parts: tuple[tuple[int, Decimal], ...]
-
-
-_Pairs = list[tuple[Decimal, Decimal]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,91 +189,96 @@ class _Form:
     made: _Template
     facts: _Template
 
-    def fill(
-        self,
-        contract: Contract,
-        cells: Sequence[tuple[Decimal, ...]],
-        found: Sums,
-        sources: Mapping[str, str],
-        readings_hash: str,
-    ) -> Filled:
-        """Compute the figures, in the order in which :func:`_form` has put their marks, and write them."""
-        energies = _energies(cells)
-        peaks = [decimal_of(kw) for kw in found.peak]
-        amounts: dict[LineCode, Decimal] = {}
-        figures: list[Any] = []
-        bought: _Pairs = []
+    def fill(self, plain: Sequence[Plain], cells: Sequence[Sequence[_Column]], found: Sums) -> Iterator[Filled]:
+        """Compute the figures of some contracts, in the order in which :func:`_form` has put their marks, and write them.
+
+        :param cells: [block][figure], like every column with a value per contract
+        """
+        count = len(plain)
+        figures: list[Sequence[Any]] = []
+        energies, peaks = _energies(cells, count), self._peaks(plain, found)
+        highest = [max(these) for these in zip(*peaks, strict=True)]
+        amounts: dict[LineCode, _Column] = {}
+        bought: list[_Column] = []
         for line in self.lines:
-            price = None
+            own = None
             if line.own is not None:
                 name, sign = line.own
-                entry: Sourced = getattr(contract, name)
-                price = entry.value if sign == 1 else product(Decimal(sign), entry.value)
-                figures += (price, _inside(entry.origin))
+                entries: list[Sourced] = [getattr(one.contract, name) for one in plain]
+                own = [entry.value for entry in entries]
+                own = own if sign == 1 else products(own, repeat(Decimal(sign)))
+                figures += (own, [_inside(entry.origin) for entry in entries])
             if line.code in _CHARGED:
-                pairs = [
-                    (energies[n], product(energies[n], rate if price is None else price)) for n, rate in line.parts
-                ]
-                quantity, exact = total([kwh for kwh, _ in pairs]), total([cost for _, cost in pairs])
+                shares = [energies[n] for n, _ in line.parts]
+                costs = [products(energies[n], repeat(rate) if own is None else own) for n, rate in line.parts]
+                quantity, exact = totals(shares, count), totals(costs, count)
+                bought = bought or costs  # energy is the first
             elif line.parts:
-                quantity = _base(line.code, amounts, peaks)
-                exact = product(quantity, line.parts[0][1] if price is None else price)
-                pairs = [(quantity, exact)]
+                quantity = highest if line.code is LineCode.DEMAND else _base(line.code, amounts, count)
+                exact = products(quantity, repeat(line.parts[0][1]) if own is None else own)
+                shares, costs = [quantity], [exact]
                 if line.code is LineCode.DEMAND:
-                    exact = total((exact,))
+                    exact = totals(costs, count)
             else:
-                pairs, quantity = [], ZERO  # it has none
-                exact = total([amounts[code] for code in _ADDED[line.code]])
-            bought = bought or pairs  # energy is the first
-            amounts[line.code] = amount = excel_round(exact)
+                shares, costs, quantity = [], [], []  # it has none
+                exact = totals([amounts[code] for code in _ADDED[line.code]], count)
+            amounts[line.code] = amount = list(map(excel_round, exact))
             figures += (quantity, exact, amount)
-            for pair in pairs:
-                figures += pair
-        slots = 0
-        for n, (ties, many, _) in enumerate(found.counts):
-            slots += many
-            at = (_EPOCH + timedelta(microseconds=found.peak_at[n])).isoformat()
-            figures += (energies[n], total((cells[n][1],)), total((bought[n][1],)), peaks[n], at, ties, many)
-        length = hours(self.terms.period, self.terms.timezone, slots, self.expected)
-        kwh, kvarh, payable = total(energies[: len(cells)]), total([cell[2] for cell in cells]), amounts[LineCode.TOTAL]
-        figures += [_ratio(ratio) for ratio in ratios(kwh, kvarh, max(peaks), length, payable)]
+            for share, cost in zip(shares, costs, strict=True):
+                figures += (share, cost)
+        for n, cell in enumerate(cells):
+            counts = [found.counts[one.place][n] for one in plain]
+            at = [(_EPOCH + timedelta(microseconds=found.peak_at[one.place][n])).isoformat() for one in plain]
+            figures += (energies[n], totals([cell[1]], count), totals([bought[n]], count), peaks[n], at)
+            figures += ([ties for ties, _, _ in counts], [slots for _, slots, _ in counts])
+        kwh, kvarh = totals(energies[: len(cells)], count), totals([cell[2] for cell in cells], count)
+        present = [sum([slots for _, slots, _ in found.counts[one.place]]) for one in plain]
+        period, zone = self.terms.period, self.terms.timezone
+        lengths = [hours(period, zone, slots, self.expected) for slots in present]
+        payable = amounts[LineCode.TOTAL]
+        told = [map(_ratio, ratios(*each)) for each in zip(kwh, kvarh, highest, lengths, payable, strict=True)]
+        figures += zip(*told, strict=True)
         figures += (
-            self.expected - slots,
-            jsontext.text(contract),
-            ", ".join([f"[{_quoted(sha)}, {_quoted(name)}]" for sha, name in sources.items()]),
-            readings_hash,
-            _inside(contract.number),
-            _inside(contract.customer.name),
-            _inside(contract.meter.serial),
+            [self.expected - slots for slots in present],
+            [jsontext.text(one.contract) for one in plain],
+            [", ".join([f"[{_quoted(sha)}, {_quoted(name)}]" for sha, name in one.sources.items()]) for one in plain],
+            [one.readings_hash for one in plain],
+            [_inside(one.contract.number) for one in plain],
+            [_inside(one.contract.customer.name) for one in plain],
+            [_inside(one.contract.meter.serial) for one in plain],
         )
         for line in self.lines:
             if line.own is not None:
-                figures.append(codec.digits(getattr(contract, line.own[0]).value))
-        return Filled(
-            kwh=total(energies[: len(cells)]),
-            total=payable,
-            max_kw=max(peaks),
-            document=self.document.fill(figures),
-            made=self.made.fill(figures),
-            input_hash=hashlib.sha256(self.facts.fill(figures).encode("ascii")).hexdigest(),
-        )
+                figures.append([codec.digits(getattr(one.contract, line.own[0]).value) for one in plain])
+        texts = (self.document.fill(figures), self.made.fill(figures), self.facts.fill(figures))
+        for kwh_, total_, kw, document, made, facts in zip(kwh, payable, highest, *texts, strict=True):
+            yield Filled(
+                kwh=kwh_,
+                total=total_,
+                max_kw=kw,
+                document=document,
+                made=made,
+                input_hash=hashlib.sha256(facts.encode("ascii")).hexdigest(),
+            )
+
+    @staticmethod
+    def _peaks(plain: Sequence[Plain], found: Sums) -> list[_Column]:
+        return [decimals_of(peaks) for peaks in zip(*[found.peak[one.place] for one in plain], strict=True)]
 
 
-def _energies(cells: Sequence[tuple[Decimal, ...]]) -> list[Decimal]:
+def _energies(cells: Sequence[Sequence[_Column]], count: int) -> list[_Column]:
     """What can be charged: energy of each block, then what each took less than forecast, then what each took more."""
-    result = [total((cell[0],)) for cell in cells]
-    result += [total((difference(cell[3], cell[4]),)) for cell in cells]
-    result += [total((difference(cell[6], cell[5]),)) for cell in cells]
+    result = [totals([cell[0]], count) for cell in cells]
+    for a, b in ((3, 4), (6, 5)):
+        result += [totals([list(map(difference, cell[a], cell[b]))], count) for cell in cells]
     return result
 
 
-def _base(code: LineCode, amounts: Mapping[LineCode, Decimal], peaks: Sequence[Decimal]) -> Decimal:
+def _base(code: LineCode, amounts: Mapping[LineCode, _Column], count: int) -> _Column:
     """What the rate of a line of one part is multiplied with."""
-    if code is LineCode.DEMAND:
-        return max(peaks)
     if code is LineCode.DISCOUNT:
-        return total(amounts.values())
-    return Decimal(1) if code is LineCode.MUNICIPAL_FEE else amounts[LineCode.SUBTOTAL]
+        return totals(amounts.values(), count)
+    return [Decimal(1)] * count if code is LineCode.MUNICIPAL_FEE else amounts[LineCode.SUBTOTAL]
 
 
 _ADDED: Final = {
@@ -294,23 +321,22 @@ _MARK: Final = re.compile(r"7{24}([0-7]{5})7")
 def _template(text: str) -> _Template:
     """Make a template of a specimen's text."""
     places = [int(place, 8) for place in _MARK.findall(text)]
-    return _Template(text=_MARK.sub("%s", text.replace("%", "%%")), taken=itemgetter(*places))
+    return _Template(text=_MARK.sub("%s", text.replace("%", "%%")), places=tuple(places))
 
 
-def _form(
-    terms: Terms, prices: str, contract: Contract, deviates: Sequence[tuple[bool, bool]], *, has_forecast: bool
-) -> _Form | None:
+def _form(terms: Terms, prices: str, plain: Plain, deviates: Any) -> _Form | None:
     """Make the form of contracts like one; ``None`` where something stands against its bill.
 
-    :param deviates: of each block, whether less and whether more was taken than forecast
+    :param deviates: of each block, whether less and whether more was taken than forecast; nothing without a forecast
     """
+    contract = plain.contract
     marks = _Marks()
-    usage = _usage(terms, contract, deviates, has_forecast=has_forecast)
+    usage = _usage(terms, contract, deviates, has_forecast=plain.has_forecast)
     try:
         made = bill(contract, terms.period, usage, terms.tariff, timezone=terms.timezone, calendar_name=terms.calendar)
     except (NotInForce, NotBillable):
         return None
-    computed, shown = zip(*[_marked(line, contract, marks, terms.runs.blocks) for line in made.lines], strict=True)
+    computed, shown = zip(*[_marked(line, contract, marks, terms.spans.blocks) for line in made.lines], strict=True)
     blocks: list[BlockSummary] = []
     moments: dict[str, str] = {}
     for block in made.blocks:
@@ -389,9 +415,9 @@ def _marked(line: BillLine, contract: Contract, marks: _Marks, blocks: Sequence[
 def _usage(terms: Terms, contract: Contract, deviates: Sequence[tuple[bool, bool]], *, has_forecast: bool) -> Usage:
     """What a meter did that took one kWh in each block, and one more or less than forecast where that is to be."""
     one, two = Decimal(1), Decimal(2)
-    runs = terms.runs
+    spans = terms.spans
     cells = []
-    for number, block in enumerate(runs.blocks):
+    for number, block in enumerate(spans.blocks):
         less, more = deviates[number] if has_forecast else (False, False)
         cells.append(
             UsageCell(
@@ -413,10 +439,10 @@ def _usage(terms: Terms, contract: Contract, deviates: Sequence[tuple[bool, bool
     return Usage(
         meter=contract.meter.serial,
         period=terms.period,
-        timezone=runs.timezone,
-        segments=runs.segments,
-        blocks=runs.blocks,
+        timezone=spans.timezone,
+        segments=spans.segments,
+        blocks=spans.blocks,
         cells=tuple(cells),
-        expected=dict(runs.expected),
+        expected=dict(spans.expected),
         has_forecast=has_forecast,
     )

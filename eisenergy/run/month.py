@@ -17,6 +17,7 @@ from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth
 from eisenergy.run.past import Past
 from eisenergy.run.pricers import Answer, Pricers
+from eisenergy.run.sparing import seldom_collected
 from eisenergy.store import books, masters
 from eisenergy.store.drafts import bases
 from eisenergy.store.roster import Listed, roster
@@ -120,6 +121,7 @@ def chosen_contracts(workspace: Workspace, scope: Scope, customers: Collection[s
     return tuple(contract for contract in contracts if contract.number in customers or contract.customer in customers)
 
 
+@seldom_collected()
 def bill_month(
     workspace: Workspace,
     scope: Scope,
@@ -204,6 +206,7 @@ def _drafts_of(
     return tuple(found[one.contract] for one in entries if one.contract in found)
 
 
+@seldom_collected()
 def issue_month(
     workspace: Workspace,
     scope: Scope,

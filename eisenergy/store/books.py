@@ -7,7 +7,8 @@ updated, deleted or truncated: the database refuses, to its owner too.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -143,6 +144,7 @@ def post(
             for contract, _, _ in drafted
             if (contracts is None or contract in contracts) and (reviewed is None or contract in reviewed.contracts)
         ]
+        posted: tuple[Head, ...] = ()
         if ready:
             sequences = range(last + 1, last + 1 + len(ready))
             due_on = ledger.due_on(client, issued_on)
@@ -158,23 +160,26 @@ def post(
                 "common": json.dumps(ledger.head(client, month, at, issued_on, due_on)),
             }
             connection.execute(_POST, made)
-            connection.execute(_POST_LINES, made)
-            if unsound := connection.execute(_UNSOUND, made).scalar():
-                raise BadDraft(
-                    f"contract {unsound}: what stands as its draft of {month} is not a Bill whose total line is the draft's total; nothing "
-                    f"was issued. Run `eisenergy bill {month}` again, then issue."
+            answer = _asked_heads(connection, scope, month)
+            with ThreadPoolExecutor(1) as beside:  # the answer is here; it is read while the server makes the lines
+                reading = beside.submit(_read_heads, answer)
+                connection.execute(_POST_LINES, made)
+                if unsound := connection.execute(_UNSOUND, made).scalar():
+                    raise BadDraft(
+                        f"contract {unsound}: what stands as its draft of {month} is not a Bill whose total line is the draft's total; nothing "
+                        f"was issued. Run `eisenergy bill {month}` again, then issue."
+                    )
+                table = tables.series
+                connection.execute(
+                    update(table)
+                    .where(table.c.client == scope.client, table.c.series == client.series)
+                    .values(last=sequences[-1])
                 )
-            table = tables.series
-            connection.execute(
-                update(table)
-                .where(table.c.client == scope.client, table.c.series == client.series)
-                .values(last=sequences[-1])
-            )
-            for kind in ("drafts", "parked"):
-                forget(connection, scope, kind, month, ready)
-            outbox.issued(connection, scope.client, made["numbers"], at)
-        before = {head.number for head in already}
-        posted = tuple(head for head in _heads(connection, scope, month) if head.number not in before)
+                for kind in ("drafts", "parked"):
+                    forget(connection, scope, kind, month, ready)
+                outbox.issued(connection, scope.client, made["numbers"], at)
+            before = {head.number for head in already}
+            posted = tuple(head for head in reading.result() if head.number not in before)
         if noted is not None:
             noted(connection, posted)
     return posted, already
@@ -232,6 +237,13 @@ def heads(
 def _heads(
     connection: Connection, scope: Scope, month: BillingMonth | None, customer: str | None = None
 ) -> tuple[Head, ...]:
+    return _read_heads(_asked_heads(connection, scope, month, customer))
+
+
+def _asked_heads(
+    connection: Connection, scope: Scope, month: BillingMonth | None, customer: str | None = None
+) -> Iterable[Any]:
+    """The server's answer, whole and not yet read; to read it needs the connection no more."""
     columns = tables.invoices.c
     full = func.coalesce(columns.bill, columns.document["bill"])
     made = func.coalesce(  # an invoice from before these were kept beside it is looked into
@@ -249,6 +261,10 @@ def _heads(
         query = query.where(columns.month == str(month))
     if customer is not None:
         query = query.where(columns.customer == customer)
+    return connection.execute(query)
+
+
+def _read_heads(answer: Iterable[Any]) -> tuple[Head, ...]:
     months: dict[str, BillingMonth] = {}
     return tuple(
         Head(
@@ -265,7 +281,7 @@ def _heads(
             input_hash=row[9],
             made=row[10],
         )
-        for row in connection.execute(query)
+        for row in answer
     )
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from eisenergy.billing import forms
 from eisenergy.billing.batch import Batch, Entry, Member, Refused, Terms, billed, entry, price
 from eisenergy.billing.corrections import Correction
 from eisenergy.masters import codec
-from eisenergy.period import Period
+from eisenergy.period import Period, Spans
 from eisenergy.tariffs.model import BillingRules, DemandBasis, DeviationMode, LossBasis, RateKind, ScalarKind
 from eisenergy.usage import CellSums, SlotPrices, usage_of
 
@@ -52,7 +51,6 @@ def terms_of(
     tariff = make_tariff(rates, scalars, rules)
     segments = tariff.segments(SEPTEMBER)
     expected = EXPECTED if len(segments) == 1 else {(n, b): 100 for n in range(len(segments)) for b in BLOCKS}
-    runs = SimpleNamespace(segments=segments, blocks=blocks, expected=expected, timezone=ZONE)
     return Terms(
         period=SEPTEMBER,
         timezone=ZONE,
@@ -61,7 +59,7 @@ def terms_of(
         calendar_version="c" * 64,
         code_version="0",
         lake_version=7,
-        runs=runs,  # type: ignore[arg-type]
+        spans=Spans(segments=segments, blocks=blocks, expected=expected, timezone=ZONE),
     )
 
 
@@ -117,7 +115,7 @@ def member_of(contract: Contract, **changes: Any) -> Member:
 
 
 def batch_of(terms: Terms, members: list[tuple[Member, CellSums]], groups: int = 1) -> Batch:
-    cells = CellSums(*(np.stack(column) for column in zip(*(sums for _, sums in members), strict=True)))
+    cells = CellSums(*(np.stack(column).tolist() for column in zip(*(sums for _, sums in members), strict=True)))
     return Batch(terms=terms, members=tuple(member for member, _ in members), cells=cells, groups=groups)
 
 
@@ -129,7 +127,7 @@ def generally(batch: Batch) -> list[Entry]:
         contract = codec.load(Contract, json.loads(member.document))
         mine = CellSums(*(column[number] for column in batch.cells))
         usage = usage_of(
-            contract.meter.serial, terms.runs, mine, member.prices,
+            contract.meter.serial, terms.spans, mine, member.prices,
             period=terms.period, groups=batch.groups, has_forecast=member.has_forecast,
         )  # fmt: skip
         made, digest = billed(
