@@ -145,9 +145,9 @@ def entry(made: Bill, input_hash: str, basis: str = "") -> Entry:
 def price(batch: Batch) -> Iterator[Entry | Refused]:
     """Yield what becomes of each member, in their order."""
     terms = batch.terms
-    if not (_LATEST and _LATEST[0].terms == terms):
-        _LATEST[:] = [Forms(terms)]
-    forms = _LATEST[0]
+    latest = _LATEST.get("forms")
+    forms = latest if latest is not None and latest.terms == terms else Forms(terms)
+    _LATEST["forms"] = forms
     contracts: list[Contract] = [records.load(Contract, json.loads(member.document)) for member in batch.members]
     plain = [
         Plain(number, contracts[number], member.sources, member.readings_hash, member.has_forecast)
@@ -188,7 +188,7 @@ def price(batch: Batch) -> Iterator[Entry | Refused]:
 
 
 _NO_PRICES: Final = (SlotPrices(),)
-_LATEST: Final[list[Forms]] = []
+_LATEST: Final[dict[str, Forms]] = {}
 """Those of the last batch: the batches of a month mostly have the same terms."""
 
 

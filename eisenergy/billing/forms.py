@@ -9,10 +9,8 @@ block measured, no prices in the readings, nothing estimated, nothing to correct
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import repeat
@@ -21,32 +19,24 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eisenergy.accounts import Contract, Sourced
 from eisenergy.billing import codec
-from eisenergy.billing.engine import NotBillable, bill, hours, in_force, ratios
-from eisenergy.billing.model import BillLine, BlockSummary, Indicators, LineCode
+from eisenergy.billing.engine import hours, in_force, ratios
+from eisenergy.billing.model import LineCode
+from eisenergy.billing.specimen import OWN, Specimen, specimen_of
 from eisenergy.masters import jsontext
-from eisenergy.money import ZERO, decimals_of, difference, excel_round, products, totals
-from eisenergy.period import NotInForce
+from eisenergy.money import decimals_of, difference, excel_round, products, totals
 from eisenergy.tariffs.model import DemandBasis, LossBasis
-from eisenergy.usage import Peak, SlotPrices, Usage, UsageCell
 
 if TYPE_CHECKING:
     from eisenergy.billing.batch import Terms
-
-_OWN: Final = {
-    LineCode.LOSSES: ("loss_factor", 1),
-    LineCode.DISCOUNT: ("discount_rate", -1),
-    LineCode.RETENTION: ("retention_rate", -1),
-    LineCode.MUNICIPAL_FEE: ("municipal_fee", 1),
-}
-"""Lines whose price a contract may have of its own: its field, and the sign with which it is charged."""
 
 _CHARGED: Final = (LineCode.ENERGY, LineCode.LOSSES, LineCode.FTPMS, LineCode.DEVIATION)
 """Lines that price energy block by block."""
 
 _Column = list[Decimal]
+_Kind = tuple[tuple[bool, ...], bool, tuple[tuple[bool, bool], ...]]
+"""Which prices a contract has of its own, whether anything was forecast, and what deviates from it, see ``specimen``."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Plain(NamedTuple):
@@ -102,7 +92,7 @@ class Forms:
         rules = terms.tariff.rules
         self._plain = len(terms.spans.segments) == 1 and rules.demand_basis is DemandBasis.PERIOD_MAX
         self._energy_losses = rules.loss_basis is LossBasis.ENERGY
-        self._known: dict[tuple[object, ...], _Form | None] = {}
+        self._known: dict[_Kind, _Form | None] = {}
 
     def filled(self, plain: Sequence[Plain], found: Sums) -> dict[int, Filled]:
         """Return what the contracts' bills come to, by their places; those that the general way has to speak of are not among them."""
@@ -115,18 +105,20 @@ class Forms:
             [decimals_of([found.sums[one.place][block][figure] for one in mine]) for figure in range(_FIGURES)]
             for block in blocks
         ]
-        kinds: dict[tuple[object, ...], list[int]] = {}
+        kinds: dict[_Kind, list[int]] = {}
         for n, one in enumerate(mine):
             # Only what deviates has a part of its own.
             less_more = (
                 [(cell[3][n] != cell[4][n], cell[5][n] != cell[6][n]) for cell in cells] if one.has_forecast else ()
             )
-            own = tuple([getattr(one.contract, name) is not None for name, _ in _OWN.values()])
+            own = tuple([getattr(one.contract, name) is not None for name, _ in OWN.values()])
             kinds.setdefault((own, one.has_forecast, tuple(less_more)), []).append(n)
         for kind, members in kinds.items():
             theirs = [mine[n] for n in members]
             if kind not in self._known:
-                self._known[kind] = _form(self.terms, self.prices, theirs[0], kind[2])
+                _, has_forecast, deviates = kind
+                made = specimen_of(self.terms, self.prices, theirs[0].contract, deviates, has_forecast=has_forecast)
+                self._known[kind] = None if made is None else _Form(terms=self.terms, specimen=made)
             form = self._known[kind]
             if form is not None:
                 some = [[[column[n] for n in members] for column in cell] for cell in cells]
@@ -148,59 +140,24 @@ _FIGURES: Final = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Template:
-    """A text with ``%s`` for each figure, and the figures' numbers in the order of the text."""
-
-    text: str
-    places: tuple[int, ...]
-
-    def fill(self, figures: Sequence[Sequence[Any]]) -> list[str]:
-        """Put figures in their places. :param figures: of each figure a value per text"""
-        text = self.text
-        return [text % values for values in zip(*[figures[place] for place in self.places], strict=True)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
-    """How a line is computed.
-
-    :param own: field of the contract with a price of its own, and the sign of the charge; ``None``: the price is the tariff's
-    :param parts: which of the energies, and the tariff's rate, of each part
-    """
-
-    code: LineCode
-    own: tuple[str, int] | None
-    parts: tuple[tuple[int, Decimal], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Form:
-    """A form of one kind of contract.
-
-    :param expected: intervals of the period
-    :param lines: in print order
-    :param facts: what determines the amounts, see ``codec.facts``
-    """
+    """A form of one kind of contract."""
 
     terms: Terms
-    expected: int
-    lines: tuple[_Line, ...]
-    document: _Template
-    made: _Template
-    facts: _Template
+    specimen: Specimen
 
     def fill(self, plain: Sequence[Plain], cells: Sequence[Sequence[_Column]], found: Sums) -> Iterator[Filled]:
-        """Compute the figures of some contracts, in the order in which :func:`_form` has put their marks, and write them.
+        """Compute the figures of some contracts, in the order in which the specimen has their marks, and write them.
 
         :param cells: [block][figure], like every column with a value per contract
         """
-        count = len(plain)
+        count, expected = len(plain), self.specimen.expected
         figures: list[Sequence[Any]] = []
         energies, peaks = _energies(cells, count), self._peaks(plain, found)
         highest = [max(these) for these in zip(*peaks, strict=True)]
         amounts: dict[LineCode, _Column] = {}
         bought: list[_Column] = []
-        for line in self.lines:
+        for line in self.specimen.lines:
             own = None
             if line.own is not None:
                 name, sign = line.own
@@ -234,12 +191,12 @@ class _Form:
         kwh, kvarh = totals(energies[: len(cells)], count), totals([cell[2] for cell in cells], count)
         present = [sum([slots for _, slots, _ in found.counts[one.place]]) for one in plain]
         period, zone = self.terms.period, self.terms.timezone
-        lengths = [hours(period, zone, slots, self.expected) for slots in present]
+        lengths = [hours(period, zone, slots, expected) for slots in present]
         payable = amounts[LineCode.TOTAL]
         told = [map(_ratio, ratios(*each)) for each in zip(kwh, kvarh, highest, lengths, payable, strict=True)]
         figures += zip(*told, strict=True)
         figures += (
-            [self.expected - slots for slots in present],
+            [expected - slots for slots in present],
             [jsontext.text(one.contract) for one in plain],
             [", ".join([f"[{_quoted(sha)}, {_quoted(name)}]" for sha, name in one.sources.items()]) for one in plain],
             [one.readings_hash for one in plain],
@@ -247,10 +204,14 @@ class _Form:
             [_inside(one.contract.customer.name) for one in plain],
             [_inside(one.contract.meter.serial) for one in plain],
         )
-        for line in self.lines:
+        for line in self.specimen.lines:
             if line.own is not None:
                 figures.append([codec.digits(getattr(one.contract, line.own[0]).value) for one in plain])
-        texts = (self.document.fill(figures), self.made.fill(figures), self.facts.fill(figures))
+        texts = (
+            self.specimen.document.fill(figures),
+            self.specimen.made.fill(figures),
+            self.specimen.facts.fill(figures),
+        )
         for kwh_, total_, kw, document, made, facts in zip(kwh, payable, highest, *texts, strict=True):
             yield Filled(
                 kwh=kwh_,
@@ -297,152 +258,3 @@ def _inside(text: str) -> str:
 
 def _ratio(value: Decimal | None) -> str:
     return "null" if value is None else f'"{value}"'
-
-
-class _Marks:
-    """Numbers that stand in a specimen for figures to come: the first mark for the first figure, and so on."""
-
-    def __init__(self) -> None:
-        self._next = 0
-
-    def one(self) -> Decimal:
-        """The next mark."""
-        self._next += 1
-        return Decimal(f"{'7' * 24}{self._next - 1:05o}7")
-
-    def texts(self, count: int) -> list[str]:
-        """The next marks, as texts."""
-        return [str(self.one()) for _ in range(count)]
-
-
-_MARK: Final = re.compile(r"7{24}([0-7]{5})7")
-
-
-def _template(text: str) -> _Template:
-    """Make a template of a specimen's text."""
-    places = [int(place, 8) for place in _MARK.findall(text)]
-    return _Template(text=_MARK.sub("%s", text.replace("%", "%%")), places=tuple(places))
-
-
-def _form(terms: Terms, prices: str, plain: Plain, deviates: Any) -> _Form | None:
-    """Make the form of contracts like one; ``None`` where something stands against its bill.
-
-    :param deviates: of each block, whether less and whether more was taken than forecast; nothing without a forecast
-    """
-    contract = plain.contract
-    marks = _Marks()
-    usage = _usage(terms, contract, deviates, has_forecast=plain.has_forecast)
-    try:
-        made = bill(contract, terms.period, usage, terms.tariff, timezone=terms.timezone, calendar_name=terms.calendar)
-    except (NotInForce, NotBillable):
-        return None
-    computed, shown = zip(*[_marked(line, contract, marks, terms.spans.blocks) for line in made.lines], strict=True)
-    blocks: list[BlockSummary] = []
-    moments: dict[str, str] = {}
-    for block in made.blocks:
-        kwh, export, cost, peak, at, ties, slots = (marks.one() for _ in range(7))
-        moment = _LONG_AGO + timedelta(seconds=len(blocks))
-        moments[moment.isoformat()] = str(at)
-        blocks.append(
-            replace(
-                block, kwh=kwh, kwh_export=export, energy_amount=cost, max_kw=peak, max_kw_at=moment,
-                max_kw_ties=int(ties), slots=int(slots),
-            )
-        )  # fmt: skip
-    ratio_marks = [marks.one() for _ in range(3)]
-    missing, whole, sources, readings_hash, number, name, serial = marks.texts(7)
-    own = {line.own[0]: Sourced(marks.one(), "") for line in computed if line.own is not None}
-    specimen = replace(
-        contract,
-        number=number,
-        customer=replace(contract.customer, name=name),
-        meter=replace(contract.meter, serial=serial),
-        **own,  # type: ignore[arg-type]
-    )
-    made = replace(
-        made,
-        contract=specimen,
-        lines=shown,
-        blocks=tuple(blocks),
-        indicators=Indicators(load_factor=ratio_marks[0], power_factor=ratio_marks[1], price_per_kwh=ratio_marks[2]),
-        slots_missing=int(missing),
-        provenance=terms.provenance({}, readings_hash),
-    )
-    text = jsontext.text(made).replace(jsontext.text(specimen), whole)
-    text = text.replace('"sources": []', f'"sources": [{sources}]')
-    for mark in ratio_marks:
-        text = text.replace(f'"{mark}"', str(mark))
-    for at_first, when in moments.items():
-        text = text.replace(at_first, when)
-    facts = codec.facts(
-        specimen, terms.period, readings_hash, terms.tariff, timezone=terms.timezone,
-        calendar_version=terms.calendar_version, code_version=terms.code_version, prices=prices,
-    )  # fmt: skip
-    return _Form(
-        terms=terms,
-        expected=made.slots_expected,
-        lines=computed,
-        document=_template(text),
-        made=_template(json.dumps(codec.asked(made))),
-        facts=_template(facts),
-    )
-
-
-def _marked(line: BillLine, contract: Contract, marks: _Marks, blocks: Sequence[str]) -> tuple[_Line, BillLine]:
-    """Return how a line is computed, and the line with marks for what is."""
-    field = _OWN.get(line.code)
-    own = field if field is not None and getattr(contract, field[0]) is not None else None
-    price: dict[str, Any] = {}
-    if own is not None:
-        price = {"rate": marks.one(), "origin": str(marks.one())}
-    quantity, exact, amount = (marks.one() for _ in range(3))
-    first = {"below forecast": len(blocks), "above forecast": 2 * len(blocks)}
-    parts, computed = [], []
-    for part in line.parts:
-        computed.append((first.get(part.label, 0) + (0 if part.block is None else blocks.index(part.block)), part.rate))
-        parts.append(replace(part, quantity=marks.one(), exact=marks.one(), **price))
-    shown = replace(
-        line,
-        quantity=None if line.quantity is None else quantity,
-        rate=price.get("rate", line.rate),
-        exact=exact,
-        amount=amount,
-        parts=tuple(parts),
-    )
-    return _Line(code=line.code, own=own, parts=tuple(computed)), shown
-
-
-def _usage(terms: Terms, contract: Contract, deviates: Sequence[tuple[bool, bool]], *, has_forecast: bool) -> Usage:
-    """What a meter did that took one kWh in each block, and one more or less than forecast where that is to be."""
-    one, two = Decimal(1), Decimal(2)
-    spans = terms.spans
-    cells = []
-    for number, block in enumerate(spans.blocks):
-        less, more = deviates[number] if has_forecast else (False, False)
-        cells.append(
-            UsageCell(
-                segment=0,
-                block=block,
-                prices=SlotPrices(),
-                kwh=one,
-                kwh_export=ZERO,
-                kvarh=ZERO,
-                peak=Peak(kw=one, at=_EPOCH, ties=1),
-                forecast_short=two if less else ZERO,
-                kwh_short=one if less else ZERO,
-                forecast_over=one if more else ZERO,
-                kwh_over=two if more else ZERO,
-                slots=1,
-                estimated=0,
-            )
-        )
-    return Usage(
-        meter=contract.meter.serial,
-        period=terms.period,
-        timezone=spans.timezone,
-        segments=spans.segments,
-        blocks=spans.blocks,
-        cells=tuple(cells),
-        expected=dict(spans.expected),
-        has_forecast=has_forecast,
-    )

@@ -177,7 +177,7 @@ def test_a_form_is_to_the_byte_the_general_way(terms: Terms, by_form: Callable[[
     members = [(member_of(contract_of(dice, n), has_forecast=dice.random() < 0.7), figures(dice)) for n in range(90)]
     batch = batch_of(terms, members)
     assert by_form(batch) == generally(batch)
-    assert len(batches._LATEST[0]._known) < 20, "a form serves several, with values of their own"
+    assert len(batches._LATEST["forms"]._known) < 20, "a form serves several, with values of their own"
 
 
 def test_losses_by_the_energy_rate_have_a_form_where_the_factor_is_the_tariffs(
@@ -265,13 +265,13 @@ def test_a_cost_that_is_missing_matters_to_those_who_deviate_there() -> None:
 
 def test_the_forms_of_a_batch_serve_the_next_of_the_same_terms_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[object] = []
-    real = forms._form
+    real = forms.specimen_of
 
     def counted(*arguments: Any, **named: Any) -> Any:
         made.append(arguments)
         return real(*arguments, **named)
 
-    monkeypatch.setattr(forms, "_form", counted)
+    monkeypatch.setattr(forms, "specimen_of", counted)
     sums = figures(random.Random(5))
     dearer = terms_of(rates={**RATES, RateKind.ENERGY: every("0.2")})
     later = replace(terms_of(), lake_version=8)
