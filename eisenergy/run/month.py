@@ -19,6 +19,7 @@ from eisenergy.run.chosen import UnknownCustomer as UnknownCustomer
 from eisenergy.run.chosen import chosen_contracts as chosen_contracts
 from eisenergy.run.past import Past
 from eisenergy.run.pricers import Answer, Pricers
+from eisenergy.run.sparing import seldom_collected
 from eisenergy.store import books, masters
 from eisenergy.store.drafts import bases
 from eisenergy.store.roster import Listed
@@ -96,6 +97,7 @@ class Unread(Sequence[T]):
     __hash__ = None  # type: ignore[assignment]  # like any sequence that may be long
 
 
+@seldom_collected()
 def bill_month(
     workspace: Workspace,
     scope: Scope,
@@ -180,6 +182,7 @@ def _drafts_of(
     return tuple(found[one.contract] for one in entries if one.contract in found)
 
 
+@seldom_collected()
 def issue_month(
     workspace: Workspace,
     scope: Scope,
