@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import math
 import os
 import queue
 import socket
@@ -287,8 +288,9 @@ def _visitors(home: Path, filled: Mapping[str, Any]) -> list[crowd.Visitor]:
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
+    """Of nearest rank: at least that share of the values is no greater."""
     ordered = sorted(values)
-    place = [ordered[min(int(len(ordered) * share), len(ordered) - 1)] for share in (0.95, 0.99)]
+    place = [ordered[math.ceil(len(ordered) * share) - 1] for share in (0.95, 0.99)]
     return {"median": statistics.median(ordered), "p95": place[0], "p99": place[1], "most": ordered[-1]}
 
 

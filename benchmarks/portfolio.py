@@ -30,7 +30,7 @@ from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.masters import calendars, clients, customers
 from eisenergy.period import BillingMonth
 from eisenergy.samples import plan
-from eisenergy.store import masters
+from eisenergy.store import loading, masters
 from eisenergy.tariffs import load as tariffs
 
 MONTH: Final = BillingMonth(2021, 10)
@@ -121,11 +121,14 @@ def fill(workspace: Workspace, portfolio: Portfolio, *, readings: bool = True, a
 
 
 def _beside(address: str, frame: pl.DataFrame) -> int:
-    """Add rows to the table that the library made, as those of its first load."""
+    """Add rows to the table that the library made, as those of its first load, laid out as its loads are."""
     table = DeltaTable(address)
     columns = [field.name for field in table.schema().fields]
     rows = frame.with_columns(loaded=pl.lit(1, dtype=pl.Int64), month=pl.col("start").dt.strftime("%Y-%m"))
-    write_deltalake(table, rows.select(columns), mode="append", writer_properties=WriterProperties(compression="ZSTD"))
+    layout = WriterProperties(
+        compression="ZSTD", max_row_group_size=loading.ROW_GROUP, data_page_size_limit=loading.PAGE
+    )
+    write_deltalake(table, rows.select(columns), mode="append", writer_properties=layout)
     return frame.height
 
 

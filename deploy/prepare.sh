@@ -12,7 +12,7 @@ for name in postgres_password owner_password; do
 done
 [ -e "$folder/pgpass" ] || printf '*:*:eisenergy:eisenergy_owner:%s\n' "$(cat "$folder/owner_password")" > "$folder/pgpass"
 if [ ! -e "$folder/portal.key" ]; then
-    openssl req -x509 -newkey rsa:3072 -sha256 -days 397 -noenc -subj "/CN=$host" -addext "subjectAltName=DNS:$host" \
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -sha256 -days 397 -noenc -subj "/CN=$host" -addext "subjectAltName=DNS:$host" \
         -keyout "$folder/portal.key" -out "$folder/portal.crt" 2> "$folder/openssl.log" || { cat "$folder/openssl.log" >&2; exit 1; }
     rm -f "$folder/openssl.log"
     echo "portal.crt is signed by itself, and browsers will say so: put a real certificate and its key in its place."

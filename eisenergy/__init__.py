@@ -9,7 +9,8 @@ __version__ = "0.1.0"
 # is read. With this it keeps it for ten seconds. It looks here once, when Polars is loaded; what is set already stands.
 os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:10000,muzzy_decay_ms:10000")
 
-# jsonschema imports this where it is installed (JupyterLab brings it), and it builds a grammar for IRIs then and there: three
-# seconds, in every command and every notebook, for a format that nothing here uses. None makes the import fail, which jsonschema
-# expects.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+# jsonschema imports these where they are installed (JupyterLab brings them), for formats that nothing here uses: the first builds a grammar
+# for IRIs then and there, three seconds in every command and every notebook; the others bring libraries of dates and long expressions, a
+# tenth of a second. None makes the import fail, which jsonschema expects.
+for _format in ("rfc3987_syntax", "rfc3986_validator", "isoduration", "fqdn"):
+    sys.modules.setdefault(_format, None)  # type: ignore[arg-type]

@@ -88,6 +88,21 @@ def midnight(day: date, timezone: str) -> datetime:
     return datetime.combine(day, time(), tzinfo=ZoneInfo(timezone)).astimezone(UTC)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spans:
+    """What a compiled calendar says of a period, besides which interval lies where; see :class:`eisenergy.timeofuse.Runs`.
+
+    :param segments: the period cut at every change of the tariff, in order
+    :param blocks: blocks in the order of the calendar
+    :param expected: (segment, block) -> number of intervals
+    """
+
+    segments: tuple[Period, ...]
+    blocks: tuple[str, ...]
+    expected: dict[tuple[int, str], int]
+    timezone: str
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class BillingMonth:
     """The billing month that starts on ``anchor`` of a month and ends before the anchor of the next.

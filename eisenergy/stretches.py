@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
+from eisenergy.compiled import numba, types
 from eisenergy.places import SLOT_US
+from eisenergy.spares import NO_SPARES, Spares
 
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
@@ -54,10 +54,10 @@ class Filled(NamedTuple):
     stray: Booleans
 
     @classmethod
-    def nothing(cls, meters: int, rows: int) -> Filled:
-        """No place has a row yet."""
+    def nothing(cls, meters: int, rows: int, spares: Spares = NO_SPARES) -> Filled:
+        """No place has a row yet. :param spares: where ``taken`` is from"""
         return cls(
-            np.zeros(meters * rows, dtype=np.bool_), np.zeros(meters, dtype=np.int64), np.zeros(meters, dtype=np.bool_)
+            spares.full(meters * rows, 0, np.bool_), np.zeros(meters, dtype=np.int64), np.zeros(meters, dtype=np.bool_)
         )
 
 

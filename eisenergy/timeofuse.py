@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from eisenergy.period import Period
+from eisenergy.period import Period, Spans
 
 DAY_MINUTES: Final = 1440
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -241,6 +241,11 @@ class Runs:
 
     def __len__(self) -> int:
         return len(self.start_us)
+
+    @property
+    def spans(self) -> Spans:
+        """The same without its runs."""
+        return Spans(segments=self.segments, blocks=self.blocks, expected=self.expected, timezone=self.timezone)
 
 
 def compile_runs(calendar: DayCalendar, segments: tuple[Period, ...], timezone: str, minutes: int = 15) -> Runs:

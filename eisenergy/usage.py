@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eisenergy.money import decimal_of, difference, total
-from eisenergy.period import Period
+from eisenergy.period import Period, Spans
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SLOTS: Final = 1  # kernels.SLOTS; whoever turns sums into usage need not load the kernels
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # billing imports the types above the line; it must not load 
 
 
 class CellSums(NamedTuple):
-    """Sums of one meter, or with one more leading axis of many, as :class:`eisenergy.kernels.Cells` has them.
+    """Sums of one meter, or with one more leading axis of many, as :class:`eisenergy.kernels.Cells` has them; arrays or lists.
 
     :param sums: [cells, columns KWH to KWH_OVER]
     :param peak: highest kW [cells]
@@ -268,7 +268,7 @@ def measure(meter: str, readings: pl.DataFrame, runs: Runs, *, period: Period, t
 
 def usage_of(
     meter: str,
-    runs: Runs,
+    runs: Runs | Spans,
     cells: kernels.Cells | CellSums,
     prices: Sequence[SlotPrices],
     *,
@@ -281,8 +281,7 @@ def usage_of(
     :param cells: of one meter, ``groups`` per (segment, block)
     :param prices: the meter's sets of per-slot prices, ``groups`` at most
     """
-    counts = cells.counts.tolist()
-    sums, peak, peak_at = cells.sums.tolist(), cells.peak.tolist(), cells.peak_at.tolist()
+    sums, peak, peak_at, counts = map(_listed, (cells.sums, cells.peak, cells.peak_at, cells.counts))
     return Usage(
         meter=meter,
         period=period,
@@ -299,6 +298,11 @@ def usage_of(
         expected=dict(runs.expected),
         has_forecast=has_forecast,
     )
+
+
+def _listed(column: Any) -> list[Any]:
+    result: list[Any] = column if isinstance(column, list) else column.tolist()
+    return result
 
 
 def _cell(

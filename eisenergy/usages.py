@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from eisenergy import complete, kernels
 from eisenergy.period import Period
 from eisenergy.timeofuse import Runs
 from eisenergy.usage import CellSums, SlotPrices, Usage, usage_of
@@ -64,6 +63,8 @@ def sum_all(months: Months, runs: Runs) -> CellSums:
 
     :returns: with a leading axis, the meter; one cell per (segment, block)
     """
+    from eisenergy import complete, kernels  # here: to load what is compiled takes half a second
+
     slot = runs.minutes * 60_000_000
     origin = int(runs.start_us[0])
     blocks = len(runs.blocks)

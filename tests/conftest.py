@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import logging
@@ -10,6 +11,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,7 @@ import pytest
 
 from eisenergy.config import Settings
 from eisenergy.store import server
-from eisenergy.store.database import Database, provision
+from eisenergy.store.database import OWNER, Database, provision
 from eisenergy.store.lake import Lake
 
 ROOT = Path(__file__).parents[1]
@@ -36,9 +38,11 @@ UNTRACED = frozenset(
         "browser",
         "demo",
         "deploy",
+        "masters",
         "notebooks",
         "portal",
         "publish",
+        "quality",
         "readings",
         "run",
         "samples",
@@ -71,13 +75,16 @@ def require_fixture() -> object:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Do not trace the tests of folders that are about other things than money and time: tracing takes half their time again."""
-    if item.path.relative_to(ROOT / "tests").parts[0] not in UNTRACED:
-        yield  # a test marked no_cover leaves another tracer behind than it found: nothing to put back here
+    """Do not trace the tests of folders that are about other things than money and time, nor those marked so: it takes half their time
+    again, or twice. (``no_cover`` of pytest-cov has no effect in the processes of xdist.)"""
+    if item.path.relative_to(ROOT / "tests").parts[0] not in UNTRACED and not item.get_closest_marker("untraced"):
+        yield
         return
-    trace = sys.gettrace()
+    trace, of_threads = sys.gettrace(), threading.gettrace()
     sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]  # the portal serves in threads, and they would be traced
     yield
+    threading.settrace(of_threads)  # type: ignore[arg-type]
     sys.settrace(trace)
 
 
@@ -114,14 +121,23 @@ LONGEST = (
 """Files that take longest, first: what runs at the end should be short, or one process waits for the other."""
 
 
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end: it is not searched for garbage again and again."""
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first."""
     ranks = {ROOT / "tests" / name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
-APART = ("kernels", "readings.gridscan", "readings.scan", "pricesets", "places")
-"""What of the compiled code takes as long as the rest."""
+HALVES = (
+    ("complete", "stretches", "quality.cleankernel"),
+    ("kernels", "places", "pricesets", "readings.scankernel", "readings.gridkernel"),
+)
+"""What is compiled, in two parts that take as long as each other."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -132,11 +148,12 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Divide the work among processes; root's tests get a folder of their own: another run of pytest would close the common one to all."""
+    gc.disable()  # until everything is loaded
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False  # the order is that of LONGEST
     # In a fresh clone Numba compiles for forty seconds: of two processes that start together, each makes one half.
-    if int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2:
-        for name in APART:
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        for name in HALVES[int(worker.removeprefix("gw")) % 2]:
             importlib.import_module(f"eisenergy.{name}")
     if os.geteuid() == 0 and config.option.basetemp is None:
         config.option.basetemp = tempfile.mkdtemp(prefix="eisenergy-tests-")
@@ -168,8 +185,28 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.Server
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # a power cut may cost the tests' databases
             owner.execute(f"ALTER SYSTEM SET {setting} = off")  # type: ignore[arg-type]
         owner.execute("SELECT pg_reload_conf()")
+        migrate_once(running, tmp_path_factory.mktemp("model"))
     yield running
     running.release()
+
+
+MODEL = "model_of_tests"
+"""The database that those of the test modules are copies of: twelve migrations a module were half a minute of all tests."""
+
+
+def migrate_once(running: server.Server, home: Path) -> None:
+    url = provision(running, MODEL)
+    Database.open(Settings.load({"EISENERGY_DATABASE_URL": url}, home=home)).close()
+
+
+def copied(running: server.Server, name: str) -> str:
+    """Make a migrated, empty database.
+
+    :returns: its address for its owner
+    """
+    with psycopg.connect(host=str(running.socket), user=server.SUPERUSER, dbname="postgres", autocommit=True) as owner:
+        owner.execute(f'CREATE DATABASE "{name}" TEMPLATE {MODEL} OWNER {OWNER} STRATEGY file_copy')  # type: ignore[arg-type]
+    return running.url(OWNER, name)
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +219,7 @@ def settings(
     environ = {
         "EISENERGY_PARAMS": str(ROOT / "params"),
         "EISENERGY_SAMPLES": str(ROOT / "data" / "samples"),
-        "EISENERGY_DATABASE_URL": provision(postgres, f"{name[:40]}_{os.getpid()}"),
+        "EISENERGY_DATABASE_URL": copied(postgres, f"{name[:40]}_{os.getpid()}"),
         "EISENERGY_WORKERS": "2",
     }
     return Settings.load(environ, home=home)

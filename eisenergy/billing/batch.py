@@ -6,34 +6,31 @@ Nothing here reads; a batch carries all of it, so that it can be priced wherever
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Final
 
 from eisenergy.accounts import Contract
 from eisenergy.billing import codec
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable, bill
+from eisenergy.billing.forms import Filled, Forms, Plain, Sums
 from eisenergy.billing.model import Bill, Provenance
 from eisenergy.findings import Finding, blocking
 from eisenergy.masters import codec as records
 from eisenergy.masters import jsontext
 from eisenergy.money import ZERO
-from eisenergy.period import NotInForce, Period
+from eisenergy.period import NotInForce, Period, Spans
 from eisenergy.tariffs.model import Tariff
 from eisenergy.usage import CellSums, EstimatedRange, SlotPrices, Usage, usage_of
-
-if TYPE_CHECKING:  # it comes with a batch; it brings numpy
-    from eisenergy.timeofuse import Runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What the bills of one tariff and period have in common.
 
-    :param runs: the calendar compiled over the period
+    :param spans: of the calendar compiled over the period
     :param lake_version: version of the readings table
     """
 
@@ -44,7 +41,18 @@ class Terms:
     calendar_version: str
     code_version: str
     lake_version: int
-    runs: Runs
+    spans: Spans
+
+    def provenance(self, sources: Mapping[str, str], readings_hash: str) -> Provenance:
+        """Return the versions of a bill. :param readings_hash: of the measured readings; both see ``Provenance``"""
+        return Provenance(
+            lake_version=self.lake_version,
+            sources=sources,
+            tariff_version=self.tariff.version,
+            calendar_version=self.calendar_version,
+            code_version=self.code_version,
+            readings_hash=readings_hash,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +80,7 @@ class Member:
 class Batch:
     """Contracts of one tariff with what their meters did.
 
-    :param cells: sums with a leading axis, the member; ``groups`` cells per (segment, block)
+    :param cells: sums as lists, so that whoever prices needs no arrays: [member][cell]; ``groups`` cells per (segment, block)
     """
 
     terms: Terms
@@ -130,38 +138,32 @@ def entry(made: Bill, input_hash: str, basis: str = "") -> Entry:
         document=jsontext.text(made),
         basis=basis,
         lake_version=None if made.provenance is None else made.provenance.lake_version,
-        made=json.dumps(_made(made)),
+        made=json.dumps(codec.asked(made)),
     )
-
-
-def _made(bill: Bill) -> dict[str, Any]:
-    """What is asked of a bill without reading it."""
-    provenance = bill.provenance
-    return {
-        "name": bill.contract.customer.name,
-        "meter": bill.contract.meter.serial,
-        "currency": bill.currency,
-        "tariff": bill.tariff,
-        "calendar": bill.calendar,
-        "findings": Counter(finding.severity.value for finding in bill.findings),
-        "estimated": sum(block.estimated for block in bill.blocks),
-        "missing": bill.slots_missing,
-        "slots": bill.slots_expected,
-        "provenance": provenance
-        and {name: getattr(provenance, name) for name in Provenance.__slots__ if name != "sources"},
-    }
 
 
 def price(batch: Batch) -> Iterator[Entry | Refused]:
     """Yield what becomes of each member, in their order."""
     terms = batch.terms
-    prices: str | None = None
+    latest = _LATEST.get("forms")
+    forms = latest if latest is not None and latest.terms == terms else Forms(terms)
+    _LATEST["forms"] = forms
+    contracts: list[Contract] = [records.load(Contract, json.loads(member.document)) for member in batch.members]
+    plain = [
+        Plain(number, contracts[number], member.sources, member.readings_hash, member.has_forecast)
+        for number, member in enumerate(batch.members)
+        if batch.groups == 1 and member.prices == _NO_PRICES and not member.corrections
+    ]
+    filled = forms.filled(plain, Sums(*batch.cells)) if plain else {}
     for number, member in enumerate(batch.members):
-        contract: Contract = records.load(Contract, json.loads(member.document))
+        contract = contracts[number]
+        if number in filled:
+            yield _filled_entry(terms, member, contract, filled[number])
+            continue
         mine = CellSums(*(column[number] for column in batch.cells))
         usage = usage_of(
             contract.meter.serial,
-            terms.runs,
+            terms.spans,
             mine,
             member.prices,
             period=terms.period,
@@ -169,7 +171,6 @@ def price(batch: Batch) -> Iterator[Entry | Refused]:
             has_forecast=member.has_forecast,
         )
         try:
-            prices = prices or codec.prices_in_force(terms.tariff, terms.period)
             made, digest = billed(
                 terms,
                 contract,
@@ -177,13 +178,35 @@ def price(batch: Batch) -> Iterator[Entry | Refused]:
                 sources=member.sources,
                 readings_hash=member.readings_hash,
                 corrections=member.corrections,
-                prices=prices,
+                prices=forms.prices,
             )
         except (NotInForce, NotBillable) as problem:
             finding = blocking("cannot-bill", contract.number, str(problem))
             yield Refused(contract=contract.number, customer=contract.customer.code, finding=finding)
             continue
         yield entry(made, digest, member.basis)
+
+
+_NO_PRICES: Final = (SlotPrices(),)
+_LATEST: Final[dict[str, Forms]] = {}
+"""Those of the last batch: the batches of a month mostly have the same terms."""
+
+
+def _filled_entry(terms: Terms, member: Member, contract: Contract, filled: Filled) -> Entry:
+    return Entry(
+        contract=contract.number,
+        customer=contract.customer.code,
+        name=contract.customer.name,
+        kwh=filled.kwh,
+        total=filled.total,
+        max_kw=filled.max_kw,
+        estimated=0,
+        input_hash=filled.input_hash,
+        document=filled.document,
+        basis=member.basis,
+        lake_version=terms.lake_version,
+        made=filled.made,
+    )
 
 
 def billed(
@@ -217,14 +240,7 @@ def billed(
         estimated=estimated,
         findings=findings,
         corrections=corrections,
-        provenance=Provenance(
-            lake_version=terms.lake_version,
-            sources=sources,
-            tariff_version=terms.tariff.version,
-            calendar_version=terms.calendar_version,
-            code_version=terms.code_version,
-            readings_hash=readings_hash,
-        ),
+        provenance=terms.provenance(sources, readings_hash),
     )
     digest = codec.input_hash(
         contract,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii as _text
@@ -13,7 +14,7 @@ from typing import Any, Final
 from eisenergy.accounts import Contract, Sourced
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import as_types
-from eisenergy.billing.model import Bill
+from eisenergy.billing.model import Bill, Provenance
 from eisenergy.masters import codec
 from eisenergy.money import EXACT
 from eisenergy.period import Dated, NotInForce, Period
@@ -33,6 +34,24 @@ def load(data: Mapping[str, Any]) -> Bill:
     :raises eisenergy.masters.codec.BadRecord: naming the field that is missing, unknown or of another type
     """
     return codec.load(Bill, data)
+
+
+def asked(bill: Bill) -> dict[str, Any]:
+    """Return what is asked of a bill without reading it, as JSON types."""
+    provenance = bill.provenance
+    return {
+        "name": bill.contract.customer.name,
+        "meter": bill.contract.meter.serial,
+        "currency": bill.currency,
+        "tariff": bill.tariff,
+        "calendar": bill.calendar,
+        "findings": Counter(finding.severity.value for finding in bill.findings),
+        "estimated": sum(block.estimated for block in bill.blocks),
+        "missing": bill.slots_missing,
+        "slots": bill.slots_expected,
+        "provenance": provenance
+        and {name: getattr(provenance, name) for name in Provenance.__slots__ if name != "sources"},
+    }
 
 
 def input_hash(
@@ -57,26 +76,52 @@ def input_hash(
     :param prices: :func:`prices_in_force` of tariff and period, where it is at hand
     :returns: 64 hexadecimal digits, of the canonical JSON form (sorted keys, decimals without trailing zeros)
     """
+    text = facts(
+        contract,
+        period,
+        readings_hash,
+        tariff,
+        timezone=timezone,
+        calendar_version=calendar_version,
+        code_version=code_version,
+        corrections=corrections,
+        prices=prices_in_force(tariff, period) if prices is None else prices,
+    )
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def facts(
+    contract: Contract,
+    period: Period,
+    readings_hash: str,
+    tariff: Tariff,
+    *,
+    timezone: str,
+    calendar_version: str,
+    code_version: str,
+    corrections: Sequence[Correction] = (),
+    prices: str,
+) -> str:
+    """Return the text that :func:`input_hash` is the hash of."""
     # The canonical form field by field: its largest ones are the same in all bills of a tariff and period.
-    facts = (
+    found = (
         ("calendar", _text(calendar_version)),
         ("code", _text(code_version)),
         ("contract", _text(contract.number)),
-        ("corrections", _canonical([[item.month, item.invoice, _digits(item.difference)] for item in corrections])),
+        ("corrections", _canonical([[item.month, item.invoice, digits(item.difference)] for item in corrections])),
         ("currency", _text(tariff.currency)),
         ("discount_rate", _own(contract.discount_rate)),
         ("loss_factor", _own(contract.loss_factor)),
         ("meter", _text(contract.meter.serial)),
         ("municipal_fee", _own(contract.municipal_fee)),
         ("period", f'["{period.start.isoformat()}","{period.end.isoformat()}"]'),
-        ("prices", prices_in_force(tariff, period) if prices is None else prices),
+        ("prices", prices),
         ("readings", _text(readings_hash)),
         ("retention_rate", _own(contract.retention_rate)),
         ("rules", _rules(tariff.rules)),
         ("timezone", _text(timezone)),
     )
-    text = "{" + ",".join([f'"{name}":{value}' for name, value in facts]) + "}"
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return "{" + ",".join([f'"{name}":{value}' for name, value in found]) + "}"
 
 
 def prices_in_force(tariff: Tariff, period: Period) -> str:
@@ -112,9 +157,9 @@ def _rules(rules: BillingRules) -> str:
 
 
 def _plain(entry: Sourced) -> str:
-    return _digits(entry.value)
+    return digits(entry.value)
 
 
-def _digits(value: Decimal) -> str:
-    """The number without trailing zeros, so that 0.010 and 0.01 are one."""
+def digits(value: Decimal) -> str:
+    """Return the number without trailing zeros, so that 0.010 and 0.01 are one."""
     return f"{EXACT.normalize(value):f}"

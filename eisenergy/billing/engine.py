@@ -19,7 +19,7 @@ from eisenergy.billing.corrections import Correction
 from eisenergy.billing.model import Bill, BillLine, BlockSummary, Indicators, LineCode, Provenance
 from eisenergy.billing.rates import NotBillable as NotBillable
 from eisenergy.findings import Finding
-from eisenergy.money import EXACT, fifteen_digits, product, quotient, total
+from eisenergy.money import EXACT, ZERO, fifteen_digits, product, quotient, total
 from eisenergy.period import Period
 from eisenergy.tariffs.model import BillingRules, Tariff
 from eisenergy.usage import EstimatedRange, Usage, highest
@@ -159,23 +159,45 @@ def indicators(usage: Usage, payable: Decimal) -> Indicators:
     """Return load factor, power factor and all-in price, each to 15 digits.
 
     :param payable: total of the bill [currency]
-
-    The mean power is over the hours of the intervals that are present, so a missing interval does not lower it.
     """
-    kwh, peak = usage.kwh(), usage.peak()
-    kvarh = total([cell.kvarh for cell in usage.cells])
-    start, end = usage.period.utc(usage.timezone)
-    expected = sum(usage.expected.values())
-    hours = quotient(
-        product(Decimal(int((end - start) / timedelta(seconds=1))), Decimal(usage.slots)),
-        product(Decimal(3600), Decimal(expected)),
+    peak = usage.peak()
+    load_factor, power_factor, price = ratios(
+        usage.kwh(),
+        total([cell.kvarh for cell in usage.cells]),
+        ZERO if peak is None else peak.kw,
+        hours(usage.period, usage.timezone, usage.slots, sum(usage.expected.values())),
+        payable,
     )
+    return Indicators(load_factor=load_factor, power_factor=power_factor, price_per_kwh=price)
+
+
+@functools.lru_cache(64)
+def hours(period: Period, timezone: str, slots: int, expected: int) -> Decimal:
+    """Return the hours of the intervals that are present, so that a missing one does not lower the mean power.
+
+    :param slots: intervals present
+    :param expected: intervals of the period
+    """
+    start, end = period.utc(timezone)
+    seconds = Decimal(int((end - start) / timedelta(seconds=1)))
+    return quotient(product(seconds, Decimal(slots)), product(Decimal(3600), Decimal(expected)))
+
+
+def ratios(
+    kwh: Decimal, kvarh: Decimal, peak: Decimal, length: Decimal, payable: Decimal
+) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Return load factor, power factor and price per kWh; see :class:`eisenergy.billing.model.Indicators`.
+
+    :param peak: highest power [kW]
+    :param length: hours that were measured
+    :param payable: total of the bill [currency]
+    """
     power_factor = None
     if not kvarh.is_zero():
         apparent = EXACT.sqrt(total((product(kwh, kwh), product(kvarh, kvarh))))
         power_factor = fifteen_digits(quotient(kwh, apparent))
-    return Indicators(
-        load_factor=None if peak is None or peak.kw <= 0 else fifteen_digits(quotient(kwh, product(hours, peak.kw))),
-        power_factor=power_factor,
-        price_per_kwh=None if kwh <= 0 else fifteen_digits(quotient(payable, kwh)),
+    return (
+        fifteen_digits(quotient(kwh, product(length, peak))) if peak > 0 else None,
+        power_factor,
+        fifteen_digits(quotient(payable, kwh)) if kwh > 0 else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -42,4 +43,7 @@ def options(
     ] = False,
 ) -> None:
     """Options that every command takes; they stand before the command."""
+    if not gc.isenabled():  # see eisenergy.cli.main: the command is loaded now
+        gc.freeze()
+        gc.enable()
     context.obj = {"home": home, "client": client}

@@ -16,7 +16,7 @@ from eisenergy.cli.output import Exit, emit, err, fail, progress, say
 from eisenergy.cli.publishing import made_json, show_made
 from eisenergy.masters import calendars, clients, customers
 from eisenergy.period import BillingMonth
-from eisenergy.publish.site import OPERATOR
+from eisenergy.publish.folders import OPERATOR
 from eisenergy.run import intake
 from eisenergy.store import books, masters
 from eisenergy.tariffs import load as tariffs

@@ -1,6 +1,7 @@
-"""One customer's documents: execute its notebooks, publish its site. A task for the pool.
+"""One customer's documents: what is to be made, and whether it is there already. :mod:`eisenergy.cli.making` makes it.
 
-A task is skipped when its stamp says that the same inputs made the files that are there.
+A task is skipped when its stamp says that the same inputs made the files that are there. Nothing that executes or draws is loaded here:
+a command that finds everything up to date, or has it made by other processes, need not wait for that.
 """
 
 from __future__ import annotations
@@ -9,28 +10,21 @@ import hashlib
 import json
 import shlex
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import eisenergy
 from eisenergy.config import Settings
-from eisenergy.desk import together
-from eisenergy.period import BillingMonth
-from eisenergy.publish import embedded, site
-from eisenergy.publish.folders import QUARTO
-from eisenergy.publish.navigation import front_matter, read_site, remember
-from eisenergy.publish.place import locked
+from eisenergy.publish.folders import OPERATOR as OPERATORS_FOLDER
 from eisenergy.publish.renderer import Renderer
-from eisenergy.run import engine
 from eisenergy.run.batches import Died
-from eisenergy.run.notebook import Failure, Job, RunRecord, alone, execute
+from eisenergy.run.notebook import Failure, Job, alone
 
 NOTEBOOKS: Final = ("home", "dashboard", "invoice")
 OPERATOR: Final = "operator"
 STAMP: Final = "stamp.json"
-LOCK: Final = ".lock"
 FIRST_PAGE: Final = "index.html"
 
 
@@ -89,7 +83,7 @@ class Stamp:
     :param stamp: see :func:`stamp_of`
     :param sizes: the files, with the bytes each had [bytes]: files are not synced to the disk, and a power cut may leave one
         empty that was whole when the stamp was written
-    :param beside: see :func:`_beside`
+    :param beside: see :func:`beside`
     """
 
     stamp: str
@@ -101,7 +95,7 @@ class Stamp:
         return all(
             found > 0 and (found == size or path.name == FIRST_PAGE)
             for path, size in self.sizes.items()
-            for found in (_size(path),)
+            for found in (size_of(path),)
         )
 
 
@@ -110,82 +104,15 @@ def kept(settings: Settings, task: Task) -> Made | None:
     done = _read(folder_of(settings, task) / STAMP)
     if task.force or done is None or done.stamp != stamp_of(task) or not done.whole():
         return None
-    if done.beside != _beside(settings, task):
+    if done.beside != beside(settings, task):
         return None
     return Made(task=task, failure=None, fresh=False, paths=tuple(done.sizes), seconds=0.0)
-
-
-def warm(notebooks: Iterable[Path]) -> None:
-    """Read what every child would read again: the notebooks, the page's template, the site's description."""
-    embedded.warm()
-    read_site(QUARTO)
-    for notebook in notebooks:
-        engine.warm(notebook)
-        front_matter(notebook)
-
-
-def begin(tasks: Sequence[Task]) -> None:
-    """Say whose documents this process will make: their desks are read together.
-
-    :param tasks: of one client
-    """
-    together.forget()
-    customers = [task.customer for task in tasks if task.customer is not None]
-    if len(customers) > 1:
-        together.announce(tasks[0].client, customers, tasks[0].month)
-
-
-def make(task: Task, run: Callable[[Job], RunRecord] = execute) -> Made:
-    """Execute the notebooks of a task and publish its site; an error is its result, and stops nobody else.
-
-    :param run: what executes a notebook: in a kernel of its own, or in a forked child
-    """
-    started = time.monotonic()
-    settings = Settings.load()
-    with locked(folder_of(settings, task) / LOCK):  # another worker may be at it, one that was thought dead
-        return kept(settings, task) or _made(settings, task, run, started)
-
-
-def _made(settings: Settings, task: Task, run: Callable[[Job], RunRecord], started: float) -> Made:
-    folder = folder_of(settings, task)
-    stamp = folder / STAMP
-    stamp.unlink(missing_ok=True)
-    for left in folder.glob(".*.ipynb"):  # a killed run's
-        left.unlink(missing_ok=True)
-    executed: dict[str, Path] = {}
-    for job in jobs(settings, task):
-        record = run(job)
-        if record.failure is not None:
-            return _failed(task, record.failure, started)
-        executed[job.output.stem] = job.output
-        if record.document is not None:
-            remember(job.output, record.document)
-    beside = _beside(settings, task)
-    try:
-        month = BillingMonth.parse(task.month)
-        if task.customer is None:
-            published = site.publish_operator(settings, executed, task.client, month, task.renderer, locale=task.locale)
-        else:
-            published = site.publish_customer(
-                settings, executed, task.client, task.customer, month, task.renderer, locale=task.locale
-            )
-    except site.PublishFailed as problem:
-        return _failed(task, _between(task, str(problem)), started)
-    partial = stamp.with_suffix(".part")
-    partial.write_text(
-        json.dumps(
-            {"stamp": stamp_of(task), "sizes": {str(path): _size(path) for path in published.paths}, "beside": beside}
-        ),
-        encoding="utf-8",
-    )
-    partial.replace(stamp)
-    return Made(task=task, failure=None, fresh=True, paths=published.paths, seconds=time.monotonic() - started)
 
 
 def lost(settings: Settings, task: Task, problem: BaseException) -> Made:
     """Return what is told of a task whose process died or raised."""
     if not isinstance(problem, Died):
-        return _failed(task, _between(task, str(problem)))
+        return failed(task, between(task, str(problem)))
     death = problem.death
     failure = Failure(
         notebook=death.notebook,
@@ -197,7 +124,7 @@ def lost(settings: Settings, task: Task, problem: BaseException) -> Made:
             (alone(job) for job in jobs(settings, task) if job.notebook.name == death.notebook), _command_of(task)
         ),
     )
-    return _failed(task, failure)
+    return failed(task, failure)
 
 
 def jobs(settings: Settings, task: Task) -> tuple[Job, ...]:
@@ -224,7 +151,7 @@ def notebooks(settings: Settings, task: Task) -> tuple[Path, ...]:
 
 def folder_of(settings: Settings, task: Task) -> Path:
     """Return where the executed notebooks of a task lie."""
-    return settings.runs / task.client / task.month / (task.customer or site.OPERATOR)
+    return settings.runs / task.client / task.month / (task.customer or OPERATORS_FOLDER)
 
 
 def stamp_of(task: Task) -> str:
@@ -236,12 +163,12 @@ def stamp_of(task: Task) -> str:
     return digest.hexdigest()
 
 
-def _beside(settings: Settings, task: Task) -> str:
+def beside(settings: Settings, task: Task) -> str:
     """Return the hash of which customers have a site, for the operator's page, which links those; nothing for a customer's."""
     if task.customer is not None:
         return ""
     found = sorted(page.parent.name for page in (settings.sites / task.client).glob("*/index.html"))
-    return hashlib.sha256("\n".join(name for name in found if name != site.OPERATOR).encode()).hexdigest()
+    return hashlib.sha256("\n".join(name for name in found if name != OPERATORS_FOLDER).encode()).hexdigest()
 
 
 def sources_of(root: Path) -> str:
@@ -255,12 +182,13 @@ def sources_of(root: Path) -> str:
     return digest.hexdigest()
 
 
-def _failed(task: Task, failure: Failure, started: float | None = None) -> Made:
+def failed(task: Task, failure: Failure, started: float | None = None) -> Made:
+    """Return what is told of a task that failed. :param started: ``time.monotonic`` when it was begun"""
     seconds = 0.0 if started is None else time.monotonic() - started
     return Made(task=task, failure=failure, fresh=True, paths=(), seconds=seconds)
 
 
-def _between(task: Task, why: str) -> Failure:
+def between(task: Task, why: str) -> Failure:
     """A failure that no cell is to blame for."""
     return Failure(notebook=None, cell=None, source="", why=why, details="", alone=_command_of(task))
 
@@ -285,7 +213,7 @@ def _read(stamp: Path) -> Stamp | None:
         return None
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
     """Bytes of a file; -1 where there is none."""
     try:
         return path.stat().st_size

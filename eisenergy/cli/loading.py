@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from importlib import import_module
+from inspect import cleandoc
+from pathlib import Path
 from typing import Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from eisenergy.cli.output import EPILOG
 
@@ -39,7 +42,9 @@ COMMANDS: Final = {
 
 
 class Commands(TyperGroup):
-    """The commands. To import what all of them need takes two seconds: only a list of them, as the help is, loads them all."""
+    """The commands. To import what all of them need takes two seconds: a list of them, as the help is, reads what they say of themselves."""
+
+    _listing = False
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  a group's signature
         """Return every command's name."""
@@ -49,9 +54,31 @@ class Commands(TyperGroup):
         """Return a command, ``None`` where none has that name."""
         if cmd_name not in COMMANDS:
             return None
+        if self._listing:
+            return _described(cmd_name)
         if cmd_name not in self.commands:
             self.commands[cmd_name] = _made(cmd_name)
         return self.commands[cmd_name]
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+
+def _described(command: str) -> TyperCommand:
+    """A command as a list shows it, with what it says of itself: read from its source, which is not run."""
+    place, name, panel = COMMANDS[command]
+    said = ""
+    for node in ast.parse(Path(__file__).with_name(f"{place}.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            said = ast.get_docstring(node) or ""
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name and isinstance(node.value, ast.Call):
+            said = next((ast.literal_eval(one.value) for one in node.value.keywords if one.arg == "help"), "")
+    return TyperCommand(name=command, help=cleandoc(said), rich_help_panel=panel, rich_markup_mode="rich")
 
 
 def _made(command: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -22,8 +22,11 @@ from eisenergy.findings import Severity
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.money import difference
 from eisenergy.period import BillingMonth
-from eisenergy.run import month as months
+from eisenergy.run.chosen import chosen_contracts
 from eisenergy.store import books, masters
+
+if TYPE_CHECKING:  # what bills is loaded when there is something to bill
+    from eisenergy.run import month as months
 
 IssuedOn = Annotated[
     datetime | None,
@@ -226,7 +229,9 @@ def run_month(
 def _bill(
     workspace: Workspace, scope: Scope, month: BillingMonth, customers: Collection[str] | None
 ) -> months.BillReport:
-    contracts = months.chosen_contracts(workspace, scope, customers)
+    from eisenergy.run import month as months
+
+    contracts = chosen_contracts(workspace, scope, customers)
     with progress(f"Billing {month}", len(contracts)) as step:
         return months.bill_month(workspace, scope, month, contracts=contracts, step=step)
 
@@ -240,6 +245,8 @@ def _issue(
     *,
     verify: bool,
 ) -> months.IssueReport:
+    from eisenergy.run import month as months
+
     now = datetime.now(UTC)
     client = masters.client(workspace.database, scope)
     day: date = now.astimezone(ZoneInfo(client.timezone)).date() if issued_on is None else issued_on.date()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,18 +16,21 @@ from eisenergy.desk.workspace import Workspace
 from eisenergy.period import BillingMonth
 from eisenergy.publish.renderer import choose
 from eisenergy.run import batches, cluster, failures, pool
-from eisenergy.run import month as months
+from eisenergy.run.chosen import chosen_contracts
 from eisenergy.run.cluster import Cluster
 from eisenergy.run.orders import MayNotFork, forks
 from eisenergy.run.remembered import keep_history
 from eisenergy.store import masters, outbox, portfolio
 from eisenergy.store.outbox import New
+from eisenergy.store.portfolio import Shown
 
 TOLD_TOGETHER: Final = 100
 """Sites whose events are written together."""
-WORK: Final = "eisenergy.cli.documents:make"
-HOOKS: Final = {"begin": "eisenergy.cli.documents:begin", "warm": "eisenergy.cli.documents:warm"}
+WORK: Final = "eisenergy.cli.making:make"
+HOOKS: Final = {"begin": "eisenergy.cli.making:begin", "warm": "eisenergy.cli.making:warm"}
 """What a batch's child does first, and its parent: here, and on every worker of a cluster."""
+DRAFTING: Final = {**HOOKS, "warm": "eisenergy.cli.making:warm_to_bill"}
+"""The same where documents show drafts: some of them are drafted once more, with what is compiled."""
 
 
 @contextmanager
@@ -63,8 +66,9 @@ def publish_month(
     settings = workspace.settings
     client = masters.client(workspace.database, scope)
     renderer = choose(settings)
-    wanted = {contract.customer for contract in months.chosen_contracts(workspace, scope, customers)}
-    facts = _facts(workspace, scope, month)
+    wanted = {contract.customer for contract in chosen_contracts(workspace, scope, customers)}
+    shown_now = portfolio.shown(workspace.database, scope, month)
+    facts = _facts(workspace, shown_now)
     sources = documents.sources_of(settings.root)
     tasks = [
         documents.Task(
@@ -107,7 +111,7 @@ def publish_month(
         keep_history(workspace, scope, month, customers=None if None in shown else {c for c in shown if c is not None})
     told: list[New] = []
     with counted(f"Publishing {month} with {renderer}", len(left)) as step:
-        for task, result in _each(workspace, left, elsewhere):
+        for task, result in _each(workspace, left, elsewhere, drafts=any(one.drafts for one in shown_now.values())):
             one = result if isinstance(result, documents.Made) else documents.lost(settings, task, result)
             folder = documents.folder_of(settings, task)
             if one.failure is None:
@@ -137,7 +141,7 @@ def _tell(workspace: Workspace, scope: Scope, told: list[New]) -> None:
 
 
 def _each(
-    workspace: Workspace, everything: Sequence[documents.Task], elsewhere: Cluster | None
+    workspace: Workspace, everything: Sequence[documents.Task], elsewhere: Cluster | None, *, drafts: bool = False
 ) -> Iterator[tuple[documents.Task, documents.Made | BaseException]]:
     """Make the sites: by a cluster's workers, in forked children where settings and machine allow it, otherwise with kernels.
 
@@ -148,9 +152,10 @@ def _each(
     overview = [task for task in everything if task.customer is None]
     if not everything:
         return
+    hooks = DRAFTING if drafts else HOOKS
     books = sorted({path for task in everything for path in documents.notebooks(settings, task)})
     if elsewhere is not None:
-        yield from elsewhere.each(WORK, tasks, notebooks=books, group=lambda task: task.client, then=overview, **HOOKS)
+        yield from elsewhere.each(WORK, tasks, notebooks=books, group=lambda task: task.client, then=overview, **hooks)
         return
     workers = min(settings.workers, max(len(tasks), 1))
     if forks(settings.notebook_engine):
@@ -169,22 +174,24 @@ def _each(
                 environment=environment,
                 group=lambda task: task.client,
                 then=overview,
-                **HOOKS,
+                **hooks,
             )
         except MayNotFork as problem:
             err.print(f"every notebook gets a kernel of its own: {problem}", markup=False, highlight=False)
         else:
             return
+    from eisenergy.cli import making
+
     with pool.local(workers, environment) as executor:
         for wave in (tasks, overview):
-            yield from pool.each(executor, documents.make, wave)
+            yield from pool.each(executor, making.make, wave)
 
 
-def _facts(workspace: Workspace, scope: Scope, month: BillingMonth) -> dict[str, str]:
+def _facts(workspace: Workspace, everybody: Mapping[str, Shown]) -> dict[str, str]:
     """Customer -> hash of the invoices and drafts its documents show, for everybody who has one in the month."""
     version = workspace.lake.version()
     result = {}
-    for code, shown in portfolio.shown(workspace.database, scope, month).items():
+    for code, shown in everybody.items():
         if shown.this_month or shown.drafts:
             drafts = (f"draft {input_hash} {version}" for input_hash in shown.drafts)
             result[code] = hashlib.sha256("\n".join((*shown.invoices, *drafts)).encode()).hexdigest()

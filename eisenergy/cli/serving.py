@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eisenergy.cli.context import guarded, settings_of
+from eisenergy.cli.keeping import kept_working
 from eisenergy.cli.output import fail, say
-from eisenergy.cli.working import kept_working
 from eisenergy.config import BadSetting, Settings
 from eisenergy.desk.workspace import opened
 
@@ -77,7 +78,14 @@ def serve(
             )
             working = kept_working(settings, workspace) if with_worker else nullcontext()
             with _read_by_prometheus(settings, meters), working:
+                keep_what_is_loaded()
                 uvicorn.Server(config).run(sockets=[listener])
+
+
+def keep_what_is_loaded() -> None:
+    """Take what is loaded out of the search for garbage: a quarter of a million objects, whose turn held up one page in fifty for 0.2 s."""
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager

@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -17,9 +15,9 @@ import typer
 from rich.markup import escape
 
 from eisenergy.cli.context import explains_itself, guarded, settings_of
+from eisenergy.cli.keeping import END
 from eisenergy.cli.output import say
 from eisenergy.cli.publishing import publish_month, workers_elsewhere
-from eisenergy.config import Settings
 from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.portal import logs
 from eisenergy.work import due, telling, workbooks
@@ -34,10 +32,6 @@ CLOCK: Final = timedelta(seconds=30)
 """Time between two looks at the cron lines, which name minutes."""
 SWEEP: Final = timedelta(hours=1)
 """Time between two looks at events that are old."""
-RESTART: Final = 2
-"""Seconds before a worker that ended is started again."""
-END: Final = 60
-"""Seconds after which a worker that was told to end ends whatever it is at: another one takes that up."""
 
 
 def publish_kind(work: Work) -> Mapping[str, Any]:
@@ -156,42 +150,3 @@ def _until_closed(stopping: threading.Event) -> None:
     sys.stdin.buffer.read()
     if not stopping.is_set():
         _end(stopping)
-
-
-@contextmanager
-def kept_working(settings: Settings, workspace: Workspace) -> Iterator[None]:
-    """Keep a worker running in a process of its own; one that dies is followed by another.
-
-    Jobs are not done in the portal's process: a file that takes all memory must not end it, and pages must not wait.
-
-    :raises BadSetting: for a cron line that cannot be read
-    """
-    due.lines(settings)
-    ending = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(_environment(settings, workspace), ending), daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        ending.set()
-        keeper.join(timeout=END + 5)
-
-
-def _keep(environment: Mapping[str, str], ending: threading.Event) -> None:
-    command = [sys.executable, "-c", "from eisenergy.cli import main; main()", "worker", "--child"]
-    while not ending.is_set():
-        with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
-            while not ending.wait(0.2) and process.poll() is None:
-                pass
-        # Popen's end closes the worker's standard input, which ends it, and waits for it.
-        if not ending.wait(RESTART):
-            _log.warning("the worker ended with %s and is started again", process.returncode)
-
-
-def _environment(settings: Settings, workspace: Workspace) -> dict[str, str]:
-    """Variables for a worker of the same workspace."""
-    found = {name: value for name, value in os.environ.items() if not name.startswith("EISENERGY_")}
-    found |= workspace.environment() | settings.work.environment() | {"EISENERGY_LOG": settings.portal.log}
-    if settings.portal.secret_key is not None:  # what webhooks' secrets are sealed with
-        found["EISENERGY_SECRET_KEY"] = settings.portal.secret_key
-    return found

@@ -6,7 +6,7 @@ newest state; only where that state is another than the invoice's, or the invoic
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,22 +14,25 @@ from functools import partial
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from eisenergy.accounts import Client, Contract, Scope
+from eisenergy.analytics import profile
 from eisenergy.analytics.savings import Saving, savings
 from eisenergy.billing.engine import in_force
 from eisenergy.desk.drafting import Facts, facts, prepare
-from eisenergy.desk.fingerprint import readings_hash
+from eisenergy.desk.fingerprint import BILLED
 from eisenergy.desk.history import HISTORY, at_hand, span
 from eisenergy.desk.issued import Issued
+from eisenergy.desk.metered import Metered
 from eisenergy.desk.model import MonthTotals
 from eisenergy.desk.opening import costs
 from eisenergy.desk.workspace import Workspace
-from eisenergy.frames import ESTIMATED, MEASURED, SLOT_MINUTES, empty_readings
+from eisenergy.frames import ESTIMATED, SLOT_MINUTES, empty_readings
 from eisenergy.money import decimal_of
 from eisenergy.period import BillingMonth, Period
-from eisenergy.store import history, listing, masters
+from eisenergy.store import history, masters, outlines
 from eisenergy.store.masters import NotStored
 from eisenergy.store.remembered import Remembered
 from eisenergy.store.states import States, states
@@ -49,10 +52,14 @@ SLOTS: Final = {
 }
 """Columns of a range's intervals: ``start`` [UTC], ``local`` time without zone, 1 = Monday, ``kwh``, ``kw``, measured or estimated."""
 
+_LOOKED_AT: Final = ("meter", "start", *BILLED, "quality")
+"""Columns of readings that intervals are made of, and that tell whether they are those of an invoice."""
+
 _INTERVALS: Final = Remembered[pl.DataFrame](24)  # two megabytes each at most: 400 days
 _STATES: Final = Remembered[States](256)
 _FILLED: Final = Remembered[pl.DataFrame](64)
-_RUNS: Final = Remembered[Runs](64)  # of a calendar, which is no customer's
+_RUNS: Final = Remembered[Runs](512)  # a month each, of a calendar, which is no customer's
+_BLOCKS: Final = Remembered["_Blocks"](64)
 _RECENT: Final = Remembered[BillingMonth | None](256)
 
 
@@ -103,12 +110,11 @@ def supplied(workspace: Workspace, scope: Scope, client: Client, contract: Contr
         calendar = masters.calendar(workspace.database, scope, tariff.calendar)
     except NotStored:
         calendar = None
-    lines = listing.invoices(workspace.database, scope, contract.customer.code)
-    mine = Issued(workspace.database, scope, (line for line in lines if line.contract == contract.number))
+    posted = outlines.posted(workspace.database, scope, contract.customer.code, contract.number)
     return Supplied(
         client=client,
         contract=contract,
-        issued=mine,
+        issued=Issued(workspace.database, scope, posted),
         tariff=tariff,
         calendar=calendar,
         lake_version=workspace.lake.version(),
@@ -130,7 +136,7 @@ def _recent(workspace: Workspace, scope: Scope, known: Supplied, this: BillingMo
     recent = Period(this.plus(-1).period.start, this.period.end)
     start, end = recent.utc(known.client.timezone)
     version = known.lake_version
-    rows = workspace.lake.read(scope, [known.contract.meter.serial], start, end, version=version)
+    rows = workspace.lake.read(scope, [known.contract.meter.serial], start, end, version=version, columns=("start",))
     newest = rows["start"].max()
     if not isinstance(newest, datetime):
         return None
@@ -165,8 +171,8 @@ def _intervals(workspace: Workspace, scope: Scope, known: Supplied, period: Peri
         known.contract.meter.serial,
         *(known.issued[m].bill.contract.meter.serial for m in months if m in known.issued),
     }
-    rows = workspace.lake.read(scope, sorted(serials), *whole.utc(zone), version=known.lake_version)
-    metered = {serial: rows.filter(pl.col("meter") == serial) for serial in serials}
+    rows = workspace.lake.read(scope, sorted(serials), *whole.utc(zone), version=known.lake_version, columns=_LOOKED_AT)
+    metered = {serial: Metered(rows.filter(pl.col("meter") == serial)) for serial in serials}
     parts: dict[str, list[pl.DataFrame]] = {}
     calendars: dict[str, DayCalendar] = {}
     for month in months:
@@ -176,8 +182,9 @@ def _intervals(workspace: Workspace, scope: Scope, known: Supplied, period: Peri
             parts.setdefault(found[0].version, []).append(found[1])
     if not parts:
         return pl.DataFrame(schema=SLOTS)
-    placed = [located(pl.concat(parts[version]), calendars[version], whole, zone) for version in parts]
-    return pl.concat(placed).sort("start").filter(pl.col("day") >= period.start, pl.col("day") < period.end)
+    placed = [located(pl.concat(parts[version], rechunk=True), calendars[version], months, zone) for version in parts]
+    slots = placed[0] if len(placed) == 1 else pl.concat(placed).sort("start")
+    return slots.filter(pl.col("day") >= period.start, pl.col("day") < period.end)
 
 
 def _months(period: Period) -> list[BillingMonth]:
@@ -192,13 +199,10 @@ def _of_month(
     scope: Scope,
     known: Supplied,
     month: BillingMonth,
-    rows: Mapping[str, pl.DataFrame],
+    metered: Mapping[str, Metered],
     today: date,
 ) -> tuple[DayCalendar, pl.DataFrame] | None:
-    """A month's calendar and readings; ``None`` where the contract is not in force.
-
-    :param rows: meter -> its readings, in order of time
-    """
+    """A month's calendar and readings; ``None`` where the contract is not in force. :param metered: by meter"""
     invoice = known.issued.get(month)
     contract = known.contract if invoice is None else invoice.bill.contract
     days = in_force(contract, month.period) if invoice is None else invoice.bill.period
@@ -206,7 +210,9 @@ def _of_month(
         return None
     zone = known.client.timezone
     start, end = days.utc(zone)
-    arrived = _between(rows[contract.meter.serial], start, end)
+    all_rows = metered[contract.meter.serial]
+    first, last = all_rows.between(start, end)
+    arrived = all_rows.rows.slice(first, last - first)
     calendar = known.calendar
     provenance = None if invoice is None else invoice.bill.provenance
     if invoice is not None and provenance is not None:
@@ -214,27 +220,16 @@ def _of_month(
             calendar = masters.calendar(
                 workspace.database, scope, invoice.bill.calendar, version=provenance.calendar_version
             )
-        whole = arrived["quality"].eq_missing(MEASURED).all()
-        measured = arrived if whole else arrived.filter(pl.col("quality") == MEASURED)
-        same = measured.height > 0 and provenance.readings_hash == readings_hash(
-            measured, like=provenance.readings_hash
-        )
+        same = all_rows.measured_hash(first, last, provenance.readings_hash) == provenance.readings_hash
         if invoice.bill.estimated or not same:
             # Whatever is loaded since, this stays: it needs no version of today's in its key.
             issued = (workspace.lake.address, workspace.database.app_url, scope, invoice.number, invoice.input_hash)
             then = partial(_filled, workspace, scope, contract, calendar, month, provenance.lake_version)
-            arrived = _FILLED.get(issued, then)
+            arrived = _FILLED.get(issued, then).select(_LOOKED_AT)
     elif arrived.height and days.end <= today and arrived.height < days.slots(zone):
         now = partial(_filled, workspace, scope, contract, calendar, month, known.lake_version)
-        arrived = _FILLED.get(known.key(workspace, scope, month), now)
+        arrived = _FILLED.get(known.key(workspace, scope, month), now).select(_LOOKED_AT)
     return calendar, arrived
-
-
-def _between(rows: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
-    """Rows in order of time that lie in ``[start, end)``, cut out: a query for each month of a year took a fifth of the page's time."""
-    stamps = rows["start"]
-    first, last = stamps.search_sorted(pl.Series([start, end], dtype=stamps.dtype))
-    return rows.slice(first, last - first)
 
 
 def _filled(
@@ -250,28 +245,45 @@ def _filled(
     return prepare(replace(then, calendar=calendar), month).filled
 
 
-def located(rows: pl.DataFrame, calendar: DayCalendar, days: Period, timezone: str) -> pl.DataFrame:
+def located(rows: pl.DataFrame, calendar: DayCalendar, months: Sequence[BillingMonth], timezone: str) -> pl.DataFrame:
     """Return readings with local time and block.
 
-    :param rows: one meter's, ``frames.READINGS``, inside of the days
-    :returns: :data:`SLOTS`
+    :param rows: one meter's, columns of ``frames.READINGS``, inside of the months
+    :param months: one after the other
+    :returns: :data:`SLOTS`, in order of time
     """
-    shape = (calendar.name, calendar.version, calendar.rows, calendar.holidays, calendar.seasons, days, timezone)
-    runs = _RUNS.get(shape, lambda: compile_runs(calendar, (days,), timezone))
-    ordered = rows.filter(pl.col("kwh_import").is_not_null()).sort("start")
-    run = np.searchsorted(runs.start_us, ordered["start"].to_physical().to_numpy(), side="right") - 1
-    local = pl.col("start").dt.convert_time_zone(timezone).dt.replace_time_zone(None)
+    known = rows.filter(pl.col("kwh_import").is_not_null())
+    ordered = known if known["start"].is_sorted() else known.sort("start")
+    shape = (calendar.name, calendar.version, calendar.rows, calendar.holidays, calendar.seasons, timezone)
+    begins, block = _BLOCKS.get((shape, *months), lambda: _blocks(calendar, shape, months, timezone))
+    # Where each stretch begins among the readings: a search for some thousand stretches, and not for each reading.
+    first = np.searchsorted(ordered["start"].to_physical().to_numpy(), begins)
+    number = np.repeat(block, np.diff(first, append=ordered.height))
+    local = ordered.select(local=pl.col("start").dt.convert_time_zone(timezone).dt.replace_time_zone(None))["local"]
     return ordered.select(
         "start",
-        local.alias("local"),
+        local,
         local.dt.date().alias("day"),
         local.dt.hour().cast(pl.Int64).alias("hour"),
         local.dt.weekday().alias("weekday"),
-        pl.Series("block", runs.blocks, dtype=pl.String).gather(runs.block[run]),
+        pl.Series("block", calendar.blocks, dtype=pl.String).gather(number),
         pl.col("kwh_import").alias("kwh"),
         pl.coalesce("kw", pl.col("kwh_import") * 60 / SLOT_MINUTES).alias("kw"),
         "quality",
     )
+
+
+_Blocks = tuple[npt.NDArray[np.int64], npt.NDArray[np.int16]]
+"""UTC microseconds at which blocks begin, in order, and their numbers in the calendar's order."""
+
+
+def _blocks(calendar: DayCalendar, shape: Hashable, months: Sequence[BillingMonth], timezone: str) -> _Blocks:
+    """When which block begins. Each month is compiled once: the next twelve have eleven in common with these."""
+    runs = [
+        _RUNS.get((shape, month), lambda days=month.period: compile_runs(calendar, (days,), timezone))  # type: ignore[misc]
+        for month in months
+    ]
+    return np.concatenate([one.start_us for one in runs]), np.concatenate([one.block for one in runs])
 
 
 def months(
@@ -309,7 +321,9 @@ def months(
 
 def _summed(month: BillingMonth, slots: pl.DataFrame) -> MonthTotals | None:
     """What the intervals of a month without an invoice come to; ``None`` where they are not all of it that there is."""
-    rows = slots.filter(pl.col("day") >= month.period.start, pl.col("day") < month.period.end)
+    days = slots["day"]
+    first, last = days.search_sorted(pl.Series([month.period.start, month.period.end], dtype=days.dtype))
+    rows = slots.slice(first, last - first)
     if rows.is_empty():
         return None
     return MonthTotals(
@@ -319,15 +333,19 @@ def _summed(month: BillingMonth, slots: pl.DataFrame) -> MonthTotals | None:
         total=None,
         issued=False,
         slots=rows.height,
-        estimated=rows.filter(pl.col("quality") == ESTIMATED).height,
+        estimated=estimated(rows),
         missing=0,
     )
 
 
 def by_block(slots: pl.DataFrame) -> dict[str, Decimal]:
     """Return block -> energy [kWh], each the decimal sum of the figures on paper."""
-    sums = slots.group_by("block", maintain_order=True).agg(pl.col("kwh").sum().round(6))
-    return {block: decimal_of(kwh) for block, kwh in sums.iter_rows()}
+    return {block: decimal_of(kwh) for block, kwh in profile.by_block(slots).items()}
+
+
+def estimated(slots: pl.DataFrame) -> int:
+    """Return how many intervals are estimates."""
+    return int((slots["quality"] == ESTIMATED).sum())
 
 
 def saved(history: Iterable[MonthTotals]) -> tuple[Saving, ...]:

@@ -253,7 +253,7 @@ def _billed(
         calendar_version=known.calendar.version,
         code_version=eisenergy.__version__,
         lake_version=known.lake_version,
-        runs=runs,
+        spans=runs.spans,
     )
     return billed(
         terms,

@@ -76,10 +76,37 @@ def of_regular(
     return PREFIX + digest.hexdigest()
 
 
+class Figures:
+    """A meter's readings over months, laid out once, so that the hash of each month takes no more than its bytes.
+
+    :param rows: columns of ``frames.READINGS`` that are hashed, in order of time
+    """
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        self._start: npt.NDArray[np.int64] = rows["start"].to_physical().to_numpy()
+        canonical = {name: _canonical(rows[name]) for name in BILLED}
+        known = {name: values for name, values in canonical.items() if values is not None}
+        self._columns = {name: (values, bool(np.isnan(values).any())) for name, values in known.items()}
+        self._estimated: npt.NDArray[np.bool_] = (rows["quality"] == ESTIMATED).to_numpy()
+
+    def hash(self, first: int, last: int) -> str:
+        """Return what :func:`readings_hash` says of the rows from one up to, and without, another."""
+        columns: dict[str, Floats | None] = {}
+        for name, (values, holes) in self._columns.items():
+            part = values[first:last]
+            columns[name] = None if holes and np.isnan(part).all() else part
+        estimated = self._estimated[first:last]
+        return of_figures(self._start[first:last], columns, estimated if estimated.any() else None)
+
+
 def _canonical(column: pl.Series) -> Floats | None:
     """A column's figures; null and NaN are one, and a column without any is none."""
-    values = column.fill_null(float("nan")).to_numpy()
+    if column.null_count() == len(column):
+        return None
+    values: Floats = column.to_numpy()  # null becomes NaN
     none = np.isnan(values)
+    if not none.any():  # most columns of most months: there is nothing to put in its one form
+        return values
     return None if none.all() else np.where(none, np.nan, values)
 
 

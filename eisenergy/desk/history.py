@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 import eisenergy
-from eisenergy.accounts import Client, Scope
+from eisenergy.accounts import Client, Contract, Scope
 from eisenergy.billing.engine import in_force
 from eisenergy.billing.model import Bill
 from eisenergy.desk.drafting import NEIGHBOURS, Drafted, Facts, draft
+from eisenergy.desk.masters import Masters
 from eisenergy.desk.model import MonthTotals
 from eisenergy.desk.workspace import Workspace
 from eisenergy.ledger.invoices import Invoice
@@ -120,6 +121,15 @@ def compared(known: Facts, month: BillingMonth, drafted: Drafted | None = None) 
     if drafted.bill is not None:
         return totals(month, drafted.bill, issued=False)
     return _nothing(month, max(drafted.expected - len(drafted.filled), 0))
+
+
+def drafts_of(common: Masters, contracts: Sequence[Contract], month: BillingMonth) -> dict[str, Drafted]:
+    """Bill a month of many contracts for comparison; contract -> its draft. Where there are none, nothing that bills is loaded."""
+    if not contracts:
+        return {}
+    from eisenergy.desk.batch import draft_all
+
+    return {contract.number: made for contract, made in draft_all(common, contracts, month, lambda _: ())}
 
 
 def _nothing(month: BillingMonth, missing: int) -> MonthTotals:

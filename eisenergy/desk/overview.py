@@ -13,7 +13,6 @@ from eisenergy.accounts import Client, Contract, Scope
 from eisenergy.billing.engine import in_force
 from eisenergy.config import Settings
 from eisenergy.desk import history
-from eisenergy.desk.batch import draft_all
 from eisenergy.desk.drafting import file_names
 from eisenergy.desk.history import HISTORY
 from eisenergy.desk.masters import TOGETHER, Masters
@@ -134,7 +133,7 @@ def _compared(common: Masters, contracts: Sequence[Contract], months: Sequence[B
                 stale.append(contract)
         span = month.period.utc(client.timezone)
         read = [contract for contract in stale if touched(standing[contract.meter.serial], *span)]
-        drafted = {contract.number: made for contract, made in draft_all(common, read, month, lambda _: ())}
+        drafted = history.drafts_of(common, read, month)
         for contract in stale:
             number = contract.number
             result[number, month] = history.compared(bare[number], month, drafted.get(number))

@@ -7,7 +7,6 @@ from collections.abc import Set as AbstractSet
 
 from eisenergy.accounts import Contract
 from eisenergy.desk import history
-from eisenergy.desk.batch import draft_all
 from eisenergy.desk.masters import TOGETHER, Masters
 from eisenergy.frames import empty_readings
 from eisenergy.masters import codec
@@ -61,7 +60,7 @@ def _stale(
         ]
         span = month.period.utc(client.timezone)
         read = [contract for contract in stale if touched(standing[contract.meter.serial], *span)]
-        drafted = {contract.number: result for contract, result in draft_all(common, read, month, lambda _: ())}
+        drafted = history.drafts_of(common, read, month)
         entries += [
             kept.Entry(
                 contract=contract.number,

@@ -19,7 +19,6 @@ from eisenergy.billing.codec import prices_in_force
 from eisenergy.billing.corrections import Correction
 from eisenergy.desk.batch import draft_all
 from eisenergy.desk.masters import Masters
-from eisenergy.desk.whole import whole_months
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Finding, Severity
 from eisenergy.period import BillingMonth, Period
@@ -194,6 +193,8 @@ def _priced(
     """Return number of each case's contract -> its month's total, priced as the month's bills are."""
     masters = common.instead(version, rules)
     every = {case.contract.number: case for case in group}
+
+    from eisenergy.desk.whole import whole_months  # here: what is compiled takes half a second to load
 
     def corrections(number: str) -> tuple[Correction, ...]:
         return every[number].corrections

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 import struct
 from collections import defaultdict, deque
@@ -16,7 +17,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -26,6 +26,7 @@ from eisenergy import kernels
 from eisenergy.billing.batch import Batch, Member, Terms
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable
+from eisenergy.compiled import numba
 from eisenergy.desk.drafting import NEIGHBOURS
 from eisenergy.desk.fingerprint import BILLED, of_regular
 from eisenergy.desk.masters import Masters
@@ -35,7 +36,8 @@ from eisenergy.pricesets import sum_priced
 from eisenergy.quality import clean
 from eisenergy.quality.checks import DEFAULTS
 from eisenergy.quality.estimate import SOURCE
-from eisenergy.store.grid import Files, Grid, grid
+from eisenergy.spares import Spares
+from eisenergy.store.grid import Files, Grid, give_back, grid
 from eisenergy.store.masters import NotStored
 from eisenergy.store.roster import Listed
 from eisenergy.timeofuse import OffGrid, Runs, microseconds
@@ -49,6 +51,9 @@ _Read = tuple[Grid, list[str]]
 
 AT_A_TIME: Final = 250
 """Meters that are read together: small enough that memory is used again instead of being asked for anew."""
+
+AT_FIRST: Final = 60
+"""Meters of the first group, and of the second: whoever prices and writes has something to do the sooner."""
 
 READERS: Final = 2
 """Threads that read ahead of what is looked at and summed."""
@@ -86,31 +91,46 @@ def whole_months(
         return
     start, end = period.utc(common.client.timezone)
     files = Files(common.workspace.lake, common.scope, common.lake_version)
-    groups = [candidates[begin : begin + AT_A_TIME] for begin in range(0, len(candidates), AT_A_TIME)]
+    groups = _groups(candidates)
     around = (start - NEIGHBOURS, end + NEIGHBOURS)
     threads = numba.get_num_threads()
+    spares = Spares()
     # Processes price meanwhile: threads of a kernel that wait for each other would take their time.
     numba.set_num_threads(1)
     try:
         with ThreadPoolExecutor(READERS) as readers:
             ahead = deque(groups)
-            reading: deque[tuple[list[Listed], Future[_Read]]] = deque()
+            reading: deque[tuple[Sequence[Listed], Future[_Read]]] = deque()
             while ahead or reading:
                 while ahead and len(reading) <= READERS:
                     group = ahead.popleft()
                     meters = {entry.meter for entry in group}
-                    reading.append((group, readers.submit(_read, files, meters, start, end, around)))
-                group, found = reading.popleft()
-                yield from _measured(common, group, *found.result(), period, corrections, basis)
+                    reading.append((group, readers.submit(_read, files, meters, start, end, around, spares)))
+                group, read = reading.popleft()
+                found, hashes = read.result()
+                del read
+                yield from _measured(common, group, found, hashes, period, corrections, basis)
+                give_back(found, spares)
     finally:
         numba.set_num_threads(threads)
 
 
+def _groups(candidates: Sequence[Listed]) -> list[Sequence[Listed]]:
+    begins = [0, AT_FIRST] if 2 * AT_FIRST < AT_A_TIME < len(candidates) else []
+    begins += range(2 * AT_FIRST if begins else 0, len(candidates), AT_A_TIME)
+    return [candidates[a:b] for a, b in itertools.pairwise([*begins, len(candidates)])]
+
+
 def _read(
-    files: Files, meters: Collection[str], start: datetime, end: datetime, around: tuple[datetime, datetime]
+    files: Files,
+    meters: Collection[str],
+    start: datetime,
+    end: datetime,
+    around: tuple[datetime, datetime],
+    spares: Spares,
 ) -> _Read:
     """Read a group, and hash its figures here: that holds no lock of Python's, and whoever sums need not wait for it."""
-    found = grid(files, meters, start, end, around=around)
+    found = grid(files, meters, start, end, around=around, spares=spares)
     return found, _hashes(found, microseconds(start))
 
 
@@ -166,7 +186,7 @@ def _measured(
             kept = [n for n, member in enumerate(members) if member.prices]
             for a in range(0, len(kept), BATCH):
                 these = kept[a : a + BATCH]
-                part = CellSums(*(column[these] for column in cells))
+                part = CellSums(*(column[these].tolist() for column in cells))
                 yield Batch(terms=terms, members=tuple(members[n] for n in these), cells=part, groups=groups)
 
 
@@ -180,7 +200,7 @@ def _terms(common: Masters, tariff: str, period: Period, runs: Runs) -> Terms:
         calendar_version=calendar.version,
         code_version=eisenergy.__version__,
         lake_version=common.lake_version,
-        runs=runs,
+        spans=runs.spans,
     )
 
 

@@ -209,20 +209,34 @@ def _checked(kind: type[T], data: Any) -> T:
     return data
 
 
+def _wrong() -> typing.NoReturn:
+    raise TypeError
+
+
 def _read_fields(hint: Any) -> Callable[[Any], Any]:
+    """Like ``dataclasses`` makes an ``__init__``, a function is made for each type, at its first value: a type may hold itself."""
+    kind = typing.get_origin(hint) or hint
+
     @functools.cache
-    def readers() -> tuple[tuple[str, Callable[[Any], Any]], ...]:
-        return tuple((name, _reader(inner)) for name, inner in _fields(hint).items())
+    def made() -> Callable[[Any], Any]:
+        names: dict[str, Any] = {"kind": kind, "wrong": _wrong}
+        arguments = []
+        for number, (name, inner) in enumerate(_fields(hint).items()):
+            optional = _is_union(inner)
+            bare = _optional(inner) if optional else inner
+            names[f"read{number}"] = _reader(bare)
+            value = f"read{number}(data[{name!r}])"
+            if bare is str:  # most are, and a call takes longer than a look
+                value = f"found if type(found := data[{name!r}]) is str else wrong()"
+            arguments.append(
+                f"{name}=None if data[{name!r}] is None else ({value})" if optional else f"{name}=({value})"
+            )
+        source = f"def read(data):\n    if len(data) != {len(arguments)}: raise KeyError\n    return kind({', '.join(arguments)})"
+        exec(source, names)  # of names of fields and nothing else
+        result: Callable[[Any], Any] = names["read"]
+        return result
 
-    make = typing.get_origin(hint) or hint
-
-    def read(data: Any) -> Any:
-        fields = readers()
-        if len(data) != len(fields):
-            raise KeyError
-        return make(**{name: inner(data[name]) for name, inner in fields})
-
-    return read
+    return lambda data: made()(data)
 
 
 def _read(hint: Any, data: Any, where: str) -> Any:

@@ -253,9 +253,10 @@ def _admitted(entry: Entry, visit: Visit, *, before_form: bool) -> Response:
     ):
         return visit.page("error", status=403, title=visit.say("error.form"), text=visit.say("error.form.text"))
     if visit.scope is not None:
-        visit.client = masters.client(database, visit.scope)
+        with database.reading(visit.scope):
+            visit.client = masters.client(database, visit.scope)
+            name = None if customer is None else listing.customer_name(database, visit.scope, customer)
         if customer is not None:
-            name = listing.customer_name(database, visit.scope, customer)
             if name is None:
                 raise NoSuchPage
             visit.customer = (customer, name)

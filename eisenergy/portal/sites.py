@@ -15,7 +15,7 @@ from eisenergy.portal.context import Context
 from eisenergy.portal.render import render
 from eisenergy.portal.routes import NoSuchPage
 from eisenergy.portal.visit import Visit
-from eisenergy.publish.site import INVOICE, OPERATOR
+from eisenergy.publish.folders import INVOICE, OPERATOR
 
 TYPES: Final = {
     ".html": "text/html; charset=utf-8",

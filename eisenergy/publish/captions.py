@@ -342,6 +342,8 @@ class Words:
 @lru_cache(maxsize=4096)
 def number(value: Decimal | float, places: int = 0) -> str:
     """Return ``57,883`` or, with places, ``57,883.07``: both languages of El Salvador's readers write it so."""
+    if type(value) is float and value > 0 and (scaled := value * 10**places) < 1e8 and abs(scaled % 1 - 0.5) > 1e-5:
+        return f"{value:,.{places}f}"  # far from a half, however it is rounded comes to the same: a year of days is 1,460 of these
     return texts.format_number(Decimal(value), places)
 
 

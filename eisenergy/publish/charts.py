@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from eisenergy.analytics import profile
+from eisenergy.analytics import shapes
 from eisenergy.desk import CustomerMonth, MonthTotals
 from eisenergy.frames import ESTIMATED
 from eisenergy.money import difference, product, quotient, total
@@ -29,7 +29,7 @@ def daily_energy(desk: CustomerMonth) -> Figure:
     words = Words(desk.client.locale)
     blocks = [summary.block for summary in desk.bill.blocks]
     labels = [words.block(block) for block in blocks]
-    found = profile.energy_of_days(desk.slots, blocks)
+    found = shapes.energy_of_days(desk.slots, blocks)
     days = list(desk.bill.period)
     values = [
         {
@@ -205,7 +205,7 @@ def readings_quality(desk: CustomerMonth) -> Figure:
     """Return the calendar strip: per day, how many intervals are measured, estimated and missing."""
     words = Words(desk.client.locale)
     kinds = [words(kind) for kind in ("measured", "estimated", "missing")]
-    found = profile.slots_of_days(desk.slots, ESTIMATED)
+    found = shapes.slots_of_days(desk.slots, ESTIMATED)
     rows: list[tuple[date, int, int, int]] = []
     for day in desk.bill.period:
         slots, estimated = found.get(day, (0, 0))

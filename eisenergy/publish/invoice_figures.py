@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
-from eisenergy.analytics import profile as shapes
+from eisenergy.analytics import shapes
 from eisenergy.publish import invoice_shapes, theme
 from eisenergy.publish.texts import format_day, format_number, month_short, word
 

@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-import nbformat
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -95,7 +94,7 @@ def read_notebook(notebook: Path) -> Any:
         document = _document(notebook)
         _keep(notebook, state, document)
         return document
-    except (OSError, ValueError, nbformat.reader.NotJSONError) as problem:
+    except (OSError, ValueError) as problem:
         raise BadSite(f"{notebook}: not a notebook: {problem}. Run it again.") from problem
 
 
@@ -126,6 +125,8 @@ def _state(notebook: Path) -> tuple[int, ...]:
 
 
 def _document(notebook: Path) -> Any:
+    import nbformat  # here: who asks for a site's name reads no notebook
+
     text = notebook.read_text(encoding="utf-8")
     data = json.loads(text)
     if isinstance(data, dict) and (data.get("nbformat"), data.get("nbformat_minor")) == (4, 5) and "cells" in data:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from eisenergy.publish.drawing_parts import Parts, parts_of
+from eisenergy.publish.drawing_parts import Parts, Word, parts_of
 from eisenergy.publish.navigation import read_notebook, read_yaml
 
 WIDE: Final = 700
@@ -21,7 +21,6 @@ _FENCE: Final = re.compile(r"^```\{=typst\}\n(.*?)\n```[ \t]*$", re.DOTALL | re.
 _GIVEN: Final = r'json\(bytes\("([^"\\]*(?:\\.[^"\\]*)*)"\)\)'
 """What :func:`~eisenergy.publish.document.typst_json` writes."""
 _INVOICE: Final = re.compile(rf"#invoice\({_GIVEN}\)")
-_TILES: Final = re.compile(rf"#kpi-row\({_GIVEN}\)")
 _HEADING: Final = re.compile(rf"#heading\(level: 1, {_GIVEN}")
 _NOT_ASCII: Final = re.compile(r"[^ -~]")
 _SIZE: Final = re.compile(r'<svg[^>]*?\bwidth="([\d.]+)')
@@ -34,7 +33,6 @@ class Meta:
     """A document's data: printed nowhere, shown by readers and found by searches.
 
     :param date: date of issue; fixed, so that the same input gives the same bytes
-    :param running: what the template prints on every page (``footer``, ``draft``, ``theme``), where it is known beforehand
     """
 
     title: str
@@ -43,7 +41,6 @@ class Meta:
     date: date
     lang: str = "es"
     region: str = "SV"
-    running: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Meta:
@@ -56,20 +53,11 @@ class Meta:
             date=date.fromisoformat(data["date"]),
             lang=data.get("lang", "es"),
             region=data.get("region", "SV"),
-            running=_running(document),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the data as JSON types."""
-        data = {name: value for name, value in asdict(self).items() if name != "running"}
-        return {**data, "keywords": list(self.keywords), "date": self.date.isoformat()}
-
-
-def _running(document: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What ``bill-page.typ`` and ``dashboard-page.typ`` put into the state of that name."""
-    if "theme" not in document:
-        return None
-    return {"footer": document.get("footer"), "draft": document.get("draft"), "theme": document["theme"]}
+        return {**asdict(self), "keywords": list(self.keywords), "date": self.date.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,38 +73,47 @@ class Drawing:
         size = _SIZE.search(self.svg)
         return size is not None and float(size[1]) >= WIDE
 
-    def typst(self) -> str:
-        """Return the drawing as an item of ``charts``."""
+    def item(self) -> dict[str, Any]:
+        """Return the drawing as ``charts`` of ``dashboard-page.typ`` takes it."""
         parts = parts_of(self.svg)
+        known: dict[str, Any] = {"wide": self.wide, "alt": self.alt}
         if parts is None:
-            body = f'image(bytes({_string(self.svg)}), format: "svg", width: 100%, alt: {_string(self.alt)})'
-        else:
-            body = _drawn(parts, self.alt, wide=self.wide)
-        return f"(body: {body}, wide: {'true' if self.wide else 'false'}, caption: none)"
+            return known | {"svg": self.svg}
+        size = {"width": parts.width, "height": parts.height}
+        return known | size | {"shapes": parts.shapes, "words": _groups(parts)}
 
 
-def _drawn(parts: Parts, alt: str, *, wide: bool) -> str:
-    """Return a call of ``drawn``, in which an em is a pixel of the drawing; words of one look are told it once."""
-    looks: dict[tuple[float, str, bool], list[str]] = {}
+def _groups(parts: Parts) -> list[dict[str, Any]]:
+    """Return the words of a drawing by look, and those of one look by rows and columns, in their order.
+
+    Many drawings have the same hours or months along an axis; Typst sets such a row once.
+    """
+    looks: dict[tuple[object, ...], list[Word]] = {}
     for word in parts.words:
-        side = {"start": "left", "middle": "center", "end": "right"}[word.anchor]
-        from_side = word.x - {"start": 0.0, "middle": parts.width / 2, "end": parts.width}[word.anchor]
-        text = _string(word.words)
-        if word.angle:
-            text = f"rotate({word.angle:g}deg, origin: {side}, {text})"
-        # within `text` an em is the size of these words, no longer the drawing's pixel
-        at = f"place(top + {side}, dx: {_em(from_side / word.size)}, dy: {_em(word.y / word.size)}, {text})"
-        looks.setdefault((word.size, word.colour, word.bold), []).append(at)
-    words = "; ".join(
-        f"text(size: {size:g}em, fill: rgb({_string(colour)}){', weight: 700' if bold else ''}, {{ {'; '.join(places)} }})"
-        for (size, colour, bold), places in looks.items()
-    )
-    size = f"wide: {'true' if wide else 'false'}, size: ({parts.width:g}, {parts.height:g})"
-    return f"drawn({size}, alt: {_string(alt)}, bytes({_string(parts.shapes)}), {{ {words} }})"
+        looks.setdefault((word.size, word.colour, word.bold), []).append(word)
+    groups: list[dict[str, Any]] = []
+    for words in looks.values():
+        last: Word | None = None
+        for word in words:
+            if last is None or (word.anchor, word.angle) != (last.anchor, last.angle) or not _aligned(word, last):
+                groups.append(_group(word))
+            groups[-1]["at"].append([word.words, _from_side(word, parts.width), word.y])
+            last = word
+    return groups
 
 
-def _em(value: float) -> str:
-    return f"{value:.4f}".rstrip("0").rstrip(".") + "em"
+def _aligned(a: Word, b: Word) -> bool:
+    return a.x == b.x or a.y == b.y
+
+
+def _group(word: Word) -> dict[str, Any]:
+    look = {"size": word.size, "fill": word.colour, "bold": word.bold, "angle": word.angle}
+    return {"side": {"start": "left", "middle": "center", "end": "right"}[word.anchor], **look, "at": []}
+
+
+def _from_side(word: Word, width: float) -> float:
+    """Where a word stands, from the side of the drawing that it is set from [pixels]."""
+    return round(word.x - {"start": 0.0, "middle": width / 2, "end": width}[word.anchor], 2)
 
 
 def body_of(executed: Path) -> tuple[Meta, str]:
@@ -132,7 +129,8 @@ def body_of(executed: Path) -> tuple[Meta, str]:
 
     def flush() -> None:
         if drawings:
-            parts.append("#charts((" + ", ".join(item.typst() for item in drawings) + ",))")
+            items = json.dumps([item.item() for item in drawings], separators=(",", ":"))
+            parts.append(f"#charts(json(bytes({raw_text(items)})))")
             drawings.clear()
 
     for item in _items(notebook):
@@ -191,7 +189,6 @@ def _meta(notebook: Any, executed: Path) -> Meta:
         keywords=tuple(str(parameters[name]) for name in sorted(parameters)),
         date=_day(str(front.get("date") or parameters.get("month") or "")),
         lang=str(front.get("lang") or "es")[:2],
-        running=next((_running(_value(found[1])) for found in filter(None, map(_TILES.search, fences))), None),
     )
 
 
@@ -242,6 +239,11 @@ def _string(text: str) -> str:
     r"""Return a Typst string literal, plain ASCII."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "").replace("\t", "\\t")
     return '"' + _NOT_ASCII.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", escaped) + '"'
+
+
+def raw_text(data: str) -> str:
+    """Return JSON as a Typst expression without escapes: a string with some is put together sign by sign."""
+    return "`" + data.replace("`", r"\u0060") + "`.text"
 
 
 def markdown(text: str) -> str:

@@ -7,7 +7,7 @@ from math import radians
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from eisenergy.analytics import profile
+from eisenergy.analytics import profile, shapes
 from eisenergy.desk import CustomerMonth
 from eisenergy.money import product, quotient
 from eisenergy.publish import chart_style as style
@@ -101,7 +101,7 @@ def _clock(desk: CustomerMonth, words: Words) -> str:
 def load_heat_map(desk: CustomerMonth) -> Figure:
     """Return the mean power by weekday and hour, as a heat map."""
     words = Words(desk.client.locale)
-    found = profile.mean_power(desk.slots)
+    found = {at: kw for at, (kw, _) in profile.mean_power(desk.slots).items()}
     names = [words.weekday(n)[:3] for n in range(1, 8)]
     values = [
         {"weekday": names[weekday - 1], "hour": hour, "kw": round(kw, 6)} for (weekday, hour), kw in found.items()
@@ -158,7 +158,7 @@ def load_heat_map(desk: CustomerMonth) -> Figure:
 def load_duration(desk: CustomerMonth) -> Figure:
     """Return how much of the month the load was at least how high."""
     words = Words(desk.client.locale)
-    curve = profile.falling_power(desk.slots)
+    curve = shapes.falling_power(desk.slots)
     # 200 points draw the curve as well as 2,880 do; the first is the maximum, which must not be lost.
     count = len(curve)
     shown = sorted({*range(0, count, max(1, count // 200)), *range(count - 1, count)}) if count else []

@@ -23,16 +23,13 @@ from eisenergy.period import BillingMonth
 from eisenergy.publish import embedded, quarto
 from eisenergy.publish.captions import Words
 from eisenergy.publish.customer_list import CSV
-from eisenergy.publish.folders import QUARTO
+from eisenergy.publish.folders import INVOICE, OPERATOR, QUARTO
 from eisenergy.publish.navigation import Link, Site, for_month, front_matter, read_notebook, read_site
 from eisenergy.publish.notebook_typst import invoice_of
 from eisenergy.publish.place import PROJECT, staged
 from eisenergy.publish.quarto import Page
 from eisenergy.publish.renderer import Renderer
 
-OPERATOR: Final = "_operator"
-INVOICE: Final = "invoice.json"
-"""Beside an invoice's PDF: the number it shows."""
 PAGES: Final = ("home", "dashboard", "invoice")
 OVERVIEW: Final = "operator"
 

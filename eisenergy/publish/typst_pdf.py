@@ -8,6 +8,7 @@ bytes. The documents are PDF/A-2a (archive) and PDF/UA-1 (accessible).
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -18,11 +19,14 @@ import typst
 
 from eisenergy.publish.document import typst_json
 from eisenergy.publish.folders import REPORTS
-from eisenergy.publish.notebook_typst import Meta, body_of
+from eisenergy.publish.notebook_typst import Meta, body_of, raw_text
 
 Template = Literal["invoice", "dashboard"]
 
 STANDARDS: Final = ("a-2a", "ua-1")
+
+_PRINTED: Final = re.compile(r'#(?:invoice|kpi-row)\(json\(bytes\((?=")')
+"""What opens a call with data as :func:`~eisenergy.publish.document.typst_json` writes them."""
 
 
 class PdfFailed(RuntimeError):
@@ -68,17 +72,32 @@ def source(meta: Meta, body: str) -> str:
     day = meta.date
     return "\n".join(
         [
-            '#import "/typst-template.typ": article, charts, drawn, invoice, kpi-row',
+            '#import "/typst-template.typ": article, charts, invoice, kpi-row',
             f"#let meta = {typst_json(meta.to_dict())}",
             "#show: article.with(",
             "  title: meta.title, author: meta.author, keywords: meta.keywords, lang: meta.lang, region: meta.region,",
             f"  date: datetime(year: {day.year}, month: {day.month}, day: {day.day}),",
-            *(() if meta.running is None else (f"  known: {typst_json(meta.running)},",)),
             ")",
-            body,
+            _unescaped(body),
             "",
         ]
     )
+
+
+def _unescaped(body: str) -> str:
+    """Return a body whose calls have their data as raw text: Typst puts a string with escapes together sign by sign."""
+    parts: list[str] = []
+    done = 0
+    for found in _PRINTED.finditer(body):
+        start = found.end()
+        end = body.find('")))', start + 1)
+        while end > 0 and body[end - 1] == "\\":  # a quote within the data
+            end = body.find('")))', end + 1)
+        plain = body[start + 1 : end].replace("\\\\", "\0").replace('\\"', '"')
+        if end > 0 and "\\" not in plain:
+            parts += [body[done:start], raw_text(plain.replace("\0", "\\"))]
+            done = end + 1
+    return "".join([*parts, body[done:]])
 
 
 def _write(meta: Meta, body: str, out: Path, reports: Path | None) -> Path:

@@ -29,17 +29,14 @@ def energy(slots: pl.DataFrame, blocks: Sequence[str], words: Words, title: str,
 
     :param slots: ``desk.consumption.SLOTS``, not empty
     """
-    days = slots["day"].n_unique()
-    hourly = days <= HOURLY
-    by = pl.col("local").dt.truncate("1h") if hourly else pl.col("day")
-    found = profile.daily_by_block(slots.with_columns(by.alias("day")))
-    places = found["day"].unique(maintain_order=True).to_list()
-    taken = {(day, block): kwh for day, block, kwh in found.iter_rows()}
-    shown = [block for block in blocks if any((place, block) in taken for place in places[:1])]
-    layers = [
-        Layer(words.block(block), colour, [taken.get((place, block), 0.0) for place in places])
-        for block, colour in theme.block_colours(shown).items()
-    ]
+    found = profile.daily(slots)
+    days, hourly = len(found.days), len(found.days) <= HOURLY
+    if hourly:
+        found = profile.daily(slots.with_columns(pl.col("local").dt.truncate("1h").alias("day")))
+    places = found.days
+    column = {block: [row[at] for row in found.kwh] for at, block in enumerate(found.blocks)}
+    shown = [block for block in blocks if block in column]
+    layers = [Layer(words.block(block), colour, column[block]) for block, colour in theme.block_colours(shown).items()]
     ticks = [_place(place, days, hourly) for place in places]
     x_title = words("axis.hour") if hourly else words("weekday")
     wide, narrow = (
@@ -57,9 +54,9 @@ def energy(slots: pl.DataFrame, blocks: Sequence[str], words: Words, title: str,
             rows=tuple(
                 (
                     f"{words.day(place.date())} {place:%H:%M}" if isinstance(place, datetime) else words.day(place),
-                    *(number(taken.get((place, block), 0.0), 2) for block in shown),
+                    *(number(column[block][at], 2) for block in shown),
                 )
-                for place in places
+                for at, place in enumerate(places)
             ),
         ),
         data_label=words("data"),
@@ -113,9 +110,11 @@ def peak(slots: pl.DataFrame, contracted: Decimal | None, zone: str, words: Word
 
     :param slots: not empty
     """
-    best = slots.sort("kw", "start", descending=[True, False], nulls_last=True).row(0, named=True)
-    kw = float(best["kw"] or 0.0)
-    when = best["start"].astimezone(ZoneInfo(zone))
+    kw = float(slots["kw"].max() or 0.0)  # type: ignore[arg-type]
+    reached = slots["start"].filter(slots["kw"] == kw)
+    first = (slots["start"] if reached.is_empty() else reached).min()
+    assert isinstance(first, datetime)
+    when = first.astimezone(ZoneInfo(zone))
     said = f"{words.day(when.date())}, {when:%H:%M}"
     over = contracted is not None and Decimal(repr(kw)) > contracted
     below = (
@@ -129,7 +128,6 @@ def peak(slots: pl.DataFrame, contracted: Decimal | None, zone: str, words: Word
         (f"{number(kw, 1)} kW", below),
         style.MISSING if over else theme.ACCENT,
     )
-    per = slots.group_by("block", maintain_order=True).agg(pl.col("kw").max())
     return Chart(
         name="peak",
         title=words("gauge.title"),
@@ -139,7 +137,7 @@ def peak(slots: pl.DataFrame, contracted: Decimal | None, zone: str, words: Word
         data=Data(
             columns=(words("block"), "kW"),
             rows=(
-                *((words.block(block), number(value or 0.0, 2)) for block, value in per.iter_rows()),
+                *((words.block(block), number(value or 0.0, 2)) for block, value in profile.peaks(slots).items()),
                 *(((words("contracted"), number(contracted, 2)),) if contracted is not None else ()),
             ),
         ),
@@ -150,7 +148,7 @@ def peak(slots: pl.DataFrame, contracted: Decimal | None, zone: str, words: Word
 
 def heat(slots: pl.DataFrame, words: Words) -> Chart:
     """Return the mean power by weekday and hour. :param slots: not empty"""
-    found = {(row["weekday"], row["hour"]): row["kw"] for row in profile.heat_map(slots).iter_rows(named=True)}
+    found = {at: kw for at, (kw, _) in profile.mean_power(slots).items()}
     names = [words.weekday(day)[:3] for day in range(1, 8)]
     wide, narrow = (
         usage_drawings.heat(names, found, width, words("axis.hour"), words("axis.mean_power"))

@@ -6,9 +6,11 @@ A page holds each twice, for telephones and for wide screens, because letters of
 from __future__ import annotations
 
 import html
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from eisenergy.publish import chart_style as style
@@ -90,15 +92,15 @@ def area(
     count = len(places)
     x = linear(0, max(count - 1, 1), canvas.left, canvas.left + canvas.inner)
     canvas.y_axis(values, y, y_title)
-    at = list(range(count)) if count > 1 else [0, 1]
-    below = [0.0] * len(at)
+    at = [x(place) for place in (range(count) if count > 1 else (0, 1))]
+    below, floor = [0.0] * len(at), [y(0.0)] * len(at)
     for layer in layers:
-        taken = list(layer.values) if count > 1 else [*layer.values, *layer.values]
-        above = [low + more for low, more in zip(below, taken, strict=True)]
-        edge = [(x(place), y(value)) for place, value in zip(at, above, strict=True)]
-        back = [(x(place), y(value)) for place, value in reversed(list(zip(at, below, strict=True)))]
-        canvas.path([*edge, *back], f'fill="{layer.colour}" fill-opacity="0.92"')
-        below = above
+        taken = layer.values if count > 1 else [*layer.values, *layer.values]
+        below = [under + more for under, more in zip(below, taken, strict=True)]
+        edge = [y(value) for value in below]
+        there, back = zip(at, edge, strict=True), zip(reversed(at), reversed(floor), strict=True)
+        canvas.path(itertools.chain(there, back), f'fill="{layer.colour}" fill-opacity="0.92"')
+        floor = edge
     canvas.x_axis([(x(place), places[place]) for place in thinned(places, canvas.inner)], x_title)
     return canvas.done()
 
@@ -178,8 +180,17 @@ def _ramp(canvas: Canvas, low: float, high: float, words: str) -> None:
 
 
 def _shade(share: float) -> str:
-    """A colour from little to much, mixed in RGB; in steps, so that equal values look equal."""
-    place = round(share * 31) / 31 * (len(style.SEQUENTIAL) - 1)
+    """A colour from little to much; in steps, so that equal values look equal."""
+    return _shaded(round(share * _STEPS))
+
+
+_STEPS: Final = 31
+
+
+@cache
+def _shaded(step: int) -> str:
+    """The colour of a step, mixed in RGB."""
+    place = step / _STEPS * (len(style.SEQUENTIAL) - 1)
     at = min(int(place), len(style.SEQUENTIAL) - 2)
     low, high = (tuple(int(style.SEQUENTIAL[at + k][m : m + 2], 16) for m in (1, 3, 5)) for k in (0, 1))
     return "#" + "".join(f"{round(a + (b - a) * (place - at)):02X}" for a, b in zip(low, high, strict=True))

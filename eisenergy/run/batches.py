@@ -24,6 +24,7 @@ Task = TypeVar("Task")
 
 END_SECONDS: Final = 10
 NURSERY: Final = "eisenergy.run.nursery"
+START: Final = "eisenergy.run.start"
 
 
 class Raised(RuntimeError):
@@ -143,7 +144,7 @@ class Parent:
         self._connection = Connection(ours.detach())
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module, str(theirs.fileno())],
+                [sys.executable, "-m", START, module, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, **ONE_THREAD, **environment},
                 stdin=subprocess.DEVNULL,

@@ -5,8 +5,9 @@ decimal defaults, random generators, import path, warning filters and the like a
 could depend on is compared with what it was. Whatever differs still (a patched function, a thread that goes on, another
 signal handler) is named, and :mod:`eisenergy.run.nursery` lets a fresh process do the rest of the batch.
 
-Not seen are containers that are changed in place (``module.TABLE["x"] = ...``), modules first imported by a notebook, and
-packages that :data:`GUARDED` does not name: a notebook of the house does none of this, and for others there is a batch of one.
+Not seen are containers that are changed in place (``module.TABLE["x"] = ...``) and packages that :data:`GUARDED` does not name: a
+notebook of the house does none of this, and for others there is a batch of one. Modules of the named packages that are first loaded
+while a notebook runs may have been changed at once: they count as something that differs.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Final
 
@@ -110,6 +111,19 @@ class Baseline:
             guarded=tuple(_guarded()),
         )
 
+    def grown(self) -> Baseline:
+        """Return the same with the modules that were loaded since, before any notebook."""
+        if not (new := self._new()):
+            return self
+        more = (one for one in _guarded() if one.module.__name__ in new)
+        return replace(self, guarded=(*self.guarded, *more))
+
+    def _new(self) -> frozenset[str]:
+        known = {before.name for before in self.guarded}
+        return frozenset(
+            name for name, module in list(sys.modules.items()) if name not in known and _is_guarded(name, module)
+        )
+
     def restore(self) -> tuple[str, ...]:
         """Put back what can be put back, and give random generators a state nobody knows.
 
@@ -152,6 +166,8 @@ class Baseline:
         for thread in threading.enumerate():
             if thread.ident not in self.threads:
                 yield f"the thread {thread.name}, which goes on"
+        for name in self._new():
+            yield f"{name}, which was loaded meanwhile"  # what it held before the notebook had it nobody knows
         for before in self.guarded:
             if sys.modules.get(before.module.__name__) is not before.module:
                 yield f"{before.module.__name__}, which is gone"
@@ -201,12 +217,16 @@ def _set_decimal(context: decimal.Context, before: decimal.Context) -> None:
 def _guarded() -> Iterator[Guarded]:
     """What modules and their classes hold."""
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] not in GUARDED or not isinstance(module, ModuleType) or module.__name__ != name:
+        if not _is_guarded(name, module):
             continue
         yield Guarded.of(name, module, vars(module))
         for key, value in list(vars(module).items()):
             if isinstance(value, type) and value.__module__ == name:
                 yield Guarded.of(f"{name}.{key}", module, vars(value))
+
+
+def _is_guarded(name: str, module: object) -> bool:
+    return name.partition(".")[0] in GUARDED and isinstance(module, ModuleType) and module.__name__ == name
 
 
 def _own(namespace: Attributes) -> Attributes:

@@ -15,21 +15,20 @@ from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Finding, blocking
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth
+from eisenergy.run.chosen import UnknownCustomer as UnknownCustomer
+from eisenergy.run.chosen import chosen_contracts as chosen_contracts
 from eisenergy.run.past import Past
 from eisenergy.run.pricers import Answer, Pricers
+from eisenergy.run.sparing import seldom_collected
 from eisenergy.store import books, masters
 from eisenergy.store.drafts import bases
-from eisenergy.store.roster import Listed, roster
+from eisenergy.store.roster import Listed
 from eisenergy.store.selection import Reviewed
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 T = TypeVar("T")
-
-
-class UnknownCustomer(LookupError):
-    """A customer that the client does not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,28 +97,7 @@ class Unread(Sequence[T]):
     __hash__ = None  # type: ignore[assignment]  # like any sequence that may be long
 
 
-def chosen_contracts(workspace: Workspace, scope: Scope, customers: Collection[str] | None) -> tuple[Listed, ...]:
-    """Return the contracts of some customers, or of all.
-
-    :raises UnknownCustomer: naming those there are not
-    :raises NotStored: when the client was never imported
-    """
-    masters.client(workspace.database, scope)  # an unknown client is another mistake than one without contracts
-    contracts = roster(workspace.database, scope)
-    if not contracts:
-        raise UnknownCustomer(
-            f"client {scope.client} has no contracts: import its customer list with `eisenergy customers import FILE`"
-        )
-    if customers is None:
-        return contracts
-    known = {name for contract in contracts for name in (contract.number, contract.customer)}
-    if unknown := sorted(set(customers) - known):
-        raise UnknownCustomer(
-            f"client {scope.client} has no customer {', '.join(unknown)}; `eisenergy customers list` shows those it has"
-        )
-    return tuple(contract for contract in contracts if contract.number in customers or contract.customer in customers)
-
-
+@seldom_collected()
 def bill_month(
     workspace: Workspace,
     scope: Scope,
@@ -204,6 +182,7 @@ def _drafts_of(
     return tuple(found[one.contract] for one in entries if one.contract in found)
 
 
+@seldom_collected()
 def issue_month(
     workspace: Workspace,
     scope: Scope,

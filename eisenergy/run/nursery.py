@@ -1,6 +1,6 @@
 """The parent that forks: imports everything once, then gives every batch of tasks a child of its own.
 
-``python -m eisenergy.run.nursery DESCRIPTOR`` is started by :mod:`eisenergy.run.batches`, which talks to it through that
+``python -m eisenergy.run.start eisenergy.run.nursery DESCRIPTOR`` is started by :mod:`eisenergy.run.batches`, which talks to it through that
 descriptor. It is a process of its own because it must stay what a command that has read anything no longer is: one that
 may fork. A process that ran a Polars query, a Typst or Vega compilation or a parallel kernel has locks and threads that a
 child inherits half; the child hangs. This one imports, rehearses a notebook that only imports and shows, freezes what is
@@ -111,8 +111,7 @@ class Nursery:
         longest = max((len(batch) for batch in (*order.batches, *order.then)), default=0)
         shells.stock(min(MOST_SHELLS, longest * len(order.notebooks)))
         self.baseline = isolation.Baseline.take()
-        gc.collect()
-        gc.freeze()
+        gc.freeze()  # what little garbage there is stays, too: to look for it takes a tenth of a second
 
     def run(self) -> None:
         """Do the order; ends early, and its children with it, when nobody listens any more."""
@@ -226,6 +225,7 @@ class Nursery:
     def _work_through(self, batch: deque[Numbered], messages: Connection, note: Note) -> None:
         if self.begin is not None:
             self.begin([task for _, task in batch])
+            self.baseline = self.baseline.grown()  # what it loaded is not a notebook's doing
         for number, task in batch:
             messages.send(("between", number, None))
             try:
@@ -289,6 +289,7 @@ def _kill(pid: int) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Take orders and do them, one after the other, until nobody gives any."""
+    threading.current_thread().name = "nursery"
     boss = Connection(int(arguments[0]))
     try:
         while True:
@@ -300,8 +301,3 @@ def main(arguments: Sequence[str]) -> int:
     except MayNotFork as problem:
         boss.send(("unfit", 0, str(problem)))
         return 1
-
-
-if __name__ == "__main__":
-    threading.current_thread().name = "nursery"
-    sys.exit(main(sys.argv[1:]))

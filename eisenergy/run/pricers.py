@@ -1,4 +1,4 @@
-"""Processes that price, as many as there are processors.
+"""Processes that price, one fewer than there are processors: reading and summing, which is done here, takes longer.
 
 They are started before the readings are read, import next to nothing, and end when the process that started them does: their
 connection ends then. What they are sent is a batch and what they answer are drafts as they are stored, so that
@@ -102,7 +102,7 @@ class Pricers:
     def fitting(cls, contracts: int) -> Pricers:
         """Start as many as the contracts are worth on this machine."""
         processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return cls(processors if contracts >= WORTH and processors > 1 else 0)
+        return cls(processors - 1 if contracts >= WORTH else 0)
 
     def put(self, batch: Batch) -> Iterator[Answer]:
         """Take a batch, and yield the answers that are there; waits for some when many are under way."""

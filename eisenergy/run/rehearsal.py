@@ -23,7 +23,8 @@ _SHOWING: Final = (
     "print('shown')",
     "{'text': 'plain'}",
 )
-_DESK: Final = ("eisenergy.desk.opening", "eisenergy.desk.overview")
+_DESK: Final = "eisenergy.desk"
+_ASKED: Final = ("eisenergy.desk.opening", "eisenergy.desk.overview")
 """What `from eisenergy import desk` loads only when it is asked for, in a child otherwise."""
 
 
@@ -48,7 +49,8 @@ def rehearse(notebooks: Iterable[Path]) -> None:
             *((source, []) for source in (*sorted(set(imports(notebooks))), *_SHOWING)),
         )
     ]
-    for name in (*_DESK, *_imported(book)):
+    named = list(_imported(book))
+    for name in (*(_ASKED if _DESK in named else ()), *named):
         with suppress(Exception):  # what cannot be imported is the business of the customer whose notebook it is
             import_module(name)
     before = _threads()

@@ -14,7 +14,7 @@ from eisenergy.desk.masters import Masters
 from eisenergy.desk.remembering import remember
 from eisenergy.desk.workspace import Workspace
 from eisenergy.period import BillingMonth
-from eisenergy.run.month import chosen_contracts
+from eisenergy.run.chosen import chosen_contracts
 from eisenergy.store.masters import NotStored
 
 

@@ -1,6 +1,6 @@
 """A process that does tasks one after the other, with a kernel per notebook: what :mod:`eisenergy.run.nursery` is where nothing forks.
 
-``python -m eisenergy.run.serial DESCRIPTOR`` takes the same orders and answers ``done``, ``raised`` and ``end``. A worker of a
+``python -m eisenergy.run.start eisenergy.run.serial DESCRIPTOR`` takes the same orders and answers ``done``, ``raised`` and ``end``. A worker of a
 cluster uses it, since a process of its own has the settings of those it works for, and such a worker may not have a pool of
 processes. Of an order it looks at ``work``, ``batches`` and ``then`` alone: a kernel has the time limit of its notebook, and no
 limit of memory; when this process dies, whoever ordered sees its connection end.
@@ -8,9 +8,9 @@ limit of memory; when this process dies, whoever ordered sees its connection end
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +23,7 @@ from eisenergy.run.orders import Order
 def main(arguments: Sequence[str]) -> int:
     """Take orders and do them, until nobody gives any."""
     boss = Connection(int(arguments[0]))
+    gc.enable()
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         while True:
@@ -49,7 +50,3 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

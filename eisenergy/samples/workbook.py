@@ -9,6 +9,7 @@ import io
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
+from functools import lru_cache
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -112,28 +113,39 @@ def _styles() -> str:
 def _sheet(rows: Iterable[Sequence[Cell]]) -> str:
     lines = [f'{_HEAD}<worksheet xmlns="{_MAIN}"><sheetData>']
     for number, row in enumerate(rows, start=1):
-        cells = "".join(_cell(f"{_LETTERS[n]}{number}", cell) for n, cell in enumerate(row) if cell is not None)
+        if len(row) > len(_LETTERS):
+            raise ValueError(f"row {number} has {len(row)} cells: expected at most {len(_LETTERS)}")
+        cells = [
+            f'<c r="{letter}{number}"><v>{cell}</v></c>'
+            if type(cell) is Text
+            else f'<c r="{letter}{number}"{_formula(cell) if type(cell) is Formula else _value(cell)}'
+            for letter, cell in zip(_LETTERS, row, strict=False)
+            if cell is not None
+        ]
         if cells:
-            lines.append(f'<row r="{number}">{cells}</row>')
+            lines.append(f'<row r="{number}">{"".join(cells)}</row>')
     lines.append("</sheetData></worksheet>")
     return "\n".join(lines)
 
 
-def _cell(place: str, cell: Cell) -> str:
-    if isinstance(cell, Text):
-        return f'<c r="{place}"><v>{cell}</v></c>'
-    formula = ""
-    if isinstance(cell, Formula):
-        formula = f"<f>{escape(cell.text)}</f>"
-        cell = cell.value
-        if isinstance(cell, Text):
-            return f'<c r="{place}">{formula}<v>{cell}</v></c>'
+def _formula(cell: Formula) -> str:
+    """A cell after its place."""
+    formula, value = f"<f>{escape(cell.text)}</f>", cell.value
+    if isinstance(value, Text):
+        return f">{formula}<v>{value}</v></c>"
+    if isinstance(value, str):
+        return f' t="str">{formula}<v>{escape(value)}</v></c>'
+    style, figure = _number(value)
+    return f' s="{style}">{formula}<v>{figure}</v></c>'
+
+
+@lru_cache(maxsize=1 << 14, typed=True)
+def _value(cell: Scalar) -> str:
+    """A cell after its place, without a formula; the same days, times, names and rates come again and again."""
     if isinstance(cell, str):
-        if formula:
-            return f'<c r="{place}" t="str">{formula}<v>{escape(cell)}</v></c>'
-        return f'<c r="{place}" t="inlineStr"><is><t>{escape(cell)}</t></is></c>'
+        return f' t="inlineStr"><is><t>{escape(cell)}</t></is></c>'
     style, value = _number(cell)
-    return f'<c r="{place}" s="{style}">{formula}<v>{value}</v></c>'
+    return f' s="{style}"><v>{value}</v></c>'
 
 
 def _number(cell: Scalar) -> tuple[int, str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Table, insert, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -14,6 +14,11 @@ from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.store import outbox
 from eisenergy.store.database import Database
 from eisenergy.store.outbox import New
+from eisenergy.store.remembered import Remembered
+
+T = TypeVar("T")
+
+_READ: Final = Remembered[Any](256)
 
 
 class NotStored(LookupError):
@@ -99,15 +104,33 @@ def append(
 
 
 def newest(
-    database: Database, scope: Scope, table: Table, kind: str, key: str, version: str | None
-) -> Mapping[str, Any]:
-    """Return the newest state of a record, or that of a version. :raises NotStored: when there is none"""
-    query = select(table.c.document).where(table.c[kind] == key).order_by(table.c.ordinal.desc()).limit(1)
+    database: Database,
+    scope: Scope,
+    table: Table,
+    kind: str,
+    key: str,
+    version: str | None,
+    read: Callable[[Mapping[str, Any]], T],
+) -> T:
+    """Return the newest state of a record, or that of a version. :raises NotStored: when there is none
+
+    Which state that is, and whether the scope may see it, is asked each time; its document is read once, for a state never changes.
+
+    :param read: makes a thing of the kind's from its document; what it makes is given to others, too
+    """
+    name = table.c[kind]
+    query = select(table.c.ordinal, table.c.version, table.c.at).where(name == key).order_by(table.c.ordinal.desc())
     if version is not None:
         query = query.where(table.c.version == version)
     with database.session(scope) as connection:
+        found = connection.execute(query.limit(1)).first()
         what = f"{kind} {key}" if version is None else f"{kind} {key}, version {version},"
-        return one(connection.execute(query).scalar(), what, f"import the {kind}s")
+        ordinal = one(None if found is None else found._mapping, what, f"import the {kind}s")["ordinal"]
+        assert found is not None
+        document = select(table.c.document).where(name == key, table.c.ordinal == ordinal)
+        state = (database.app_url, scope.client, kind, key, *found)
+        made: T = _READ.get(state, lambda: read(connection.execute(document).scalar_one()))
+        return made
 
 
 def state(database: Database, scope: Scope, table: Table, kind: str, key: str, ordinal: int) -> Mapping[str, Any]:

@@ -7,13 +7,13 @@ updated, deleted or truncated: the database refuses, to its owner too.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from eisenergy.accounts import Client, OutOfScope, Scope
@@ -32,6 +32,8 @@ from eisenergy.store.drafts import park as park
 from eisenergy.store.drafts import park_all as park_all
 from eisenergy.store.drafts import parked as parked
 from eisenergy.store.drafts import save_drafts as save_drafts
+from eisenergy.store.heads import Head as Head
+from eisenergy.store.heads import asked_heads, read_heads
 from eisenergy.store.selection import Reviewed
 
 
@@ -41,28 +43,6 @@ class BadDraft(ValueError):
 
 class NoInvoice(LookupError):
     """No invoice of that number, or the scope may not see it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """What a list shows of an invoice, and what is asked of every earlier one; its document is not read.
-
-    :param name: the customer's
-    :param made: name, meter, tariff and provenance, see ``billing.batch``
-    """
-
-    number: str
-    sequence: int
-    contract: str
-    customer: str
-    name: str
-    month: BillingMonth
-    kwh: Decimal
-    total: Decimal
-    issued_on: date
-    due_on: date
-    input_hash: str
-    made: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +113,7 @@ def post(
         connection.execute(text("SET LOCAL jit = off"))  # compiling takes longer than these statements
         last = _locked_series(connection, scope, client.series)
         exclusively(connection, scope, month)
-        already = _heads(connection, scope, month)
+        already = read_heads(asked_heads(connection, scope, month))
         issued = {head.contract for head in already}
         drafted = [tuple(row) for row in connection.execute(_READY, key) if row[0] not in issued]
         if reviewed is not None:
@@ -143,6 +123,7 @@ def post(
             for contract, _, _ in drafted
             if (contracts is None or contract in contracts) and (reviewed is None or contract in reviewed.contracts)
         ]
+        posted: tuple[Head, ...] = ()
         if ready:
             sequences = range(last + 1, last + 1 + len(ready))
             due_on = ledger.due_on(client, issued_on)
@@ -158,23 +139,26 @@ def post(
                 "common": json.dumps(ledger.head(client, month, at, issued_on, due_on)),
             }
             connection.execute(_POST, made)
-            connection.execute(_POST_LINES, made)
-            if unsound := connection.execute(_UNSOUND, made).scalar():
-                raise BadDraft(
-                    f"contract {unsound}: what stands as its draft of {month} is not a Bill whose total line is the draft's total; nothing "
-                    f"was issued. Run `eisenergy bill {month}` again, then issue."
+            answer = asked_heads(connection, scope, month)
+            with ThreadPoolExecutor(1) as beside:  # the answer is here; it is read while the server makes the lines
+                reading = beside.submit(read_heads, answer)
+                connection.execute(_POST_LINES, made)
+                if unsound := connection.execute(_UNSOUND, made).scalar():
+                    raise BadDraft(
+                        f"contract {unsound}: what stands as its draft of {month} is not a Bill whose total line is the draft's total; nothing "
+                        f"was issued. Run `eisenergy bill {month}` again, then issue."
+                    )
+                table = tables.series
+                connection.execute(
+                    update(table)
+                    .where(table.c.client == scope.client, table.c.series == client.series)
+                    .values(last=sequences[-1])
                 )
-            table = tables.series
-            connection.execute(
-                update(table)
-                .where(table.c.client == scope.client, table.c.series == client.series)
-                .values(last=sequences[-1])
-            )
-            for kind in ("drafts", "parked"):
-                forget(connection, scope, kind, month, ready)
-            outbox.issued(connection, scope.client, made["numbers"], at)
-        before = {head.number for head in already}
-        posted = tuple(head for head in _heads(connection, scope, month) if head.number not in before)
+                for kind in ("drafts", "parked"):
+                    forget(connection, scope, kind, month, ready)
+                outbox.issued(connection, scope.client, made["numbers"], at)
+            before = {head.number for head in already}
+            posted = tuple(head for head in reading.result() if head.number not in before)
         if noted is not None:
             noted(connection, posted)
     return posted, already
@@ -226,47 +210,7 @@ def heads(
     if customer is not None:
         scope.check(customer)
     with database.session(scope) as connection:
-        return _heads(connection, scope, month, customer)
-
-
-def _heads(
-    connection: Connection, scope: Scope, month: BillingMonth | None, customer: str | None = None
-) -> tuple[Head, ...]:
-    columns = tables.invoices.c
-    full = func.coalesce(columns.bill, columns.document["bill"])
-    made = func.coalesce(  # an invoice from before these were kept beside it is looked into
-        columns.made,
-        func.jsonb_build_object(
-            "name", full["contract"]["customer"]["name"], "meter", full["contract"]["meter"]["serial"],
-            "tariff", full["tariff"], "provenance", full["provenance"],
-        ),
-    )  # fmt: skip
-    query = select(
-        columns.number, columns.sequence, columns.contract, columns.customer, columns.month, columns.kwh,
-        columns.total, columns.issued_on, columns.due_on, columns.input_hash, made,
-    ).where(columns.client == scope.client).order_by(columns.series, columns.sequence)  # fmt: skip
-    if month is not None:
-        query = query.where(columns.month == str(month))
-    if customer is not None:
-        query = query.where(columns.customer == customer)
-    months: dict[str, BillingMonth] = {}
-    return tuple(
-        Head(
-            number=row[0],
-            sequence=row[1],
-            contract=row[2],
-            customer=row[3],
-            name=row[10]["name"],
-            month=months.get(row[4]) or months.setdefault(row[4], BillingMonth.parse(row[4])),
-            kwh=row[5],
-            total=row[6],
-            issued_on=row[7],
-            due_on=row[8],
-            input_hash=row[9],
-            made=row[10],
-        )
-        for row in connection.execute(query)
-    )
+        return read_heads(asked_heads(connection, scope, month, customer))
 
 
 def invoices(
@@ -280,18 +224,6 @@ def invoices(
         scope.check(customer)
     with database.session(scope) as connection:
         return _invoices(connection, scope, month=month, customer=customer)
-
-
-def numbered(database: Database, scope: Scope, numbers: Collection[str]) -> tuple[Invoice, ...]:
-    """Return those of some issued invoices that the scope may see, in order of series and sequence."""
-    columns = tables.invoices.c
-    query = (
-        select(columns.document, columns.bill)
-        .where(columns.client == scope.client, columns.number.in_(sorted(numbers)))
-        .order_by(columns.series, columns.sequence)
-    )
-    with database.session(scope) as connection:
-        return tuple(ledger.load(document, bill) for document, bill in connection.execute(query))
 
 
 def invoice(database: Database, scope: Scope, number: str) -> Invoice:

@@ -21,6 +21,7 @@ from deltalake import DeltaTable
 from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.frames import MEASURED, READINGS
 from eisenergy.places import SLOT_US, places
+from eisenergy.spares import NO_SPARES, Spares
 from eisenergy.store.lake import Lake
 from eisenergy.stretches import Filled, Stretches, copied, copied_figures, stretches
 from eisenergy.timeofuse import microseconds
@@ -111,33 +112,45 @@ def _says_empty(files: pl.DataFrame, name: str) -> bool:
 
 
 def grid(
-    files: Files, meters: Collection[str], start: datetime, end: datetime, *, around: tuple[datetime, datetime]
+    files: Files,
+    meters: Collection[str],
+    start: datetime,
+    end: datetime,
+    *,
+    around: tuple[datetime, datetime],
+    spares: Spares = NO_SPARES,
 ) -> Grid:
     """Read a period of some meters.
 
     :param start: UTC instant of the first interval, like ``end`` a multiple of 15 minutes
     :param around: UTC instants from and up to which energy is compared
+    :param spares: where the grid's arrays are from; see :func:`give_back`
     """
     serials = tuple(sorted(meters))
     origin, rows = microseconds(start), int((microseconds(end) - microseconds(start)) // SLOT_US)
     some = [name for name in FIGURES if name == "kwh_import" or name not in files.empty(start, end)]
     columns = ["meter", "start", *some, "quality", "source", "source_row", "block_in_file"]
     frames, read = _rows(files, serials, start, end, columns)
-    filled = Filled.nothing(len(serials), rows)
-    parts = [(frame, _stretches(frame, serials, origin, rows, filled)) for frame in frames]
     size = len(serials) * rows
+    filled = Filled.nothing(len(serials), rows, spares)
+    parts = [(frame, _stretches(frame, serials, origin, rows, filled)) for frame in frames]
+    spares.give(filled.taken)
     entire = int(filled.present.sum()) == size
     at_hand = [frame.select(BESIDE)[found.outside] for frame, found in parts]
     beside, apart = _beside(files, serials, (start, end), around, at_hand, read)
     nobody = np.zeros(len(serials), dtype=np.bool_)
-    figures = {name: _figures(name, parts, size, rows, entire) if name in some else (None, nobody) for name in FIGURES}
-    sources, source = _numbered("source", parts, np.zeros(size, dtype=np.int32))
-    names, named = _numbered("block_in_file", parts, np.full(size, -1, dtype=np.int32))
-    source_row = np.zeros(size, dtype=np.int32)
-    measured = np.zeros(size, dtype=np.bool_)
+    figures = {
+        name: _figures(name, parts, spares, size, rows, entire) if name in some else (None, nobody) for name in FIGURES
+    }
+    sources, source = _numbered("source", parts, spares.full(size, 0, np.int32))
+    names, named = _numbered("block_in_file", parts, spares.full(size, -1, np.int32))
+    source_row = spares.full(size, 0, np.int32)
+    measured = spares.full(size, 0, np.bool_)
     for frame, found in parts:
         copied(frame["source_row"].to_numpy(), found, source_row)
         copied((frame["quality"] == MEASURED).to_numpy(), found, measured)
+    blocks = named.astype(np.int16) if names else None
+    spares.give(named)
     return Grid(
         meters=serials,
         rows=rows,
@@ -147,11 +160,16 @@ def grid(
         measured=measured,
         source=source,
         source_row=source_row,
-        named=named.astype(np.int16) if names else None,
+        named=blocks,
         sources=sources,
         names=names,
         beside=beside,
     )
+
+
+def give_back(found: Grid, spares: Spares) -> None:
+    """Let the next grid use a grid's arrays; nothing of them may be in use."""
+    spares.give(*found.figures.values(), found.measured, found.source, found.source_row)
 
 
 def _rows(
@@ -207,7 +225,9 @@ def _stretches(frame: pl.DataFrame, meters: Sequence[str], origin: int, rows: in
 _Parts = Sequence[tuple[pl.DataFrame, Stretches]]
 
 
-def _figures(name: str, parts: _Parts, size: int, rows: int, entire: bool) -> tuple[Floats | None, Booleans]:
+def _figures(
+    name: str, parts: _Parts, spares: Spares, size: int, rows: int, entire: bool
+) -> tuple[Floats | None, Booleans]:
     """A column's figures in their places, ``None`` without any, and the meters that have one.
 
     :param entire: every place has a row
@@ -215,10 +235,13 @@ def _figures(name: str, parts: _Parts, size: int, rows: int, entire: bool) -> tu
     count = np.zeros(size // rows, dtype=np.int64)
     if all(frame[name].null_count() == len(frame) for frame, _ in parts):
         return None, count > 0
-    result = np.empty(size) if entire else np.full(size, np.nan)
+    result = spares.empty(size, np.float64) if entire else spares.full(size, np.nan, np.float64)
     for frame, found in parts:
         copied_figures(_floats(frame[name]), found, rows, result, count)
-    return result if count.any() else None, count > 0
+    if not count.any():
+        spares.give(result)
+        return None, count > 0
+    return result, count > 0
 
 
 def _floats(column: pl.Series) -> Floats:

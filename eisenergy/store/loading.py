@@ -26,10 +26,13 @@ from deltalake.transaction import AddAction
 
 from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.frames import KEY, READINGS
-from eisenergy.store.lake import ATTEMPTS, Lake, LakeBusy, checked, loads_of
+from eisenergy.store.lake import ATTEMPTS, Lake, LakeBusy, loads_of
+from eisenergy.store.superseding import checked, in_order
 
 ROW_GROUP: Final = 122_880
 """Rows of a row group: some forty customers' months."""
+PAGE: Final = 131_072
+"""Bytes of a page before it is packed: a customer's month lies on two or three, and its forty neighbours' need not be unpacked."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]+")
 _STATISTICS: Final = ("meter", "start", "source", "loaded")
@@ -108,17 +111,10 @@ def stage(lake: Lake, scope: Scope, frames: Iterable[pl.DataFrame], ordinal: int
     parts = []
     for month, members in sorted(by_month.items()):
         rows = pl.concat(members).with_columns(loaded=pl.lit(ordinal, pl.Int64))
-        if not _in_order(rows):
+        if not in_order(rows):  # a load in order of names usually is in order of meters
             rows = rows.sort("meter", "start")
         parts.append(write(lake, scope, f"{month:%Y-%m}", rows))
     return tuple(parts)
-
-
-def _in_order(rows: pl.DataFrame) -> bool:
-    # A load in order of names usually is in order of meters already; comparing is cheaper than sorting.
-    meter, start = pl.col("meter"), pl.col("start")
-    follows = (meter > meter.shift(1)) | ((meter == meter.shift(1)) & (start > start.shift(1)))
-    return bool(rows.select(follows.slice(1).all()).item())
 
 
 def write(lake: Lake, scope: Scope, month: str, rows: pl.DataFrame) -> Part:
@@ -130,7 +126,7 @@ def write(lake: Lake, scope: Scope, month: str, rows: pl.DataFrame) -> Part:
     target = Path(lake.address) / path
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:
-        rows.write_parquet(file, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+        rows.write_parquet(file, compression="zstd", compression_level=1, row_group_size=ROW_GROUP, data_page_size=PAGE)
         file.flush()
         os.fsync(file.fileno())
     return Part(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, Text, any_, insert, literal, select, text
@@ -202,18 +203,19 @@ def supplies(database: Database, scope: Scope) -> tuple[Supply, ...]:
 
     A meter that went from one customer to another is each one's for its own time only.
     """
-    columns = tables.contracts.c
+    columns, document = tables.contracts.c, tables.clients.c.document
+    timezone = select(document["timezone"].astext).where(tables.clients.c.client == scope.client).scalar_subquery()
+    query = select(columns.meter, columns.starts, columns.ends, timezone).where(*own(scope, tables.contracts))
     with database.session(scope) as connection:
-        timezone = select(tables.clients.c.document["timezone"].astext).where(tables.clients.c.client == scope.client)
-        zone = connection.execute(timezone).scalar() or "UTC"
-        query = select(columns.meter, columns.starts, columns.ends).where(*own(scope, tables.contracts))
-        query = query.order_by(columns.meter, columns.starts)
-        rows = connection.execute(query).all()
+        rows = connection.execute(query.order_by(columns.meter, columns.starts)).all()
 
-    def instant(day: date | None) -> datetime | None:
-        return None if day is None else midnight(day, zone)
+    def instant(day: date, zone: str | None) -> datetime:
+        return midnight(day, zone or "UTC")
 
-    return tuple(Supply(meter=meter, start=midnight(starts, zone), end=instant(ends)) for meter, starts, ends in rows)
+    return tuple(
+        Supply(meter=meter, start=instant(starts, zone), end=None if ends is None else instant(ends, zone))
+        for meter, starts, ends, zone in rows
+    )
 
 
 def own(scope: Scope, table: Table) -> tuple[ColumnElement[bool], ...]:
@@ -234,7 +236,8 @@ def save_tariff(database: Database, scope: Scope, tariff: Tariff) -> Saved:
 
 def tariff(database: Database, scope: Scope, name: str, *, version: str | None = None) -> Tariff:
     """Return a tariff: the newest state, or the one of a version. :raises NotStored: when there is none."""
-    return codec.load(Tariff, appended.newest(database, scope, tables.tariffs, "tariff", name, version))
+    read = partial(codec.load, Tariff)
+    return appended.newest(database, scope, tables.tariffs, "tariff", name, version, read)
 
 
 def tariff_state(database: Database, scope: Scope, name: str, ordinal: int) -> Tariff:
@@ -267,7 +270,8 @@ def save_calendar(database: Database, scope: Scope, calendar: DayCalendar) -> Sa
 
 def calendar(database: Database, scope: Scope, name: str, *, version: str | None = None) -> DayCalendar:
     """Return a calendar: the newest state, or the one of a version. :raises NotStored: when there is none."""
-    return codec.load(DayCalendar, appended.newest(database, scope, tables.calendars, "calendar", name, version))
+    read = partial(codec.load, DayCalendar)
+    return appended.newest(database, scope, tables.calendars, "calendar", name, version, read)
 
 
 def calendars(database: Database, scope: Scope) -> tuple[DayCalendar, ...]:

@@ -35,11 +35,22 @@ class Remembered(Generic[T]):
                 self._kept.move_to_end(key)
                 return self._kept[key]
         made = make()
+        self.keep(key, made)
+        return made
+
+    def find(self, key: Hashable) -> T | None:
+        """Return what is kept under a key, ``None`` for nothing: of several, those that are not kept can be read together."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def keep(self, key: Hashable, made: T) -> None:
+        """Keep a result under a key, see :meth:`get`."""
         with self._lock:
             self._kept[key] = made
             while len(self._kept) > self.most:
                 self._kept.popitem(last=False)
-        return made
 
     def __len__(self) -> int:
         return len(self._kept)

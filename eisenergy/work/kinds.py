@@ -18,7 +18,7 @@ from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Severity
 from eisenergy.money import total
 from eisenergy.period import BillingMonth
-from eisenergy.run import month as months
+from eisenergy.run.chosen import chosen_contracts
 from eisenergy.store import attempts, audit, masters, selection
 from eisenergy.store.books import Head
 from eisenergy.store.jobs import Job
@@ -70,7 +70,9 @@ Kind = Callable[[Work], Mapping[str, Any]]
 
 def bill(work: Work) -> Mapping[str, Any]:
     """Draft the bills of a month; arguments ``month`` and, where not for all, ``customers``."""
-    contracts = months.chosen_contracts(work.workspace, work.scope, work.customers)
+    from eisenergy.run import month as months  # here: what bills takes a while to load
+
+    contracts = chosen_contracts(work.workspace, work.scope, work.customers)
     work.progress.begin(len(contracts))
     report = months.bill_month(work.workspace, work.scope, work.month, contracts=contracts, step=work.progress.step)
     totals = [entry.total for entry in report.entries]
@@ -117,6 +119,8 @@ def issue(work: Work, *, verify: bool = True) -> Mapping[str, Any]:
             audit.write(connection, work.scope.client, work.job.actor, work.at, "ISSUED", f"{work.month}", new=told)
         if work.job.kind == "issue":
             attempts.keep(connection, work.job, _issued(posted))
+
+    from eisenergy.run import month as months
 
     report = months.issue_month(
         work.workspace,

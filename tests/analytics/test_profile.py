@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from eisenergy.analytics import profile
+from eisenergy.analytics import profile, shapes
 from eisenergy.analytics.profile import daily_by_block, heat_map, load_duration, load_profile
 
 
@@ -107,25 +107,27 @@ def test_polars_gives_the_same_to_the_last_digit(rows: list[dict[str, Any]]) -> 
     frame = pl.DataFrame(rows).with_columns(quality=pl.when(pl.col("hour") == 3).then(pl.lit("estimated")))
     blocks = sorted({row["block"] for row in rows})
     days = frame.drop_nulls("kwh").group_by("day", "block").agg(pl.col("kwh").sum().round(6)).rows()
-    assert profile.energy_of_days(frame, blocks) == {(day, name): kwh for day, name, kwh in days}
+    assert shapes.energy_of_days(frame, blocks) == {(day, name): kwh for day, name, kwh in days}
     power = frame.drop_nulls("kw").group_by("weekday", "hour").agg(pl.col("kw").mean().round(6)).sort("weekday", "hour")
-    assert list(profile.mean_power(frame).items()) == [((day, hour), kw) for day, hour, kw in power.rows()]
+    assert [(at, kw) for at, (kw, _) in profile.mean_power(frame).items()] == [
+        ((day, hour), kw) for day, hour, kw in power.rows()
+    ]
     weekend = (pl.col("weekday") >= 6).alias("weekend")
     means = frame.drop_nulls("kwh").group_by(weekend, "hour").agg((pl.col("kwh").mean() * 4).round(6)).rows()
-    assert profile.mean_energy(frame, 4) == {(end, hour): kwh for end, hour, kwh in means}
+    assert shapes.mean_energy(frame, 4) == {(end, hour): kwh for end, hour, kwh in means}
     counts = {(name, hour): count for hour, name, count in frame.group_by("hour", "block").len().rows()}
-    assert profile.hours_of_blocks(frame, blocks) == profile.hours_of_blocks(frame, blocks[:1]) == counts
+    assert shapes.hours_of_blocks(frame, blocks) == shapes.hours_of_blocks(frame, blocks[:1]) == counts
     quality = frame.group_by("day").agg(pl.len(), (pl.col("quality") == "estimated").sum()).rows()
-    assert profile.slots_of_days(frame, "estimated") == {day: (count, some) for day, count, some in quality}
+    assert shapes.slots_of_days(frame, "estimated") == {day: (count, some) for day, count, some in quality}
     falling = frame.select("kw").drop_nulls().sort("kw", descending=True)
-    assert profile.falling_power(frame).tolist() == falling["kw"].to_list()
+    assert shapes.falling_power(frame).tolist() == falling["kw"].to_list()
     share = falling.select((pl.int_range(1, pl.len() + 1) / pl.len()).alias("share"), "kw")
     assert load_duration(frame).equals(share)
 
 
 def test_a_month_without_intervals_has_no_shapes(rows: list[dict[str, Any]]) -> None:
     nothing = pl.DataFrame(rows).with_columns(quality=pl.lit("measured")).clear()
-    assert profile.energy_of_days(nothing, ["RESTO"]) == profile.mean_power(nothing) == {}
-    assert profile.mean_energy(nothing, 4) == profile.hours_of_blocks(nothing, ["RESTO"]) == {}
-    assert profile.slots_of_days(nothing, "estimated") == {}
-    assert profile.falling_power(nothing).tolist() == []
+    assert shapes.energy_of_days(nothing, ["RESTO"]) == profile.mean_power(nothing) == {}
+    assert shapes.mean_energy(nothing, 4) == shapes.hours_of_blocks(nothing, ["RESTO"]) == {}
+    assert shapes.slots_of_days(nothing, "estimated") == {}
+    assert shapes.falling_power(nothing).tolist() == []

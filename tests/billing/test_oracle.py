@@ -21,7 +21,7 @@ from eisenergy.billing.engine import bill
 from eisenergy.period import Period
 from eisenergy.tariffs.model import BillingRules
 
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 """Ten thousand bills under a tracer take minutes, and prove nothing more; the rules' own tests take every branch."""
 
 

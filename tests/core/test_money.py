@@ -155,3 +155,29 @@ def test_the_threads_context_does_not_matter():
     assert str(money.excel_round(-0.001)) == "0.00"
     assert str(money.excel_round(12345.678, -2)) == "1.23E+4"
     assert str(money.decimal_of(12345.678901)) == "12345.678901"
+
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(FLOATS | st.sampled_from([0.0, -0.0, 0.5, 1e15 + 0.5, 1000000000000.125, 1e22])))
+def test_many_decimals_are_those_of_each(values: list[float]) -> None:
+    assert [str(one) for one in money.decimals_of(values)] == [str(money.decimal_of(value)) for value in values]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_many_decimals_refuse_what_each_refuses(value: float) -> None:
+    with pytest.raises(money.NotFinite):
+        money.decimals_of([1.0, value])
+
+
+def test_columns_are_added_and_multiplied_like_their_members_whatever_the_context() -> None:
+    first, second = [Decimal("1.10"), Decimal("-3")], [Decimal("1E+2"), Decimal("0.001")]
+    with decimal.localcontext(decimal.Context(prec=2)):
+        assert [str(one) for one in money.totals([first, second], 2)] == [
+            str(money.total(pair)) for pair in zip(first, second, strict=True)
+        ]
+        assert [str(one) for one in money.products(first, second)] == [
+            str(money.product(*pair)) for pair in zip(first, second, strict=True)
+        ]
+        assert money.totals([], 2) == [Decimal(0), Decimal(0)]

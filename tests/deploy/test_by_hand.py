@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import socket
@@ -13,8 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
+import pytest
 from by_hand import DEPLOY, HOST, Services
 from portal_cases import PASSWORD
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
 
 PDF = "/c/EIS/clientes/EIS-0001/sitio/2021-09/invoice.pdf"
 
@@ -59,6 +63,33 @@ def test_nginx_sends_the_document_to_whom_it_belongs(services: Services) -> None
         assert client.get(PDF.replace("0001", "0002")).status_code == 403
     with services.wire() as nobody:
         assert nobody.get(PDF).status_code == 303
+
+
+def test_energies_come_live_through_nginx_to_whom_they_belong(services: Services) -> None:
+    """The websocket is upgraded on the way; a stranger to the seller and a page of another origin stay outside."""
+    context = ssl.create_default_context(cafile=services.certificate)
+    address = f"wss://{HOST}/v1/metrics/stream?client=EIS"
+
+    def opened(client: httpx2.Client, origin: str = services.url, query: str = "") -> ClientConnection:
+        wire = socket.create_connection(("127.0.0.1", services.port), timeout=30)
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        return connect(
+            address + query, sock=wire, ssl=context, server_hostname=HOST, origin=origin, proxy=None,
+            additional_headers={"Cookie": cookies},
+        )  # fmt: skip
+
+    with signed_in(services, "customer@eis.example") as client:
+        with opened(client) as stream:
+            told = json.loads(stream.recv(timeout=30))
+        assert told["client"] == "EIS"
+        assert {one["customer"] for one in told["customers"]} == {"EIS-0001"}
+        for origin, query in (("https://elsewhere.example", ""), (services.url, "&customer=EIS-0002")):
+            with pytest.raises(InvalidStatus) as refused:
+                opened(client, origin, query)
+            assert refused.value.response.status_code == 403
+    with services.wire() as nobody, pytest.raises(InvalidStatus) as refused:
+        opened(nobody)
+    assert refused.value.response.status_code == 401
 
 
 def test_the_log_knows_the_visitor_and_standard_error_does_not(services: Services) -> None:

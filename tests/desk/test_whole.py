@@ -185,3 +185,15 @@ def test_a_scope_of_one_customer_does_not_read_the_clients_files(stored: Masters
     )
     with pytest.raises(PermissionError, match="limited to customers"):
         list(whole.whole_months(limited, [listed(everybody[0])], SEPTEMBER, lambda _: (), lambda _: ""))
+
+
+@pytest.mark.parametrize("count", [1, 119, 250, 251, 1000])
+def test_groups_hold_everybody_once_and_the_first_are_small_where_there_are_several(
+    contracts: list[Contract], count: int
+) -> None:
+    everybody = [replace(listed(contracts[0]), number=str(n)) for n in range(count)]
+    groups = whole._groups(everybody)
+    assert [one for group in groups for one in group] == everybody
+    sizes = [len(group) for group in groups]
+    assert sizes[:2] == [whole.AT_FIRST] * 2 if count > whole.AT_A_TIME else sizes == [count]
+    assert max(sizes) <= whole.AT_A_TIME

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import re
@@ -200,3 +201,20 @@ def test_answers_do_not_wait_to_be_filled_up() -> None:
         return found
 
     assert asyncio.run(without_delay(serving._listening("127.0.0.1", 0))) != 0
+
+
+def test_what_is_loaded_is_no_garbage_to_look_for(
+    environment: dict[str, str], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    monkeypatch.setattr(
+        uvicorn.Server, "run", lambda *_, **__: found.extend((gc.get_freeze_count(), len(gc.get_objects())))
+    )
+    try:
+        answer = CliRunner().invoke(app, ["serve", "--port", "0", "--no-worker"], env=environment)
+        assert answer.exit_code == 0, answer.output
+    finally:
+        gc.unfreeze()
+    kept, looked_through = found
+    assert kept > 50_000
+    assert looked_through < 5_000

@@ -21,10 +21,11 @@ import xlsxwriter
 from portal_cases import Clock, Running, person, serving
 from store_cases import make_draft
 
-from eisenergy.accounts import Role, Scope
+from eisenergy.accounts import OutOfScope, Role, Scope
 from eisenergy.billing.model import LineCode
 from eisenergy.config import Settings
 from eisenergy.desk import consumption
+from eisenergy.desk import issued as issued_module
 from eisenergy.desk.issued import Issued
 from eisenergy.desk.workspace import Workspace
 from eisenergy.ledger.invoices import Invoice
@@ -34,7 +35,7 @@ from eisenergy.portal import ranges
 from eisenergy.portal.ranges import BadRange
 from eisenergy.publish import usage_files
 from eisenergy.run import intake, month
-from eisenergy.store import books, listing, masters
+from eisenergy.store import books, masters, outlines
 from eisenergy.store.database import Database
 from eisenergy.store.lake import Lake
 from eisenergy.store.people import Grant
@@ -326,14 +327,16 @@ def test_csv_pieces_are_what_the_csv_module_writes(odd_sheet: usage_files.Sheet)
 def test_an_invoice_is_read_when_it_is_looked_at(shop: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     scope, read = Scope.customer("EIS", "EIS-0001"), []
     (whole,) = books.invoices(shop.database, scope, customer="EIS-0001")
-    real = books.numbered
+    real = outlines.outlines
 
     def counted(database: Database, scope: Scope, numbers: Collection[str]) -> tuple[Invoice, ...]:
         read.append(sorted(numbers))
         return real(database, scope, numbers)
 
-    monkeypatch.setattr(books, "numbered", counted)
-    issued = Issued(shop.database, scope, listing.invoices(shop.database, scope, "EIS-0001"))
+    monkeypatch.setattr(outlines, "outlines", counted)
+    posted = outlines.posted(shop.database, scope, "EIS-0001", "EIS-0001")
+    monkeypatch.setattr(issued_module, "_READ", Remembered[Invoice](4))
+    issued = Issued(shop.database, scope, posted)
     assert (list(issued), len(issued), whole.month in issued, whole.month.plus(1) in issued) == (
         [whole.month],
         1,
@@ -343,11 +346,18 @@ def test_an_invoice_is_read_when_it_is_looked_at(shop: Running, monkeypatch: pyt
     assert issued.names == ((whole.number, whole.input_hash),)
     assert issued.get(whole.month.plus(1)) is None
     assert read == []
-    assert issued[whole.month] == issued[whole.month] == whole
+    outline = replace(whole, bill=replace(whole.bill, lines=(whole.bill.line(LineCode.TOTAL),)))
+    assert issued[whole.month] == issued[whole.month] == outline
+    assert Issued(shop.database, scope, posted)[whole.month] == outline
     assert read == [["FAC-000001"]]
-    other = Issued(shop.database, Scope.customer("EIS", "EIS-0002"), listing.invoices(shop.database, scope, "EIS-0001"))
+    with pytest.raises(KeyError):
+        outline.bill.kwh  # noqa: B018 - an outline has no line of energy, and says so
+    other = Issued(shop.database, Scope.customer("EIS", "EIS-0002"), posted)
     with pytest.raises(KeyError):
         other[whole.month]
+    with pytest.raises(OutOfScope):
+        outlines.posted(shop.database, scope, "EIS-0002", "EIS-0002")
+    assert outlines.posted(shop.database, scope, "EIS-0001", "EIS-0002") == ()
 
 
 def test_nothing_is_remembered_across_scopes(shop: Running) -> None:

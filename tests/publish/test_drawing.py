@@ -165,3 +165,19 @@ def test_stacked_bars_lie_end_to_end() -> None:
     assert float(w1) == pytest.approx(2 * float(w2), abs=0.11)
     assert float(w3) == pytest.approx(4 * float(w2), abs=0.21)
     assert "slots" in made
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.floats(-1e6, 1e6) | st.sampled_from([-0.04, 0.05, -0.0, 10.0, -10.04, 0.95])] * 2), min_size=1
+    )
+)
+def test_points_and_fields_are_written_as_positions_are(points: list[tuple[float, float]]) -> None:
+    canvas = drawing.Canvas(width=10, height=10)
+    canvas.path(points, 'fill="red"')
+    canvas.rectangle(*points[0], *points[-1], "blue")
+    edge = "L".join(f"{drawing.n(x)},{drawing.n(y)}" for x, y in points)
+    (x, y), (wide, high) = ((drawing.n(a), drawing.n(b)) for a, b in (points[0], points[-1]))
+    assert canvas.done().body.split(">", 1)[1] == (
+        f'<path d="M{edge}" fill="red"/><rect x="{x}" y="{y}" width="{wide}" height="{high}" fill="blue"/></g>'
+    )

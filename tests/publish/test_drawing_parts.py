@@ -11,6 +11,7 @@ import pypdf
 import pytest
 
 from eisenergy.publish import drawings
+from eisenergy.publish import notebook_typst as printed
 from eisenergy.publish.drawing import Drawing
 from eisenergy.publish.drawing_parts import parts_of
 from eisenergy.publish.drawings import Layer
@@ -73,6 +74,33 @@ def test_shapes_and_words_are_the_whole_drawing() -> None:
 def test_any_other_drawing_is_left_whole(change: tuple[str, str]) -> None:
     assert change[0] in COLUMNS
     assert parts_of(COLUMNS.replace(*change, 1)) is None
+
+
+def test_words_of_one_look_are_told_by_rows_and_columns_in_their_order() -> None:
+    parts = parts_of(COLUMNS)
+    assert parts is not None
+    item = printed.Drawing(COLUMNS, "alt").item()
+    looks = {(word.size, word.colour, word.bold): None for word in parts.words}
+    told = [
+        (group["size"], group["fill"], group["bold"], words) for group in item["words"] for words, _, _ in group["at"]
+    ]
+    assert told == [
+        (*look, word.words) for look in looks for word in parts.words if (word.size, word.colour, word.bold) == look
+    ]
+    groups = [[words for words, _, _ in group["at"]] for group in item["words"]]
+    assert ["sep 20", "oct 20"] in groups
+    assert [str(value) for value in range(8)] in groups
+
+
+def test_words_print_with_whatever_signs_they_have(tmp_path: Path) -> None:
+    words = 'a `b` "c" \\ ^~ $d #e {f}'
+    drawing = figure(drawings.bars([(words, 1.0, "1", "#111111")], 34, low=0, high=2))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x")])
+    data = {"image/svg+xml": drawing, "text/plain": words}
+    notebook.cells[0].outputs = [nbformat.v4.new_output("display_data", data=data)]
+    nbformat.write(notebook, tmp_path / "executed.ipynb")
+    pdf = pypdf.PdfReader(render_notebook(tmp_path / "executed.ipynb", tmp_path / "out.pdf"))
+    assert words in pdf.pages[0].extract_text()
 
 
 def test_on_the_page_every_word_stands_where_it_stood(tmp_path: Path) -> None:

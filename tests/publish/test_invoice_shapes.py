@@ -48,7 +48,7 @@ def test_curves_run_through_their_values_and_leave_out_what_is_not_there() -> No
 def test_every_label_fits_into_the_room_the_template_leaves(locale: str) -> None:
     """The template tells a label's room from its length; the typeface's own widths say whether it fits."""
     source = (REPORTS / "typst" / "bill-page.typ").read_text(encoding="utf-8")
-    found = re.search(r"room-of\(texts, size: 1em\) = \(([\d.]+) \+ ([\d.]+) \*", source)
+    found = re.search(r"room-of\(signs, size\) = \(([\d.]+) \+ ([\d.]+) \*", source)
     assert found is not None
     fixed, each = map(float, found.groups())
     document = invoice_document(desks.steel(change=None, estimated=3, locale=locale))

@@ -4,6 +4,8 @@ import dataclasses
 import json
 import re
 import shutil
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,8 @@ import typst
 
 from eisenergy.publish.document import InvoiceOutput, fence, invoice_document
 from eisenergy.publish.folders import REPORTS
-from eisenergy.publish.notebook_typst import markdown
-from eisenergy.publish.typst_pdf import PdfFailed, render, render_notebook
+from eisenergy.publish.notebook_typst import Meta, markdown
+from eisenergy.publish.typst_pdf import PdfFailed, render, render_notebook, source
 
 TEMPLATES = REPORTS / "typst"
 
@@ -116,6 +118,25 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     printed(desks.steel(corrected=True), tmp_path, "b.pdf")
     assert (tmp_path / "a.pdf").read_bytes() != (tmp_path / "b.pdf").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "b.pdf"]
+
+
+FRESH = """
+import json, sys
+from pathlib import Path
+from eisenergy.publish.typst_pdf import render
+render(json.loads(Path(sys.argv[1]).read_text()), "invoice", Path(sys.argv[2]))
+"""
+
+
+def test_what_was_printed_before_changes_no_byte(tmp_path: Path) -> None:
+    """Typst keeps what it laid out for other customers; a process that printed none gives the same document."""
+    for name, other in (("a.pdf", desks.steel(name=LONG, issued=False)), ("b.pdf", desks.steel(locale="en-US"))):
+        printed(other, tmp_path, name)
+    printed(desks.steel(), tmp_path, "warm.pdf")
+    (tmp_path / "document.json").write_text(json.dumps(invoice_document(desks.steel())))
+    files = [str(tmp_path / name) for name in ("document.json", "fresh.pdf")]
+    subprocess.run([sys.executable, "-c", FRESH, *files], check=True)
+    assert (tmp_path / "warm.pdf").read_bytes() == (tmp_path / "fresh.pdf").read_bytes()
 
 
 LONG = "Compañía Centroamericana de Fundición, Laminación y Comercialización de Aceros Especiales, S.A. de C.V."
@@ -287,6 +308,14 @@ def test_narrow_drawings_stand_side_by_side_and_wide_ones_alone(tmp_path: Path) 
     assert left[1] == pytest.approx(right[1], abs=1)
     assert right[0] > left[0] + 200
     assert wide[1] > left[1] + 50
+
+
+def test_data_with_escapes_of_their_own_are_left_as_they_are() -> None:
+    meta = Meta(title="a", author="b", date=date(2021, 9, 1))
+    ours, theirs = '#kpi-row(json(bytes("{\\"a\\":\\"`~\\\\n\\"}")))', '#kpi-row(json(bytes("[1,\\n2]")))'
+    made = source(meta, f"{ours}\n{theirs}").splitlines()
+    assert '#kpi-row(json(bytes(`{"a":"\\u0060~\\n"}`.text)))' in made
+    assert theirs in made
 
 
 def test_a_notebook_with_nothing_to_print_is_refused(tmp_path: Path) -> None:

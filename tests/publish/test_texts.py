@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eisenergy.billing.model import LineCode
 from eisenergy.period import BillingMonth, Period
-from eisenergy.publish import texts
+from eisenergy.publish import captions, texts
 from eisenergy.publish.words import WORDS
 from eisenergy.quality.estimate import Method
 from eisenergy.tariffs.model import DemandBasis, DeviationMode, LossBasis
@@ -120,3 +122,13 @@ def test_everything_the_bill_can_say_has_a_text() -> None:
     wanted += [f"legend.deviation.{mode}" for mode in DeviationMode]
     assert [key for key in wanted if key not in WORDS] == []
     assert texts.method_name("a-new-method") == "a new method"
+
+
+@given(
+    st.floats(-1e9, 1e9)
+    | st.integers(-(10**9), 10**9).map(lambda n: n / 1000)
+    | st.integers(0, 10**6).map(lambda n: n / 200),
+    st.integers(0, 4),
+)
+def test_a_number_is_rounded_as_excel_does_however_it_is_written(value: float, places: int) -> None:
+    assert captions.number(value, places) == texts.format_number(Decimal(value), places)

@@ -104,6 +104,17 @@ def test_a_batch_is_a_child(write: Callable[..., Task], size: int, children: int
     assert len({result.pid for _, result in done}) == children
 
 
+def test_a_module_of_ours_that_a_notebook_loads_is_not_there_for_the_next(write: Callable[..., Task]) -> None:
+    """It may have been changed at once: who comes next gets a process that never saw it."""
+    loads = write("loads", "import importlib\nimportlib.import_module('eisenergy.extent').Extent = None")
+    looks = write("looks", "import os, sys\n'eisenergy.extent' in sys.modules")
+    done = [result for _, result in run([looks, loads, looks, looks], limits())]
+    assert [one.error for one in done] == [None] * 4
+    assert [one.pid == done[0].pid for one in done] == [True, True, False, False]
+    assert done[2].pid == done[3].pid
+    assert shown(looks) == "False"
+
+
 @pytest.mark.parametrize("peer", [pytest.param(None, id="stock", marks=pytest.mark.long), engine.NAME])
 def test_children_and_papermill_give_the_same_for_a_customer(
     billed: Workspace, tmp_path: Path, peer: str | None

@@ -111,6 +111,7 @@ def fly(billed: Workspace, folder: Path, count: int, size: int, customers: Seque
             environment={**billed.environment(), **HERE},
             group=lambda _: "EIS",
             begin="batch_work:announce",
+            warm="batch_work:warm",
         )
     )
 

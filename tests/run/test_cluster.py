@@ -117,7 +117,7 @@ def tasks_of(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[docu
     """The customers' tasks, as a command would make them."""
     seen: list[documents.Task] = []
 
-    def look(_: Workspace, everything: list[documents.Task], __: object) -> Iterator[object]:
+    def look(_: Workspace, everything: list[documents.Task], __: object, **___: object) -> Iterator[object]:
         seen.extend(task for task in everything if task.customer is not None)
         return iter(())
 

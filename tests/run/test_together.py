@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from eisenergy.accounts import Scope
+from eisenergy.cli import documents, making
 from eisenergy.config import Settings
 from eisenergy.desk import CustomerMonth, open_customer, together
 from eisenergy.desk.workspace import Workspace
@@ -73,6 +74,16 @@ def test_what_one_notebook_changes_the_next_does_not_see(settings_of: Settings) 
     assert second is not None
     assert second.slots["kwh"][0] == kept
     assert second.history[-1].kwh
+
+
+def test_the_desk_of_a_single_customer_is_read_once_for_all_its_notebooks(settings_of: Settings) -> None:
+    task = documents.Task(
+        client="EIS", customer="EIS-0001", month="2021-09", facts="", sources="", renderer="embedded", locale="es-SV"
+    )
+    making.begin([task])
+    assert together.desk(settings_of, "EIS", "EIS-0001", "2021-09") is not None
+    making.begin([replace(task, customer=None)])  # the operator's page reads no customer's desk
+    assert together.desk(settings_of, "EIS", "EIS-0001", "2021-09") is None
 
 
 def test_only_who_was_announced_is_read(settings_of: Settings) -> None:

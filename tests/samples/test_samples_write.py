@@ -186,7 +186,7 @@ def test_customers_and_months(written: Any) -> None:
         path.relative_to(written.folder).as_posix() for path in written.paths
     }
     everything = {path for path in written.folder.rglob("*") if path.is_file()}
-    assert everything == {*written.paths, written.folder / samples.MANIFEST}
+    assert everything == {*written.paths, written.folder / samples.MANIFEST, written.folder / ".made-of"}
     assert [entry["meter"] for entry in written.manifest["shipped"]] == ["5614086", "5741444"]
 
 
@@ -354,6 +354,35 @@ def test_fewer_months_are_the_same_files(tmp_path: Path, masters: Path, written:
     manifest = json.loads((tmp_path / samples.MANIFEST).read_text(encoding="utf-8"))
     assert manifest["shipped"] == []
     assert len(manifest["readings"]) == 8
+
+
+def test_what_is_there_whole_is_left_and_anything_else_made_again(
+    tmp_path: Path, masters: Path, written: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(written.folder, tmp_path / "there")
+
+    class MadeAgain(Exception):
+        pass
+
+    def made(*_: object) -> bytes:
+        raise MadeAgain
+
+    monkeypatch.setattr(sys.modules[samples.write.__module__], "_render", made)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "there").rglob("*")}
+    paths = samples.write(tmp_path / "there", masters=masters)
+    assert [path.relative_to(tmp_path / "there") for path in paths] == [
+        path.relative_to(written.folder) for path in written.paths
+    ]
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "there").rglob("*")} == before
+    for asked in ({"seed": 1}, {"months": ("2021-09",)}):
+        shutil.copytree(written.folder, tmp_path / "other", dirs_exist_ok=True)
+        with pytest.raises(MadeAgain):
+            samples.write(tmp_path / "other", masters=masters, **asked)
+    for path in (tmp_path / "there" / "manifest.json", paths[0]):
+        shutil.copytree(written.folder, tmp_path / "there", dirs_exist_ok=True)
+        path.write_bytes(path.read_bytes()[:-3])
+        with pytest.raises(MadeAgain):
+            samples.write(tmp_path / "there", masters=masters)
 
 
 @pytest.mark.long

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -11,7 +13,18 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
-from store_cases import AT, EIS, OTHER, SEPTEMBER, finish, make_client, make_contract, make_draft, start_child
+from store_cases import (
+    AT,
+    EIS,
+    OTHER,
+    SEPTEMBER,
+    finish,
+    make_client,
+    make_contract,
+    make_draft,
+    make_tariff,
+    start_child,
+)
 
 from eisenergy.accounts import Role, Scope
 from eisenergy.config import BadSetting, Settings
@@ -231,3 +244,92 @@ def test_a_newer_database_is_left_alone(settings: Settings) -> None:
     finally:
         with raw(str(settings.database_url)) as connection:
             connection.execute(text("UPDATE eisenergy.alembic_version SET version_num = :head"), {"head": HEAD})
+
+
+def test_what_is_read_together_is_one_transaction_in_which_nothing_is_written(database: Database) -> None:
+    number = text("SELECT pg_current_xact_id_if_assigned(), txid_current_snapshot()::text, now()")
+
+    def seen(scope: Scope) -> tuple[object, int]:
+        with database.session(scope) as connection:
+            at = connection.execute(number).one()[2]
+            return at, connection.execute(text("SELECT count(*) FROM eisenergy.contracts")).scalar_one()
+
+    own, other = Scope.customer("EIS", "EIS-0001"), Scope.customer("EIS", "EIS-0002")
+    with database.reading(own):
+        first, rows = seen(own)
+        assert (first, rows) == seen(own) == seen(Scope.customer("EIS", "EIS-0001"))
+        assert rows == 1
+        everybody = seen(EIS)  # another scope: another transaction, its own rows
+        assert everybody[0] != first
+        assert everybody[1] == 2
+        with database.reading(other):
+            assert seen(own)[0] == first
+            assert seen(other)[0] != first
+        assert seen(own)[0] == first
+        with database.signing_in(own) as connection:
+            assert connection.execute(number).one()[2] != first
+        with database.session(own) as connection:
+            assert connection.execute(text("SELECT current_setting('eisenergy.auth', true)")).scalar() in ("", None)
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(seen, own).result()[0] != first
+    assert seen(own)[0] != first
+    with pytest.raises(DBAPIError, match="read-only"), database.reading(EIS):
+        masters.save_contracts(database, EIS, [make_contract(7)])
+    assert masters.save_contracts(database, EIS, [make_contract(1)]).unchanged == 1  # and afterwards all is as before
+
+
+def test_conditions_that_are_asked_once_say_what_they_said(database: Database, settings: Settings) -> None:
+    """Migration 0013 against the conditions of 0001 and 0005, for every role and scope, sensible or not: the same rows."""
+    script = ScriptDirectory.from_config(config())
+    books_made, people_made = (script.get_revision(number).module for number in ("0001", "0005"))
+    operators = "client = eisenergy.tenant() AND eisenergy.unlimited()"
+    anybody = "eisenergy.signing_in() OR eisenergy.system_admin()"
+    before = {
+        "grants": f"{anybody} OR ({operators})",
+        "users": f"{anybody} OR {people_made.MANAGED}",
+        "tariffs": books_made.OWN_TARIFFS,
+    }
+    masters.save_tariff(database, EIS, make_tariff("EIS-TOU"))
+    masters.save_tariff(database, EIS, make_tariff("NOBODYS"))
+    masters.save_tariff(database, OTHER, make_tariff("EIS-TOU"))
+    with database.signing_in() as connection:
+        connection.execute(
+            text("INSERT INTO eisenergy.users (id, email, locale, created_at) SELECT gen_random_uuid(), m || '@x.example', 'es', now() FROM unnest(ARRAY['a', 'b', 'c', 'd']) m")
+        )  # fmt: skip
+    admin = Scope(client="*", role=Role.SYSTEM_ADMIN)
+    given = "INSERT INTO eisenergy.grants (client, user_id, role, customers, granted_by, granted_at) SELECT {}, {}, now() FROM eisenergy.users WHERE email = '{}@x.example'"
+    with database.signing_in(admin) as connection:
+        for client, more, who in (
+            ("'EIS', id", "'CLIENT_ADMIN', NULL, 'x'", "a"),
+            ("'EIS', id", "'CUSTOMER_USER', ARRAY['EIS-0001'], 'x'", "b"),
+            ("'LUZ', id", "'CLIENT_ADMIN', NULL, 'x'", "b"),
+            ("'*', id", "'SYSTEM_ADMIN', NULL, 'x'", "c"),
+        ):
+            connection.execute(text(given.format(client, more, who)))
+
+    def seen(connection: Connection) -> dict[tuple[str, ...], list[list[str]]]:
+        found = {}
+        for scope in itertools.product(
+            ("EIS", "LUZ", "*", ""),
+            ("", *Role),
+            ("", "*", "[]", '["EIS-0001"]', '["EIS-0002", "EIS-0001"]', '["EIS-0009"]'),
+            ("", "on"),
+        ):
+            names = ("client", "role", "customers", "auth")
+            settings_of = ", ".join(f"set_config('eisenergy.{name}', :{name}, true)" for name in names)
+            connection.execute(text(f"SELECT {settings_of}"), dict(zip(names, map(str, scope), strict=True)))
+            found[scope] = [
+                sorted(connection.execute(text(f"SELECT t::text FROM eisenergy.{table} t")).scalars())
+                for table in before
+            ]
+        return found
+
+    engine = create_engine(str(settings.database_url), poolclass=NullPool)
+    with engine.connect() as connection:
+        now = seen(connection)
+        for table, condition in before.items():
+            connection.execute(text(f"ALTER POLICY reads ON eisenergy.{table} USING ({condition})"))
+        then = seen(connection)
+        connection.rollback()
+    assert now == then
+    assert {tuple(map(len, rows)) for rows in now.values()} >= {(0, 0, 0), (4, 4, 0), (2, 2, 2), (0, 0, 1)}

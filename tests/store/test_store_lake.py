@@ -326,3 +326,25 @@ def test_a_table_that_several_make_at_once_is_made_once(tmp_path: Path, settings
     lake = unlimited(tmp_path / "lake")
     assert lake.version() == 4
     assert kwh(read(lake, "M1")) == [1.0] * 4
+
+
+def test_some_columns_are_those_of_all(lake: Lake, database: Database) -> None:
+    masters.save_client(database, EIS, make_client())
+    masters.save_contracts(database, EIS, [make_contract(5, end=date(2021, 9, 2)), make_contract(6)])
+    assert lake.read(EIS, ["M5"], START, END, columns=("kwh_import",)).columns == ["kwh_import"]
+    for late in (0.0, 1.0):  # the second load corrects some of the first, and comes from an earlier month, too
+        for meter in ("M5", "M6"):
+            lake.append(EIS, readings(meter, {n: n + late for n in range(-int(3000 * late), 200, 2 + int(late))}))
+    wide = START - 3000 * QUARTER
+    for meters in (["M5"], ["M6", "M5"], [*(f"X{n}" for n in range(60)), "M5", "M6"], []):
+        whole = lake.read(EIS, meters, wide, END)
+        assert whole.select("meter", "start").rows() == sorted(set(whole.select("meter", "start").rows()))
+        assert whole.height == 1133 * len({"M5", "M6"} & set(meters))
+        for columns in (("kwh_import", "quality"), ("start",), ("source", "meter")):
+            assert lake.read(EIS, meters, wide, END, columns=columns).equals(whole.select(columns))
+    own = Scope.customer("EIS", "EIS-0005")
+    mine = lake.read(own, ["M5"], START, END)
+    assert 0 < mine.height < lake.read(EIS, ["M5"], START, END).height
+    assert lake.read(own, ["M5"], START, END, columns=("kwh_import",)).equals(mine.select("kwh_import"))
+    with pytest.raises(OutOfScope):
+        lake.read(own, ["M6"], START, END, columns=("kwh_import",))

@@ -156,3 +156,19 @@ def test_the_database_keeps_the_record_of_changes(database: Database) -> None:
     for statement in ("UPDATE eisenergy.changes SET key = 'x'", "DELETE FROM eisenergy.tariffs"):
         with pytest.raises(ProgrammingError, match="permission denied"), database.session(EIS) as connection:
             connection.execute(text(statement))
+
+
+def test_what_was_read_before_is_the_newest_state_and_nobody_elses(database: Database) -> None:
+    """Documents are read once, so what tells which is the newest, and who may see it, has to be asked each time."""
+    rules = make_tariff("EIS-LEIDA")
+    for version in ("1", "2"):
+        masters.save_tariff(database, EIS, replace(rules, version=version))
+        assert masters.tariff(database, EIS, rules.name) == masters.tariff(database, EIS, rules.name)
+        assert masters.tariff(database, EIS, rules.name).version == version
+    assert masters.tariff(database, EIS, rules.name, version="1") == replace(rules, version="1")
+    for scope in (OTHER, Scope.customer("EIS", "EIS-0001")):
+        with pytest.raises(NotStored):
+            masters.tariff(database, scope, rules.name)
+    masters.save_tariff(database, OTHER, replace(rules, version="2", calendar="another"))
+    assert masters.tariff(database, OTHER, rules.name).calendar == "another"
+    assert masters.tariff(database, EIS, rules.name).calendar == rules.calendar

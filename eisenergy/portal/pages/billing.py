@@ -17,7 +17,7 @@ from eisenergy.portal.pages.work import kind_name, problem_of
 from eisenergy.portal.render import local
 from eisenergy.portal.routes import NoSuchPage, Routes
 from eisenergy.portal.visit import Visit
-from eisenergy.publish.site import OPERATOR
+from eisenergy.publish.folders import OPERATOR
 from eisenergy.run import failures
 from eisenergy.store import books, masters, month_jobs, review, stages
 from eisenergy.store.jobs import Job

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -13,8 +14,10 @@ import polars as pl
 from markupsafe import Markup
 from starlette.responses import Response, StreamingResponse
 
+from eisenergy.analytics.savings import Saving
 from eisenergy.desk import consumption
 from eisenergy.desk.consumption import Supplied
+from eisenergy.desk.model import MonthTotals
 from eisenergy.desk.workspace import Workspace
 from eisenergy.frames import ESTIMATED, MEASURED
 from eisenergy.money import total
@@ -82,41 +85,63 @@ def _slots(visit: Visit, asked: _Asked, chosen: Range) -> pl.DataFrame:
 @routes.page(f"{HOME}/consumo", CUSTOMERS)
 def usage(visit: Visit) -> Response:
     """Show what was taken in some days: by block over time, by month, the peak, and when in the week."""
-    _, client, _, _ = visit.about()
-    asked = _asked(visit)
-    if asked is None:
-        return visit.page("usage", client=client, chosen=None, asked=None, problem="", charts=(), figures=None)
+    scope, client, _, _ = visit.about()
     problem = ""
-    try:
-        chosen = _range(visit, asked)
-    except BadRange as bad:
-        problem = visit.say(bad.key, days=ranges.MOST_DAYS)
-        return visit.page(
-            "usage", status=422, client=client, chosen=None, asked=asked, problem=problem, charts=(), figures=None
-        )
-    slots = _slots(visit, asked, chosen)
-    charts = _charts(visit, asked.known, asked, chosen, slots)
+    with visit.context.database.reading(scope):
+        asked = _asked(visit)
+        if asked is None:
+            return visit.page("usage", client=client, chosen=None, asked=None, problem="", charts=(), figures=None)
+        try:
+            chosen = _range(visit, asked)
+        except BadRange as bad:
+            problem = visit.say(bad.key, days=ranges.MOST_DAYS)
+            return visit.page(
+                "usage", status=422, client=client, chosen=None, asked=asked, problem=problem, charts=(), figures=None
+            )
+        slots = _slots(visit, asked, chosen)
+        history = _history(visit, asked, chosen, slots)
+    blocks = consumption.by_block(slots)
+    kwh = total(blocks.values())
+    charts = _charts(visit, asked, chosen, slots, kwh, history)
     figures = None
     if slots.height:
-        kwh = total(consumption.by_block(slots).values())
         figures = {
             "kwh": kwh,
-            "blocks": consumption.by_block(slots),
+            "blocks": blocks,
             "mean": kwh / slots["day"].n_unique(),
-            "estimated": slots.filter(pl.col("quality") == ESTIMATED).height,
+            "estimated": consumption.estimated(slots),
         }
     return visit.page(
         "usage", client=client, chosen=chosen, asked=asked, problem=problem, charts=charts, figures=figures
     )
 
 
+def _history(visit: Visit, asked: _Asked, chosen: Range, slots: pl.DataFrame) -> tuple[MonthTotals, ...]:
+    """The months that end with the last one there is something to show of."""
+    scope, known = visit.within()[0], asked.known
+    last = BillingMonth(chosen.last.year, chosen.last.month)
+    day = slots["day"].max()
+    if isinstance(day, date):
+        last = BillingMonth(day.year, day.month)
+    elif known.issued:
+        last = max(known.issued)
+    return consumption.months(asked.workspace, scope, known, last, slots)
+
+
 _DRAWN: Final = Remembered[Markup](256)
 """Charts of intervals, some 50 kB each."""
 
 
-def _charts(visit: Visit, known: Supplied, asked: _Asked, chosen: Range, slots: pl.DataFrame) -> tuple[Markup, ...]:
+def _charts(
+    visit: Visit,
+    asked: _Asked,
+    chosen: Range,
+    slots: pl.DataFrame,
+    kwh: Decimal,
+    history: tuple[MonthTotals, ...],
+) -> tuple[Markup, ...]:
     scope, client, _, _ = visit.about()
-    words = Words(LOCALES[visit.language])
+    words, known = Words(LOCALES[visit.language]), asked.known
     contracted = None if known.contract.contracted_kw is None else known.contract.contracted_kw.value
     today = visit.at.astimezone(ZoneInfo(client.timezone)).date()
     same = (consumption.key_of(asked.workspace, scope, known, chosen.period, today), contracted, visit.language)
@@ -126,25 +151,16 @@ def _charts(visit: Visit, known: Supplied, asked: _Asked, chosen: Range, slots: 
         return _DRAWN.get((*same, name), lambda: Markup(draw().html()))
 
     def energy() -> Chart:
-        kwh = number(total(consumption.by_block(slots).values()), 2)
         span = visit.say("usage.span", first=words.day(chosen.first), last=words.day(chosen.last))
-        summary = visit.say("usage.sum", kwh=kwh, span=span)
+        summary = visit.say("usage.sum", kwh=number(kwh, 2), span=span)
         return usage_charts.energy(slots, known.blocks, words, visit.say("usage.energy"), summary)
 
     found = []
-    last = BillingMonth(chosen.last.year, chosen.last.month)
-    newest = max(known.issued, default=None)
     if slots.height:
         found.append(drawn("energy", energy))
-        day = slots["day"].max()
-        assert day is not None
-        last = BillingMonth(day.year, day.month)  # type: ignore[union-attr]
-    elif newest is not None:
-        last = newest
-    history = consumption.months(asked.workspace, scope, known, last, slots)
     if history:
-        kwh = number(total(history[-1].kwh.values()), 2)
-        summary = visit.say("usage.month", kwh=kwh, month=words.month(history[-1].month))
+        newest = number(total(history[-1].kwh.values()), 2)
+        summary = visit.say("usage.month", kwh=newest, month=words.month(history[-1].month))
         if not all(entry.issued for entry in history):
             pale = words("mark.draft")
             summary += f" {pale[0].upper()}{pale[1:]}."
@@ -215,13 +231,14 @@ def saved(visit: Visit) -> Response:
     """Show what each month cost against the months before it, and against the first one's price."""
     scope, client, _, _ = visit.about()
     words = Words(LOCALES[visit.language])
-    asked = _asked(visit)
-    known = None if asked is None else asked.known
-    savings = ()
-    if asked is not None and known is not None:
-        today = visit.at.astimezone(ZoneInfo(client.timezone)).date()
-        last = max(known.issued, default=None) or consumption.newest_month(asked.workspace, scope, known, today)
-        savings = consumption.saved(consumption.months(asked.workspace, scope, known, last))  # type: ignore[assignment]
+    savings: tuple[Saving, ...] = ()
+    with visit.context.database.reading(scope):
+        asked = _asked(visit)
+        if asked is not None:
+            known = asked.known
+            today = visit.at.astimezone(ZoneInfo(client.timezone)).date()
+            last = max(known.issued, default=None) or consumption.newest_month(asked.workspace, scope, known, today)
+            savings = consumption.saved(consumption.months(asked.workspace, scope, known, last))
     charts: list[Chart] = []
     if savings:
         newest, first = savings[-1], savings[0]
