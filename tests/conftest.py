@@ -151,13 +151,17 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # until everything is loaded
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False  # the order is that of LONGEST
-    # In a fresh clone Numba compiles for forty seconds: of two processes that start together, each makes one half.
-    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-        for name in HALVES[int(worker.removeprefix("gw")) % 2]:
-            importlib.import_module(f"eisenergy.{name}")
     if os.geteuid() == 0 and config.option.basetemp is None:
         config.option.basetemp = tempfile.mkdtemp(prefix="eisenergy-tests-")
         config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
+
+
+@pytest.hookimpl(trylast=True)  # coverage has begun: what is loaded before is not counted
+def pytest_sessionstart() -> None:
+    """Compile: in a fresh clone Numba takes forty seconds for it, so of two processes that start together each makes one half."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        for name in HALVES[int(worker.removeprefix("gw")) % 2]:
+            importlib.import_module(f"eisenergy.{name}")
 
 
 @pytest.fixture(scope="session")

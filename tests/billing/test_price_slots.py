@@ -96,6 +96,15 @@ def test_order_and_rows_that_are_not_the_periods() -> None:
     assert priced(case, pl.concat([frame.reverse(), outside, without])).equals(priced(case, frame))
 
 
+@pytest.mark.parametrize("beside", [{-1}, {1}, {-1, 1}])
+def test_whole_and_in_order_but_longer_than_the_period(beside: set[int]) -> None:
+    case = make_case(5, "days")
+    frame = reading_frame(case).sort("start")
+    length = (frame["start"].item(-1) - frame["start"].item(0)) + timedelta(minutes=15)
+    more = [frame.with_columns(pl.col("start") + length * n) for n in sorted({0} | beside)]
+    assert priced(case, pl.concat(more)).equals(priced(case, frame))
+
+
 def simple(**changes: Any) -> Case:
     """Two intervals of RESTO at 10 and 11 o'clock, with every price in the tariff."""
     case = make_case(3)
