@@ -119,6 +119,17 @@ def drafted(desk: Desk) -> Desk:
     return desk
 
 
+@pytest.fixture
+def issued(desk: Desk) -> Desk:
+    """The month issued: by the tests before, or now, where only the long ones are run."""
+    if not invoices(desk):
+        desk.post(f"{PAGE}/generar")
+        desk.work()
+        assert desk.post(f"{PAGE}/emitir", desk.seen()).status_code == 303
+        desk.work()
+    return desk
+
+
 def invoices(desk: Desk) -> dict[str, str]:
     return {head.contract: head.number for head in books.heads(desk.running.database, EIS, SEPTEMBER)}
 
@@ -162,7 +173,10 @@ class Second:
     def call(self, *words: str) -> dict[str, Any]:
         said = CliRunner().invoke(app, [*words, "--json"], env=dict(self.settings.environment()))
         assert said.exit_code in (0, 1), said.output
-        found: dict[str, Any] = json.loads(said.stdout)
+        # The portal of this process may log the request before meanwhile.
+        told = re.search(r"^\{.*", said.stdout, re.MULTILINE | re.DOTALL)
+        assert told is not None, said.stdout
+        found: dict[str, Any] = json.loads(told[0])
         return found
 
 
@@ -354,9 +368,9 @@ def test_a_waiting_contract_is_billed_again_alone(desk: Desk) -> None:
 
 
 @pytest.mark.long
-def test_drafts_and_invoices_are_those_of_the_command_line_on_a_second_workspace(desk: Desk, second: Second) -> None:
+def test_drafts_and_invoices_are_those_of_the_command_line_on_a_second_workspace(issued: Desk, second: Second) -> None:
     drafts = second.call("bill", "2021-09")["drafts"]
-    ours = books.invoices(desk.running.database, EIS, month=SEPTEMBER)
+    ours = books.invoices(issued.running.database, EIS, month=SEPTEMBER)
     assert [(one["contract"], one["input_hash"], one["lines"]) for one in drafts] == [
         (
             invoice.bill.contract.number,
@@ -373,8 +387,12 @@ def test_drafts_and_invoices_are_those_of_the_command_line_on_a_second_workspace
 
 
 @pytest.mark.long
-def test_documents_are_published_and_what_fails_is_told(desk: Desk, second: Second, settings: Settings) -> None:
+def test_documents_are_published_and_what_fails_is_told(issued: Desk, second: Second, settings: Settings) -> None:
     """First every notebook has too little time, then enough: the pages tell why, and the PDF holds what the workbook says."""
+    desk = issued
+    if not second.call("invoices", "list", "--month", "2021-09")["invoices"]:
+        second.call("bill", "2021-09")
+        second.call("issue", "2021-09")
     hurried = replace(settings, notebook_timeout=0.01)
     patient, desk.workspace = desk.workspace, replace(desk.workspace, settings=hurried)
     try:
