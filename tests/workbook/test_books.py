@@ -99,6 +99,7 @@ def test_the_reference_workbook_calculated_again_shows_what_it_showed() -> None:
     assert [place for place in before if not same(before[place], after[place])] == []
 
 
+@pytest.mark.long
 def test_calculation_takes_up_a_change() -> None:
     book = books.reference()
     book.put(METER, "C100", 35.02)
@@ -113,6 +114,7 @@ def test_calculation_takes_up_a_change() -> None:
     assert book.value(METER, "B17") == 0
 
 
+@pytest.mark.long
 def test_a_saved_workbook_reads_as_it_was(tmp_path: Path) -> None:
     book = books.reference()
     book.put(METER, "C100", "2,95")

@@ -1,4 +1,7 @@
-"""Every error an analyst makes is found at its cell, and nothing is blamed that does not depend on it."""
+"""Every error an analyst makes is found at its cell, and nothing is blamed that does not depend on it.
+
+On the whole month, for ``make test-long``; ``make test`` has ``test_analyst``, on a week of the same workbook.
+"""
 
 from __future__ import annotations
 
@@ -117,15 +120,8 @@ def is_real(mutant: Mutant, book: Workbook) -> None:
     assert book.touched
 
 
-def some() -> list[Any]:
-    """Every error, the first of them in ``make test``; the others are left to ``make test-long``, and ``test_analyst`` has more on a week of the same workbook."""
-    return [
-        pytest.param(mutant, id=mutant.name, marks=[pytest.mark.long] if number else [])
-        for number, mutant in enumerate(ERRORS)
-    ]
-
-
-@pytest.mark.parametrize("mutant", some())
+@pytest.mark.long
+@pytest.mark.parametrize("mutant", ERRORS, ids=lambda mutant: mutant.name)
 def test_error_is_found_at_its_cell(mutant: Mutant) -> None:
     book = mutant.make()
     is_real(mutant, book)
@@ -157,11 +153,6 @@ def alike(one: Grid, other: Grid) -> bool:
         for place, value in one.values.items()
     )
     return same and replace(one, values={}) == replace(other, values={})
-
-
-@pytest.mark.parametrize("name", ["kwh-as-text"])
-def test_what_is_checked_is_what_a_file_holds(name: str, tmp_path: Path) -> None:
-    assert reads_as(next(one for one in ERRORS if one.name == name).make(), tmp_path / "book.xlsx")
 
 
 @pytest.mark.long

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from books import METER, Workbook, reference
@@ -33,15 +32,8 @@ def test_there_are_enough_of_them() -> None:
     assert len({shape.name for shape in SHAPES}) == len(SHAPES)
 
 
-def some(cases: Iterable[Any], name: Callable[[Any], str]) -> list[Any]:
-    """Every case, a few of them in ``make test``; the others are left to ``make test-long``."""
-    return [
-        pytest.param(case, id=name(case), marks=[pytest.mark.long] if number % 72 != 7 else [])
-        for number, case in enumerate(cases)
-    ]
-
-
-@pytest.mark.parametrize("shape", some(SHAPES, lambda shape: shape.name))
+@pytest.mark.long
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
 def test_nothing_is_different(shape: Shape) -> None:
     book, plain = shape.make(), shape.base()
     assert book.another_than(plain) or shape.base is not reference, "it is the reference workbook and proves nothing"
@@ -51,16 +43,11 @@ def test_nothing_is_different(shape: Shape) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("cell", some(IN_TURN, str))
+@pytest.mark.parametrize("cell", IN_TURN)
 def test_one_header_renamed(cell: str) -> None:
     book = reference()
     book.put(METER, cell, IN_TURN[cell])
     nothing_wrong(book, cell)
-
-
-@pytest.mark.parametrize("name", ["dates-formatted-otherwise"])
-def test_what_is_checked_is_what_a_file_holds(name: str, tmp_path: Path) -> None:
-    assert reads_as(next(one for one in SHAPES if one.name == name).make(), tmp_path / "book.xlsx")
 
 
 @pytest.mark.long
