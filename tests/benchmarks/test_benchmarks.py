@@ -72,6 +72,7 @@ def test_loads_have_the_scale_of_the_contract(loads: synthetic.Loads) -> None:
         assert 0.3 * supply.contracted_kw < kw.max() < 1.2 * supply.contracted_kw, supply.name
 
 
+@pytest.mark.long
 def test_rows_put_beside_are_what_the_library_would_have_appended(
     settings: Settings, database: Database, lake: Lake, tmp_path: Path
 ) -> None:

@@ -115,6 +115,7 @@ def test_a_module_of_ours_that_a_notebook_loads_is_not_there_for_the_next(write:
     assert shown(looks) == "False"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("peer", [pytest.param(None, id="stock", marks=pytest.mark.long), engine.NAME])
 def test_children_and_papermill_give_the_same_for_a_customer(
     billed: Workspace, tmp_path: Path, peer: str | None

@@ -96,6 +96,7 @@ def inbox(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_a_kill_at_any_moment_is_made_good_by_running_again(
     settings: Settings, database: Database, lake: Lake, inbox: Path
 ) -> None:

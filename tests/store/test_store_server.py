@@ -171,6 +171,7 @@ os.unlink(at)
 """
 
 
+@pytest.mark.long
 def test_a_server_that_says_it_recovers_is_given_its_time(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in speaks the protocol of a server that brings its files to the disk, longer than a silent one is waited for."""
     monkeypatch.setattr(server, "START_SECONDS", 1)

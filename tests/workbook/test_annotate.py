@@ -192,6 +192,7 @@ def test_exactly_one_sheet_is_chosen_and_names_stay_with_their_sheets(workbook: 
     assert book["D'os & más"].print_area == "'D''os & más'!$A$1:$B$2"
 
 
+@pytest.mark.long
 def test_the_reference_workbook_stays_whole(tmp_path: Path) -> None:
     before = REFERENCE.read_bytes()
     result = checked.result(open_book(REFERENCE), {f"{METER}!K700": {"verdict": Verdict.DIFFERENT, "ours": 1.0}})

@@ -114,6 +114,7 @@ def test_a_text_that_looks_like_a_number_is_a_text() -> None:
     assert locally(texts).values == {at("B1"): 7, at("B2"): True, at("B3"): 6, at("B4"): "57", at("B5"): 1}
 
 
+@pytest.mark.long
 def test_a_stale_sum_over_a_number_typed_as_text_is_not_excused() -> None:
     """The second library would count the text, and so confirm the stale 12."""
     texts = book({"Hoja1": {"A1": "5", "A2": 7, "B1": ("=SUM(A1:A2)", 12)}})

@@ -273,7 +273,7 @@ def test_a_browser_answers_to_keys_and_pointer(
     assert told["clicked"].startswith("B4")
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.long), 390])
 def test_a_browser_shows_thousands_of_rows_without_holding_them(
     require: Callable[[str], None], large: tuple[Book, CheckResult], tmp_path: Path, width: int
 ) -> None:
