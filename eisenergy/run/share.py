@@ -141,7 +141,8 @@ def check_code(root: Path, code: str) -> None:
 async def witness(question: Question) -> tuple[str, ...]:
     """Say why this worker cannot work for whoever asks; nothing when it can. Does not hold up the worker's own loop."""
     try:
-        return await asyncio.wait_for(asyncio.to_thread(_obstacles, question), WITNESS_SECONDS)
+        async with asyncio.timeout(WITNESS_SECONDS):
+            return await asyncio.to_thread(_obstacles, question)
     except TimeoutError:
         return (f"it did not reach the workspace, the database and the lake within {WITNESS_SECONDS:g} s",)
 

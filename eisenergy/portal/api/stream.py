@@ -164,8 +164,9 @@ async def metrics(admitted: Admitted) -> None:
         for task in done:
             task.result()
     except Closed as why:
-        with suppress(RuntimeError, WebSocketDisconnect):
-            await asyncio.wait_for(socket.close(why.code), SLOW)
+        with suppress(RuntimeError, TimeoutError, WebSocketDisconnect):
+            async with asyncio.timeout(SLOW):
+                await socket.close(why.code)
     except WebSocketDisconnect:
         pass
     finally:
@@ -175,17 +176,20 @@ async def metrics(admitted: Admitted) -> None:
 
 
 async def _outgoing(followed: _Followed, changed: asyncio.Event) -> None:
+    # No `asyncio.wait_for` here: before Python 3.12 it forgets a cancellation that comes together with what it waits for.
     while True:
         message = await to_thread.run_sync(followed.message, limiter=_limiter())
         if message is not None:
             text = json.dumps(message, ensure_ascii=False)
             try:
-                await asyncio.wait_for(followed.admitted.socket.send_text(text), SLOW)
+                async with asyncio.timeout(SLOW):
+                    await followed.admitted.socket.send_text(text)
             except TimeoutError:
                 raise Closed(LATER) from None
         await asyncio.sleep(PAUSE)
         with suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), LOOK)
+            async with asyncio.timeout(LOOK):
+                await changed.wait()
         changed.clear()
 
 
