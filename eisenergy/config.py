@@ -6,9 +6,10 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 PREFIX: Final = "EISENERGY_"
@@ -68,6 +69,19 @@ def project_root(start: Path) -> Path:
         if (folder / "_quarto.yml").is_file() and (folder / "params").is_dir():
             return folder
     return start
+
+
+def environment_now() -> Mapping[Any, Any]:
+    """Return the process's environment as Python holds it, for reading: ``os.environ`` encodes or decodes at every look."""
+    held = vars(os.environ).get("_data")
+    return held if isinstance(held, dict) else {os.environ.encodekey(name): value for name, value in os.environ.items()}
+
+
+def _named_ours() -> tuple[tuple[str, str], ...]:
+    """Names and values of the environment that are, or should be, settings."""
+    held, beginning = environment_now(), os.environ.encodekey(PREFIX)
+    names = [os.environ.decodekey(name) for name in held if name.startswith(beginning)]
+    return tuple((name, os.environ[name]) for name in names)
 
 
 class BadSetting(ValueError):
@@ -214,7 +228,9 @@ class Settings:
         :param client: overrides ``EISENERGY_CLIENT``
         :raises BadSetting: for an unknown ``EISENERGY_`` name or a value that cannot be read
         """
-        env = dict(os.environ) if environ is None else environ  # decoded once, not at every look
+        if environ is None:
+            return _of_process(_named_ours(), project_root(Path.cwd()), os.getcwd(), home, client)
+        env = environ
         for name in env:
             if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in KNOWN:
                 raise BadSetting(f"{name} is not a setting. Known are: {', '.join(PREFIX + known for known in KNOWN)}.")
@@ -394,3 +410,11 @@ def _listening(given: str) -> tuple[str, int] | None:
     if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
         raise BadSetting(f"{PREFIX}METRICS={given!r}: expected host:port, such as 127.0.0.1:9100")
     return host.strip("[]"), int(port)
+
+
+@lru_cache(maxsize=8)
+def _of_process(
+    ours: tuple[tuple[str, str], ...], _root: Path, _folder: str, home: Path | None, client: str | None
+) -> Settings:
+    """The settings of a process in a folder of a project; each notebook asks for them."""
+    return Settings.load(dict(ours), home=home, client=client)

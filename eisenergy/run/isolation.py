@@ -13,7 +13,10 @@ while a notebook runs may have been changed at once: they count as something tha
 from __future__ import annotations
 
 import builtins
+import ctypes
 import decimal
+import gc
+import itertools
 import locale
 import operator
 import os
@@ -22,11 +25,14 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import ModuleType
 from typing import Any, Final
+
+from eisenergy.config import environment_now
 
 GUARDED: Final = ("eisenergy", "decimal", "datetime", "zoneinfo", "json", "math", "fractions")
 """Packages whose functions and classes decide what a document says."""
@@ -39,12 +45,14 @@ _COME_AND_GO: Final = {"__warningregistry__", "__annotations__"}
 Attributes = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Guarded:
-    """What a module or a class held, to be compared fast: tens of thousands of attributes, after every notebook.
+    """What a module or a class held, to be compared fast: tens of thousands of attributes, after every customer.
 
     :param space: the live namespace
     :param values: the objects themselves, so that no other can take the place of one of them in memory
+    :param version: where Python counts the namespace's changes; ``None``: it does not say
+    :param seen: the version when all was as it was
     """
 
     name: str
@@ -52,14 +60,32 @@ class Guarded:
     space: Attributes
     names: list[str]
     values: list[Any]
+    version: ctypes.c_uint64 | None = None
+    seen: int = 0
 
     @classmethod
     def of(cls, name: str, module: ModuleType, space: Attributes) -> Guarded:
         """Note what a namespace holds."""
-        return cls(name, module, space, list(space), list(space.values()))
+        version = _version_of(space) if _counts_changes() else None
+        seen = 0 if version is None else version.value
+        return cls(name, module, space, list(space), list(space.values()), version, seen)
 
     def same(self) -> bool:
-        """Whether it holds the same objects under the same names; by identity, since equality of arrays is no answer."""
+        """Whether it holds the same objects under the same names; by identity, since equality of arrays is no answer.
+
+        A namespace whose version is the one that was seen was not touched, so none of its objects is: looking at tens of thousands
+        of them takes milliseconds, most of it waiting for memory, and makes a forked child's own copy of each.
+        """
+        version = self.version
+        if version is not None and version.value == self.seen:
+            return True
+        if not self._compared():
+            return False
+        if version is not None:
+            self.seen = version.value
+        return True
+
+    def _compared(self) -> bool:
         return (
             len(self.space) == len(self.values)
             and all(map(operator.is_, self.space.values(), self.values))
@@ -75,10 +101,12 @@ class Guarded:
 class Baseline:
     """A process's state before the first notebook.
 
+    :param environment: encoded as Python holds it
     :param guarded: what modules and their classes held
+    :param known: names of the modules that ``guarded`` has, and of those that nobody guards
     """
 
-    environment: Mapping[str, str]
+    environment: Mapping[Any, Any]
     builtins: Attributes
     folder: str
     umask: int
@@ -91,12 +119,14 @@ class Baseline:
     handlers: tuple[Any, ...]
     threads: frozenset[int | None]
     guarded: tuple[Guarded, ...]
+    known: frozenset[str]
 
     @classmethod
     def take(cls) -> Baseline:
         """Note the state of this process, as it is now."""
+        guarded = tuple(_guarded())
         return cls(
-            environment=dict(os.environ),
+            environment=dict(environment_now()),
             builtins=dict(vars(builtins)),
             folder=os.getcwd(),
             umask=_umask(),
@@ -108,21 +138,20 @@ class Baseline:
             recursion=sys.getrecursionlimit(),
             handlers=tuple(signal.getsignal(number) for number in _SIGNALS),
             threads=frozenset(thread.ident for thread in threading.enumerate()),
-            guarded=tuple(_guarded()),
+            guarded=guarded,
+            known=_known(guarded),
         )
 
     def grown(self) -> Baseline:
         """Return the same with the modules that were loaded since, before any notebook."""
         if not (new := self._new()):
             return self
-        more = (one for one in _guarded() if one.module.__name__ in new)
-        return replace(self, guarded=(*self.guarded, *more))
+        guarded = (*self.guarded, *(one for one in _guarded() if one.module.__name__ in new))
+        return replace(self, guarded=guarded, known=_known(guarded))
 
     def _new(self) -> frozenset[str]:
-        known = {before.name for before in self.guarded}
-        return frozenset(
-            name for name, module in list(sys.modules.items()) if name not in known and _is_guarded(name, module)
-        )
+        others = itertools.filterfalse(self.known.__contains__, list(sys.modules))
+        return frozenset(name for name in others if _is_guarded(name, sys.modules.get(name)))
 
     def restore(self) -> tuple[str, ...]:
         """Put back what can be put back, and give random generators a state nobody knows.
@@ -134,12 +163,13 @@ class Baseline:
 
     def put_back(self) -> None:
         """Put back what can be put back, as between two notebooks of one customer."""
-        if (found := dict(os.environ)) != self.environment:
+        if (held := environment_now()) != self.environment:
+            found, decoded = dict(held), os.environ.decodekey
             for name in set(found) - set(self.environment):
-                del os.environ[name]
+                del os.environ[decoded(name)]
             for name, value in self.environment.items():
                 if found.get(name) != value:
-                    os.environ[name] = value
+                    os.environ[decoded(name)] = os.environ.decodevalue(value)
         names = vars(builtins)
         for name in set(names) - set(self.builtins):
             del names[name]
@@ -223,6 +253,57 @@ def _guarded() -> Iterator[Guarded]:
         for key, value in list(vars(module).items()):
             if isinstance(value, type) and value.__module__ == name:
                 yield Guarded.of(f"{name}.{key}", module, vars(value))
+
+
+def _known(guarded: Sequence[Guarded]) -> frozenset[str]:
+    """Names of modules that need not be looked for among the loaded: the noted ones, and those of other packages."""
+    others = (name for name in list(sys.modules) if name.partition(".")[0] not in GUARDED)
+    return frozenset((*others, *(one.name for one in guarded)))
+
+
+@lru_cache(maxsize=1)
+def _counts_changes() -> bool:
+    """Whether this Python gives a dictionary another version with every change of it, and where :func:`_version_of` looks.
+
+    CPython does since PEP 509 (3.6) and until 3.13. It is tried: a dictionary and a class, each changed in every way.
+    """
+    if sys.implementation.name != "cpython":
+        return False
+
+    class Tried:
+        first = 1
+
+    tried: dict[str, int] = {"first": 1}
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: tried.update(first=2),
+        lambda: tried.update(second=2),
+        lambda: tried.pop("second"),
+        lambda: setattr(Tried, "first", 2),
+        lambda: setattr(Tried, "second", 2),
+        lambda: delattr(Tried, "second"),
+    )
+    for number, change in enumerate(changes):
+        version = _version_of(tried if number < 3 else vars(Tried))
+        if version is None:
+            return False
+        before = version.value
+        _ = tried["first"], Tried.first, list(tried), dir(Tried)
+        if version.value != before:
+            return False
+        change()
+        if version.value == before:
+            return False
+    return True
+
+
+def _version_of(space: Attributes) -> ctypes.c_uint64 | None:
+    """Where a dictionary's version stands: behind its head and the number of its entries (``ma_version_tag``)."""
+    if not isinstance(space, dict):
+        behind = [each for each in gc.get_referents(space) if type(each) is dict]  # of a class: a view of one
+        if len(behind) != 1:
+            return None
+        space = behind[0]
+    return ctypes.c_uint64.from_address(id(space) + object.__basicsize__ + ctypes.sizeof(ctypes.c_ssize_t))
 
 
 def _is_guarded(name: str, module: object) -> bool:
