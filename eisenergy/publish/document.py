@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -128,9 +128,9 @@ def invoice_document(month: CustomerMonth, *, locale: str | None = None) -> Docu
                 say("col.part"),
                 f"{say('col.amount')} ({bill.currency})",
             ],
-            "rows": [asdict(row) for row in rows],
+            "rows": [row.to_dict() for row in rows],
         },
-        "sums": [asdict(row) for row in sum_rows(bill, locale)],
+        "sums": [row.to_dict() for row in sum_rows(bill, locale)],
         "seller_total": {
             "label": say("seller_total", issuer=issuer.name),
             "amount": format_money(difference(bill.total, fee.amount), locale),
@@ -162,13 +162,14 @@ def invoice_document(month: CustomerMonth, *, locale: str | None = None) -> Docu
 
 def _cleaned(value: Any) -> Any:
     """Clean every text of a document: names come from spreadsheets, where anything can stand in a cell."""
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         return clean(value)
-    if isinstance(value, dict):
-        return {key: _cleaned(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if kind is dict:
+        return {key: clean(item) if type(item) is str else _cleaned(item) for key, item in value.items()}
+    if kind is list:
         return [item if type(item) is float else _cleaned(item) for item in value]
-    return value
+    return clean(value) if isinstance(value, str) else value
 
 
 def _meta(month: CustomerMonth, issuer: str, number: str, issued: date | None, locale: str) -> dict[str, Any]:

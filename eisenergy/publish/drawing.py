@@ -29,8 +29,17 @@ _WIDTHS: Final = {
 }  # fmt: skip
 """Advance widths of Source Sans Pro [thousandths of the size]; ``tests/publish/test_drawing.py`` reads them in the font."""
 
-WIDTHS: Final = {char: width for width, chars in _WIDTHS.items() for char in chars}
 _OTHER: Final = 600
+
+
+class _Widths(dict[str, int]):
+    """Advance widths by sign."""
+
+    def __missing__(self, _: str) -> int:
+        return _OTHER
+
+
+WIDTHS: Final = _Widths({char: width for width, chars in _WIDTHS.items() for char in chars})
 _SWATCH: Final = 12.6
 _TICK: Final = 5
 Scale = Callable[[float], float]
@@ -78,7 +87,7 @@ def _line(points: Iterable[tuple[float, float]]) -> str:
 
 def text_width(words: str, size: float = SIZE) -> float:
     """Return how wide a text is, set in the house's typeface [CSS pixels]."""
-    return sum(WIDTHS.get(char, _OTHER) for char in words) * size / 1000
+    return sum(map(WIDTHS.__getitem__, words)) * size / 1000
 
 
 def shortened(words: str, limit: float, size: float = SIZE) -> str:

@@ -70,7 +70,8 @@ def parts_of(svg: str) -> Parts | None:
     shapes = _TEXT.sub("", body)
     if _OTHERS.search(shapes):
         return None
-    words = [_word(title, 0.0), *(_word(found[0], float(down)) for found in _TEXT.finditer(body))]
+    moved = float(down)
+    words = [_word(title, 0.0), *(_word(found[0], moved) for found in _TEXT.finditer(body))]
     known = tuple(word for word in words if word is not None)
     if len(known) < len(words):
         return None

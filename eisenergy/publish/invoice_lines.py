@@ -55,6 +55,10 @@ class Row:
     colour: str = ""
     code: str = ""
 
+    def to_dict(self) -> dict[str, str]:
+        """Return the row as JSON types."""
+        return {name: getattr(self, name) for name in Row.__slots__}  # asdict() would copy every text deeply
+
 
 def charge_rows(bill: Bill, locale: str) -> list[Row]:
     """Return the rows above the subtotal: each charge, its products, and what must be said about it."""

@@ -137,8 +137,8 @@ def _document(notebook: Path) -> Any:
     return read(text, as_version=4)
 
 
-def front_matter(notebook: Path) -> dict[str, Any]:
-    """Return the front matter of a notebook: the raw cell at its top.
+def front_matter(notebook: Path) -> Mapping[str, Any]:
+    """Return the front matter of a notebook, the raw cell at its top, for reading only.
 
     :raises BadSite: when the notebook cannot be read, or its first cell is not a raw one between two lines ``---``
     """
@@ -151,7 +151,7 @@ def front_matter(notebook: Path) -> dict[str, Any]:
     found = read_yaml(match[1]) if match else None
     if not isinstance(found, dict) or "title" not in found:
         raise BadSite(f"{notebook}: expected a raw cell at the top with front matter that names a title")
-    return deepcopy(found)
+    return found
 
 
 @lru_cache(maxsize=16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -57,7 +57,14 @@ class Meta:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the data as JSON types."""
-        return {**asdict(self), "keywords": list(self.keywords), "date": self.date.isoformat()}
+        return {
+            "title": self.title,
+            "author": self.author,
+            "keywords": list(self.keywords),
+            "date": self.date.isoformat(),
+            "lang": self.lang,
+            "region": self.region,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,8 @@ def present(*texts: str) -> list[str]:
 
 def clean(text: str) -> str:
     """Return a text on one line, without control signs, and without signs that turn or hide what follows."""
-    if text.isprintable():  # nearly all: no space but the plain one, and nothing of Unicode's category C
+    # nearly all: no space but the plain one and ours between figures and units, and nothing of Unicode's category C
+    if text.isprintable() or (NBSP in text and text.replace(NBSP, "").isprintable()):
         return (re.sub("  +", " ", text) if "  " in text else text).strip(" ")
     kept = (" " if char.isspace() and char != NBSP else char for char in text)
     return re.sub(" +", " ", "".join(char for char in kept if unicodedata.category(char)[0] != "C")).strip(" ")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import decimal
 import re
+import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -107,6 +108,13 @@ def test_an_unknown_language_is_refused_and_none_means_spanish() -> None:
 def test_cells_bring_no_control_signs() -> None:
     assert texts.clean("A\x00B\r\n C\u202e\u200b\ud800 \t D") == "AB C D"
     assert texts.clean("650\N{NO-BREAK SPACE}kW") == "650\N{NO-BREAK SPACE}kW"
+
+
+@given(st.text(st.sampled_from("a1 \N{NO-BREAK SPACE}\t\n\x00\u2003\u202e\u00ad\ud800é"), max_size=8))
+def test_a_text_is_cleaned_sign_by_sign_whatever_way_it_takes(text: str) -> None:
+    spaced = (" " if sign.isspace() and sign != "\N{NO-BREAK SPACE}" else sign for sign in text)
+    kept = "".join(sign for sign in spaced if not unicodedata.category(sign).startswith("C"))
+    assert texts.clean(text) == re.sub(" +", " ", kept).strip(" ")
 
 
 def test_both_languages_have_every_text_with_the_same_places() -> None:

@@ -107,7 +107,8 @@ def test_settings_follow_the_environment_and_the_folder(monkeypatch: pytest.Monk
     (tmp_path / "a").mkdir()
     monkeypatch.chdir(tmp_path)
     first = Settings.load()
-    assert first.home == tmp_path / "here" and Settings.load() == first
+    assert first.home == tmp_path / "here"
+    assert Settings.load() == first
     monkeypatch.chdir(tmp_path / "a")
     assert Settings.load().home == tmp_path / "a" / "here"
     monkeypatch.setenv("EISENERGY_BATCH", "7")
