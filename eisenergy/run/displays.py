@@ -61,7 +61,12 @@ def _brings_all(stock: Any, obj: Any) -> bool:
     for formatter in (found[0], found[1], *found[2].values()):
         if not isinstance(formatter, BaseFormatter):
             return False
-        method, enabled, types, deferred, singletons = _traits(formatter, *_ASKED)
+        known = formatter._trait_values
+        try:
+            method, enabled, types = known["print_method"], known["enabled"], known["type_printers"]
+            deferred, singletons = known["deferred_printers"], known["singleton_printers"]
+        except KeyError:
+            method, enabled, types, deferred, singletons = _traits(formatter, *_ASKED)
         if not enabled or (method != _BUNDLE and hasattr(kind, method)) or (singletons and id(obj) in singletons):
             return False
         if types and not types.keys().isdisjoint(mro):

@@ -36,6 +36,7 @@ COMMENT: Final = "Parameters"
 
 _node: Any = from_dict
 _struct: Any = NotebookNode
+_IMMUTABLE: Final = frozenset({str, int, float, bool, type(None)})
 Watch = Callable[[int, str], None]
 """Called before a cell runs, with its number in the prepared notebook, from 0, and its source."""
 
@@ -99,6 +100,20 @@ class _Manager(NotebookExecutionManager):  # type: ignore[misc]
     @property
     def _quiet(self) -> bool:
         return not (self.output_path or self.log_output or self.pbar)
+
+    def notebook_start(self, **options: Any) -> None:
+        """Note that no cell has run yet."""
+        if options or not self._quiet:
+            super().notebook_start(**options)
+            return
+        self.set_timer()
+        noted = self.nb.metadata["papermill"]
+        dict.update(noted, start_time=self.start_time.isoformat(), end_time=None, duration=None, exception=None)
+        for cell in self.nb.cells:
+            nothing = {"exception": None, "start_time": None, "end_time": None, "duration": None}
+            dict.__setitem__(cell["metadata"], "papermill", _struct(nothing, status=self.PENDING))
+            if cell["cell_type"] == "code":
+                dict.update(cell, execution_count=None, outputs=[])
 
     def save(self, **options: Any) -> None:
         """Write the notebook, where there is a file."""
@@ -233,7 +248,7 @@ def _copied(value: Any) -> Any:
     """A notebook's own copy; ``copy.deepcopy`` takes two milliseconds for the same, since nbformat checks every name."""
     if isinstance(value, dict):
         made = _struct() if type(value) is _struct else {}
-        dict.update(made, {name: _copied(item) for name, item in value.items()})
+        dict.update(made, {name: item if type(item) in _IMMUTABLE else _copied(item) for name, item in value.items()})
         return made
     return [_copied(item) for item in value] if isinstance(value, list) else value
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
+import operator
 import re
 import sys
 from typing import Any, Final
@@ -33,9 +35,10 @@ _STEPS: Final[dict[type, tuple[str, ...]]] = {
     PrefilterManager: ("prefilter_lines", "prefilter_line", "find_handler", "transform_line"),
 }
 _AS_MADE: Final = [(kind, name, getattr(kind, name, None)) for kind, names in _STEPS.items() for name in names]
-_NAMES: Final = frozenset(name for _, name, _ in _AS_MADE)
-_NOTED: Final = ("execution_count", "last_execution_succeeded", "last_execution_result", "exec_result", All)
-_INPUTS: Final = ("_i", "_ii", "_iii", "_i00", All)
+_KINDS, _ATTRIBUTES, _AS_THEY_WERE = zip(*_AS_MADE, strict=True)
+_NAMES: Final = frozenset(_ATTRIBUTES)
+_NOTED: Final = frozenset({"execution_count", "last_execution_succeeded", "last_execution_result", "exec_result", All})
+_INPUTS: Final = frozenset({"_i", "_ii", "_iii", "_i00", All})
 _CALL: Final = re.compile(r"([^\W\d]\w*(?:\.\w+)+)\([^#\n]*\n?")
 """A line that calls something of something: whatever its name, no magic is meant."""
 _ALLOW_AWAIT: Final = getattr(ast, "PyCF_ALLOW_TOP_LEVEL_AWAIT", 0)
@@ -49,14 +52,14 @@ def transformed(shell: Any, code: str) -> str:
 
     :raises Exception: where IPython refuses it
     """
-    manager = shell.prefilter_manager
+    manager = _trait(shell, "prefilter_manager")
     if type(manager) is PrefilterManager and not manager._transformers:
-        cell: str = shell.input_transformer_manager.transform_cell(code)
+        cell: str = _trait(shell, "input_transformer_manager").transform_cell(code)
         found = _CALL.fullmatch(cell)
         if found and manager._checkers == shell._eisenergy_checkers and not shell.input_transformers_post:
             name = found[1]
-            magics = shell.magics_manager.magics
-            if name not in shell.user_ns and name not in magics["line"] and name not in magics["cell"]:
+            magics = _trait(_trait(shell, "magics_manager"), "magics")
+            if name not in _trait(shell, "user_ns") and name not in magics["line"] and name not in magics["cell"]:
                 cell = cell.rstrip("\n")
                 shell._last_input_line = cell
                 return cell + "\n"
@@ -71,7 +74,7 @@ def settle(shell: Any) -> None:
     update, log = hook.update_user_ns, hook.log_output
 
     def update_user_ns(value: Any) -> None:
-        names, hidden = shell.user_ns, shell.user_ns_hidden
+        names, hidden = _trait(shell, "user_ns"), _trait(shell, "user_ns_hidden")
         size, kept = hook.cache_size, names["_oh"]
         if not size or value is kept or len(kept) >= size or "_" in vars(builtins):
             update(value)
@@ -83,17 +86,17 @@ def settle(shell: Any) -> None:
             names.update(told)
             hidden.update(told)
         if hook.do_full_cache:
-            count = shell.execution_count - 1
+            count = _trait(shell, "execution_count") - 1
             names[f"_{count}"] = hidden[f"_{count}"] = kept[count] = value
 
     def log_output(data: dict[str, Any]) -> None:
-        if shell.logger.log_output or shell.history_manager is not history:
+        if shell.logger.log_output or _trait(shell, "history_manager") is not history:
             log(data)
             return
-        count = shell.execution_count - 1
+        count = _trait(shell, "execution_count") - 1
         history.outputs[count].append(_shown(output_type="execute_result", bundle=data))
         if "text/plain" in data:
-            history.output_hist_reprs[count] = data["text/plain"]
+            _trait(history, "output_hist_reprs")[count] = data["text/plain"]
 
     hook.update_user_ns, hook.log_output = update_user_ns, log_output
 
@@ -104,7 +107,7 @@ def run(shell: Any, raw: str, cell: str) -> Any:
     :param cell: ``raw`` as Python
     :returns: an ``ExecutionResult``; ``None`` where this is IPython's business, and nothing was done
     """
-    history, hook, compiler = shell.history_manager, shell.displayhook, shell.compile
+    history, hook, compiler = _trait(shell, "history_manager"), shell.displayhook, shell.compile
     if (
         not raw
         or raw.isspace()
@@ -114,22 +117,22 @@ def run(shell: Any, raw: str, cell: str) -> Any:
         or shell._trait_values.get("ast_node_interactivity", "last_expr") != "last_expr"
         or shell.logger.log_active
         or history._exit_re.match(raw.strip())
-        or len(history.db_input_cache) + 1 >= history._trait_values.get("db_cache_size", 0)
+        or len(_trait(history, "db_input_cache")) + 1 >= history._trait_values.get("db_cache_size", 0)
         or history._trait_values.get("db_log_output", True)
     ):
         return None
     info = _made(raw, True, False, True, None, None, transformed_cell=cell)
     result = _result(info)
     values = shell._trait_values
-    count = result.execution_count = shell.execution_count
+    count = result.execution_count = _trait(shell, "execution_count")
     values["execution_count"] = count + 1
     for event, told in (("pre_execute", ()), ("pre_run_cell", (info,))):
         if shell.events.callbacks[event]:
             shell.events.trigger(event, *told)
     _store(shell, history, count, cell, raw)
-    with shell.builtin_trap:
+    with _trait(shell, "builtin_trap"):
         name = compiler.cache(cell, count, raw_code=raw)
-        with shell.display_trap:
+        with _trait(shell, "display_trap"):
             try:
                 body: list[ast.stmt] = compiler.ast_parse(cell, filename=name).body  # type: ignore[attr-defined]
             except shell.custom_exceptions as problem:
@@ -159,7 +162,7 @@ def _execute(shell: Any, compiler: Any, body: list[ast.stmt], name: str, result:
             shows = statement is last and isinstance(statement, ast.Expr)
             tree: ast.mod = ast.Interactive([statement]) if shows else ast.Module([statement], [])
             flags = compiler.flags
-            compiler.flags = flags | (_ALLOW_AWAIT if shell.autoawait else 0)
+            compiler.flags = flags | (_ALLOW_AWAIT if _trait(shell, "autoawait") else 0)
             try:
                 code = compiler(tree, name, "single" if shows else "exec")
             finally:
@@ -183,14 +186,23 @@ def _execute(shell: Any, compiler: Any, body: list[ast.stmt], name: str, result:
 def _store(shell: Any, history: Any, count: int, cell: str, raw: str) -> None:
     source, raw = cell.rstrip("\n"), raw.rstrip("\n")
     values = history._trait_values
-    history.input_hist_parsed.append(source)
-    history.input_hist_raw.append(raw)
-    with history.db_input_cache_lock:
-        history.db_input_cache.append((count, source, raw))
-    values["_iii"], values["_ii"], values["_i"], values["_i00"] = history._ii, history._i, history._i00, raw
+    _trait(history, "input_hist_parsed").append(source)
+    _trait(history, "input_hist_raw").append(raw)
+    with _trait(history, "db_input_cache_lock"):
+        _trait(history, "db_input_cache").append((count, source, raw))
+    before = _trait(history, "_ii"), _trait(history, "_i"), _trait(history, "_i00")
+    values["_iii"], values["_ii"], values["_i"], values["_i00"] = *before, raw
     told = {"_i": values["_i"], "_ii": values["_ii"], "_iii": values["_iii"], f"_i{count}": raw}
-    shell.user_ns.update(told)
-    shell.user_ns_hidden.update(told)
+    _trait(shell, "user_ns").update(told)
+    _trait(shell, "user_ns_hidden").update(told)
+
+
+def _trait(owner: Any, name: str) -> Any:
+    """The value of a trait; its descriptor asks three times as long where its value stands."""
+    try:
+        return owner._trait_values[name]
+    except KeyError:  # not asked for yet
+        return getattr(owner, name)
 
 
 def _refused(shell: Any, history: Any, result: Any, problem: BaseException) -> Any:
@@ -204,14 +216,16 @@ def _refused(shell: Any, history: Any, result: Any, problem: BaseException) -> A
 
 def unchanged(shell: Any) -> bool:
     """Whether nobody replaced a step of a cell's way through a shell, or listens to what is noted on it."""
-    history, hook = shell.history_manager, shell.displayhook
+    history, hook = _trait(shell, "history_manager"), shell.displayhook
     if (type(shell), type(history), type(hook)) != (ZMQInteractiveShell, HistoryManager, ZMQShellDisplayHook):
         return False
-    for owner in (shell, history, hook, shell.prefilter_manager):
+    for owner in (shell, history, hook, _trait(shell, "prefilter_manager")):
         if not vars(owner).keys().isdisjoint(_NAMES):
             return False
     for owner, names in ((shell, _NOTED), (hook, _NOTED), (history, _INPUTS)):
         listeners = owner._trait_notifiers
-        if any(any(listeners[name].values()) for name in names if name in listeners):
-            return False
-    return all(getattr(kind, name, None) is step for kind, name, step in _AS_MADE)
+        for name in names.intersection(listeners):
+            if any(listeners[name].values()):
+                return False
+    found = map(getattr, _KINDS, _ATTRIBUTES, itertools.repeat(None))
+    return all(map(operator.is_, found, _AS_THEY_WERE))
