@@ -11,9 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from eisenergy.accounts import Client, Contract
+from eisenergy.billing.model import Bill
 from eisenergy.cli.documents import STAMP, Made, Task, beside, between, failed, folder_of, jobs, kept, size_of, stamp_of
 from eisenergy.config import Settings
 from eisenergy.desk import together
+from eisenergy.ledger.invoices import Invoice
+from eisenergy.masters import codec
 from eisenergy.period import BillingMonth
 from eisenergy.publish import embedded, site
 from eisenergy.publish.folders import QUARTO
@@ -21,16 +25,26 @@ from eisenergy.publish.navigation import front_matter, read_site, remember
 from eisenergy.publish.place import locked
 from eisenergy.run import engine
 from eisenergy.run.notebook import Job, RunRecord, execute
+from eisenergy.run.notebook import warm as parameters_of
+from eisenergy.tariffs.model import Tariff
+from eisenergy.timeofuse import DayCalendar
 
 LOCK: Final = ".lock"
+RECORDS: Final = (Client, Contract, Tariff, DayCalendar, Bill, Invoice)
+"""What a desk is read from."""
 
 
 def warm(notebooks: Iterable[Path]) -> None:
     """Read what every child would read again: the notebooks, the page's template, the site's description."""
+    import numpy.ma  # noqa: F401  Polars asks NumPy for it at its first look at an array
+
     embedded.warm()
     read_site(QUARTO)
+    for kind in RECORDS:
+        codec.prepare(kind)
     for notebook in notebooks:
         engine.warm(notebook)
+        parameters_of(notebook)
         front_matter(notebook)
 
 

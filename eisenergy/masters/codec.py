@@ -236,7 +236,29 @@ def _read_fields(hint: Any) -> Callable[[Any], Any]:
         result: Callable[[Any], Any] = names["read"]
         return result
 
+    _MAKERS[hint] = made
     return lambda data: made()(data)
+
+
+_MAKERS: typing.Final[dict[Any, Callable[[], Callable[[Any], Any]]]] = {}
+"""Record's type -> what makes the function that reads it."""
+
+
+def prepare(cls: Any) -> None:
+    """Make what reads a record, and all that it holds, before there is one: processes that are forked from this one have it."""
+    known: set[Any] = set()
+    waiting = [cls]
+    while waiting:
+        hint = waiting.pop()
+        if hint in known:
+            continue
+        known.add(hint)
+        if _is_record(hint):
+            _reader(hint)
+            _MAKERS[hint]()
+            waiting += _fields(hint).values()
+        else:
+            waiting += (entry for entry in typing.get_args(hint) if isinstance(entry, type) or typing.get_args(entry))
 
 
 def _read(hint: Any, data: Any, where: str) -> Any:

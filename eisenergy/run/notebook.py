@@ -122,6 +122,11 @@ def check_parameters(notebook: Path, parameters: Mapping[str, str]) -> None:
             )
 
 
+def warm(notebook: Path) -> None:
+    """Read the parameters of a notebook that will be executed here, or in processes that are forked from this one."""
+    _parameters(notebook, notebook.stat().st_mtime_ns)
+
+
 @lru_cache(maxsize=16)
 def _parameters(notebook: Path, _stamp: int) -> frozenset[str]:
     """The names in a notebook's parameters cell; it is read once per process."""
