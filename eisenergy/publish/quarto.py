@@ -124,10 +124,13 @@ def copy_assets(target: Path, shared: Path | None = None) -> None:
         return
     kept = _kept_assets(shared)
     for file in (*(name for _, name in _assets()), "page/invoice.css"):
-        place = target / file
-        if not (place.is_file() and place.samefile(kept / file)):
-            place.unlink(missing_ok=True)
-            link(str(kept / file), str(place))
+        one, place = f"{kept}/{file}", f"{target}/{file}"
+        try:
+            os.link(one, place)  # nearly always: a new site
+        except OSError:
+            if not (os.path.isfile(place) and os.path.samefile(place, one)):
+                Path(place).unlink(missing_ok=True)
+                link(one, place)
 
 
 @lru_cache(maxsize=1)

@@ -276,7 +276,7 @@ def _unlink_unpublished(stage: Path, target: Path, files: list[str], texts: Mapp
         page = stage / file
         if page.suffix == ".html":
             text = texts[file] if file in texts else page.read_text(encoding="utf-8")
-            made = _linked(text, partial(_kept, page, stage, target))
+            made = _linked(text, partial(_kept, os.path.dirname(file), str(stage), str(target)))
             if _LIST in made:
                 made = _ROWS.sub(partial(_told, target.parent), made)
             if made != text:
@@ -305,9 +305,9 @@ def _told(sites: Path, match: re.Match[str]) -> str:
     return f"{match['tag']}{text}</script>"
 
 
-def _kept(page: Path, stage: Path, target: Path, match: re.Match[str]) -> str:
+def _kept(folder: str, stage: str, target: str, match: re.Match[str]) -> str:
     # Links inside the site are looked up in the stage, those to a neighbour's site where that one lies.
-    inside = os.path.normpath(page.relative_to(stage).parent / match["href"])
+    inside = os.path.normpath(os.path.join(folder, match["href"]))
     there = os.path.normpath(os.path.join(target if inside.startswith(os.pardir) else stage, inside))
     return match[0] if os.path.isfile(there) else f'<span class="unpublished">{match["text"]}</span>'
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import linecache
 import os
+import tempfile
 import warnings
 from contextlib import suppress
 from functools import lru_cache
@@ -20,12 +21,15 @@ from IPython.core.async_helpers import _should_be_async
 from IPython.core.displayhook import DisplayHook
 from IPython.core.inputtransformer2 import TransformerManager
 
+from eisenergy.config import environment_now
+
 KNOWN_CELLS: Final = 256
 """Cells that are remembered; the longest notebooks have some forty."""
 
 _CODES: Final = "_eisenergy_codes"
 """Where a remembered statement keeps its code objects: (file, mode, flags) -> code. They go when it goes."""
 
+_NAMED: Final = os.environ.encodekey("IPYKERNEL_CELL_NAME")
 _STOCK: Any = TransformerManager()  # type: ignore[no-untyped-call]
 _look_for_await: Any = _should_be_async
 _hash_of: Any = murmur2_x86
@@ -58,9 +62,9 @@ class Compiler(XCachingCompiler):
 
     def get_code_name(self, raw_code: str, code: str, number: int) -> str:
         """Return the name of a cell's file, as ``ipykernel.compiler.get_file_name`` does."""
-        if "IPYKERNEL_CELL_NAME" in os.environ:
+        if _NAMED in environment_now():
             return str(super().get_code_name(raw_code, code, number))  # type: ignore[no-untyped-call]
-        return f"{_folder()}{os.sep}{_hash(raw_code)}.py"
+        return f"{_folder_of(os.getpid(), tempfile.tempdir)}{os.sep}{_hash(raw_code)}.py"
 
     def cache(self, transformed_code: str, number: int = 0, raw_code: str | None = None) -> str:
         """Note a cell for tracebacks and return the name of its file; its list of lines is nobody else's."""
@@ -118,6 +122,12 @@ def ends_in_semicolon(cell: str) -> bool | None:
 @lru_cache(maxsize=KNOWN_CELLS)
 def _lines(cell: str) -> tuple[str, ...]:
     return tuple(f"{line}\n" for line in cell.splitlines())
+
+
+@lru_cache(maxsize=2)
+def _folder_of(_process: int, _temporary: str | None) -> str:
+    """Where a process's cells are said to lie: it has the process's number and the folder of temporary files in its name."""
+    return str(_folder())
 
 
 @lru_cache(maxsize=KNOWN_CELLS)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from datetime import datetime
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ from papermill.execute import prepare_notebook_metadata, raise_for_execution_err
 from papermill.iorw import load_notebook_node
 from papermill.log import logger
 from papermill.parameterize import parameterize_notebook
-from papermill.translators import translate_parameters
+from papermill.translators import PythonTranslator, papermill_translators
 
 from eisenergy.run import cells, isolation, shell
 
@@ -235,13 +236,30 @@ def execute(notebook: Path, parameters: Mapping[str, str], watch: Watch) -> Any:
     given = dict(parameters)
     language = papermill_engines.nb_language(engine, book)
     cell = next(cell for cell in book.cells if INJECTED in cell.metadata.get("tags", ()))
-    cell["source"] = translate_parameters(KERNEL, language, given, COMMENT)
+    cell["source"] = _translated(language, given)
     book.metadata.papermill["parameters"] = given
     book = papermill_engines.execute_notebook_with_engine(
         NAME, book, kernel_name=KERNEL, progress_bar=False, watch=watch, restore=False
     )
     raise_for_execution_errors(book, None)
     return book
+
+
+def _translated(language: str, given: dict[str, str]) -> str:
+    """The cell of the parameters, as ``papermill.translators.translate_parameters`` writes it.
+
+    Papermill tries to import Black for each, and looking in vain for a module takes a quarter of a millisecond.
+    """
+    translator: Any = papermill_translators.find_translator(KERNEL, language)
+    if translator is PythonTranslator and not _formats():
+        return str(super(PythonTranslator, PythonTranslator).codify(given, COMMENT))
+    return str(translator.codify(given, COMMENT))
+
+
+@lru_cache(maxsize=1)
+def _formats() -> bool:
+    """Whether there is Black, with which Papermill formats parameters."""
+    return find_spec("black") is not None
 
 
 def _copied(value: Any) -> Any:

@@ -162,7 +162,7 @@ class Kernel:
         self.shell.set_parent(request)
         # A kernel says that it is busy, repeats the cell, and says that it is idle: three messages that carry only their times.
         count = self.shell.execution_count
-        times = {"iopub.status.busy": _now(), "iopub.execute_input": _now()}
+        times = dict.fromkeys(("iopub.status.busy", "iopub.execute_input"), _now())
         with self._as_standard_output():
             content = await self._run(code, store_history)
             for stream in self._streams:
