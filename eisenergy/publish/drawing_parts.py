@@ -20,6 +20,10 @@ _WHOLE: Final = re.compile(
     r"([^\0]*)</g></g></svg>"
 )
 _TEXT: Final = re.compile(r"<text ([^>]*)>([^<]*)</text>")
+_UPRIGHT: Final = re.compile(
+    r'<text x="([^"]*)" y="([^"]*)" fill="([^"]*)"(?: text-anchor="([^"]*)")?(?: font-size="([^"]*)")?(?: font-weight="([^"]*)")?>([^<]*)</text>'
+)
+"""As nearly all are written."""
 _ATTRIBUTE: Final = re.compile(r'([a-z-]+)="([^"]*)"')
 _TURNED: Final = re.compile(r"translate\((-?[\d.]+),(-?[\d.]+)\) rotate\((-?[\d.]+)\)")
 _KNOWN: Final = frozenset({"x", "y", "text-anchor", "font-size", "font-weight", "font-family", "fill", "transform"})
@@ -81,6 +85,18 @@ def parts_of(svg: str) -> Parts | None:
 
 
 def _word(element: str, down: float) -> Word | None:
+    if (upright := _UPRIGHT.fullmatch(element)) is not None:
+        x_, y_, colour, anchor, size, weight, words = upright.groups()
+        return Word(
+            words=html.unescape(words),
+            x=float(x_),
+            y=float(y_) + down,
+            anchor=anchor or "start",
+            size=float(size or SIZE),
+            colour=colour,
+            bold=weight == "bold",
+            angle=0.0,
+        )
     found = _TEXT.fullmatch(element)
     if found is None:
         return None

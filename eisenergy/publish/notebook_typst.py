@@ -17,10 +17,13 @@ from eisenergy.publish.navigation import read_notebook, read_yaml
 WIDE: Final = 700
 """A drawing of this many pixels or more takes the page's whole width."""
 
-_FENCE: Final = re.compile(r"^```\{=typst\}\n(.*?)\n```[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCE: Final = "```{=typst}\n"
+_TICKS: Final = "\n```"
+_CLOSED: Final = re.compile(r"\n```[ \t]*$", re.MULTILINE)
 _GIVEN: Final = r'json\(bytes\("([^"\\]*(?:\\.[^"\\]*)*)"\)\)'
 """What :func:`~eisenergy.publish.document.typst_json` writes."""
-_INVOICE: Final = re.compile(rf"#invoice\({_GIVEN}\)")
+_INVOICE: Final = '#invoice(json(bytes("'
+_PRINTED: Final = '")))'
 _HEADING: Final = re.compile(rf"#heading\(level: 1, {_GIVEN}")
 _NOT_ASCII: Final = re.compile(r"[^ -~]")
 _SIZE: Final = re.compile(r'<svg[^>]*?\bwidth="([\d.]+)')
@@ -214,19 +217,45 @@ def invoice_of(executed: Path) -> dict[str, str | None] | None:
 @lru_cache(maxsize=8)
 def _fences(shown: str) -> tuple[str, ...]:
     """The raw Typst blocks of an output; several questions are put to the same few."""
-    return tuple(_FENCE.findall(shown)) if "{=typst}" in shown else ()
+    # Their ends are searched for: an expression for whole blocks looks at every sign, in half a millisecond.
+    found: list[str] = []
+    at = shown.find(_FENCE)
+    while at >= 0:
+        start = at + len(_FENCE)
+        if at == 0 or shown[at - 1] == "\n":
+            end = shown.find(_TICKS, start)
+            while end >= 0 and _CLOSED.match(shown, end) is None:
+                end = shown.find(_TICKS, end + 1)
+            if end < 0:
+                break
+            found.append(shown[start:end])
+            start = end
+        at = shown.find(_FENCE, start)
+    return tuple(found)
 
 
 @lru_cache(maxsize=8)
 def _invoice_in(fence: str) -> Mapping[str, Any] | None:
     """The document of the invoice that a block prints, for reading only."""
-    found = _INVOICE.search(fence)
-    return None if found is None else _value(found[1])
+    at = fence.find(_INVOICE)
+    while at >= 0:
+        start = at + len(_INVOICE)
+        end = fence.find(_PRINTED, start)
+        while end >= 0 and (end - start - len(fence[start:end].rstrip("\\"))) % 2:  # a quote within the data
+            end = fence.find(_PRINTED, end + 1)
+        if end < 0:
+            break
+        if '"' not in fence[start:end].replace("\\\\", "").replace('\\"', ""):
+            document: Mapping[str, Any] = _value(fence[start:end])
+            return document
+        at = fence.find(_INVOICE, start)
+    return None
 
 
 def _value(escaped: str) -> Any:
-    """Read back what :func:`~eisenergy.publish.document.typst_json` wrote."""
-    return json.loads(json.loads(f'"{escaped}"'))
+    """Read back what :func:`~eisenergy.publish.document.typst_json` wrote: JSON with a backslash before each backslash and quote."""
+    plain = escaped.replace("\\\\", "\0").replace('\\"', '"')
+    return json.loads(json.loads(f'"{escaped}"') if "\\" in plain else plain.replace("\0", "\\"))
 
 
 def _day(text: str) -> date:

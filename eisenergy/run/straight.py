@@ -14,6 +14,7 @@ import itertools
 import operator
 import re
 import sys
+from functools import lru_cache
 from typing import Any, Final
 
 from ipykernel.displayhook import ZMQShellDisplayHook
@@ -23,7 +24,7 @@ from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, Intera
 from IPython.core.prefilter import PrefilterManager
 from traitlets import All
 
-from eisenergy.run.cells import Compiler
+from eisenergy.run.cells import KNOWN_CELLS, Compiler
 
 _made: Any = ExecutionInfo
 _result: Any = ExecutionResult
@@ -55,9 +56,8 @@ def transformed(shell: Any, code: str) -> str:
     manager = _trait(shell, "prefilter_manager")
     if type(manager) is PrefilterManager and not manager._transformers:
         cell: str = _trait(shell, "input_transformer_manager").transform_cell(code)
-        found = _CALL.fullmatch(cell)
-        if found and manager._checkers == shell._eisenergy_checkers and not shell.input_transformers_post:
-            name = found[1]
+        name = _called(cell)
+        if name and manager._checkers == shell._eisenergy_checkers and not shell.input_transformers_post:
             magics = _trait(_trait(shell, "magics_manager"), "magics")
             if name not in _trait(shell, "user_ns") and name not in magics["line"] and name not in magics["cell"]:
                 cell = cell.rstrip("\n")
@@ -65,6 +65,13 @@ def transformed(shell: Any, code: str) -> str:
                 return cell + "\n"
     python: str = shell.transform_cell(code)
     return python
+
+
+@lru_cache(maxsize=KNOWN_CELLS)
+def _called(cell: str) -> str | None:
+    """What a cell of one line calls, where it does nothing else."""
+    found = _CALL.fullmatch(cell)
+    return None if found is None else found[1]
 
 
 def settle(shell: Any) -> None:
