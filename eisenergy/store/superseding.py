@@ -5,16 +5,21 @@ Frames in, frames out; nothing here reads or writes the table.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from eisenergy.frames import KEY, READINGS
 
 LAYOUT: Final[dict[str, pl.DataType]] = {**READINGS, "loaded": pl.Int64(), "month": pl.String()}
 """Columns of the table, and the month that names a folder."""
+
+_STRETCH: Final = 16
+"""Rows of which one meter's stretch has to consist on the average, for stretches to be worth while."""
 
 _BESIDE: Final = ("source", "source_row")  # where a reading came from is no part of its state
 
@@ -56,10 +61,33 @@ def current(rows: pl.DataFrame) -> pl.DataFrame:
     """Per key the row that was loaded last, in order of meter and time."""
     if in_order(rows):  # files are, and most readings were loaded once: looking costs a twentieth of sorting
         return rows
+    if (merged := _merged(rows)) is not None:
+        return merged
     ordered = rows.sort("meter", "start", "loaded")
     twice = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in KEY).any()
     rare = ordered.select(twice).item()  # looked for first: unique() costs as much as sorting
     return ordered.unique(subset=KEY, keep="last", maintain_order=True) if rare else ordered
+
+
+def _merged(rows: pl.DataFrame) -> pl.DataFrame | None:
+    """Rows of several files, each in order, put in order by stretches of one meter; ``None`` where stretches of a meter overlap.
+
+    A month reaches into two folders, for folders are months of UTC. Sorting all rows takes five times as long as this.
+    """
+    stamps, meter = rows["start"].to_physical().to_numpy(), rows["meter"]
+    breaks = (meter[1:] != meter[:-1]).to_numpy() | (stamps[1:] <= stamps[:-1])
+    starts = np.concatenate(([0], np.flatnonzero(breaks) + 1))
+    if len(starts) > rows.height // _STRETCH:
+        return None
+    ends = np.append(starts[1:], rows.height)
+    stretches = sorted(
+        zip(meter.gather(starts), stamps[starts].tolist(), stamps[ends - 1].tolist(), starts.tolist(), strict=True)
+    )
+    for (name, _, last, _), (other, first, _, _) in itertools.pairwise(stretches):
+        if name == other and first <= last:
+            return None
+    lengths = dict(zip(starts.tolist(), (ends - starts).tolist(), strict=True))
+    return pl.concat([rows.slice(start, lengths[start]) for *_, start in stretches], rechunk=True)
 
 
 def in_order(rows: pl.DataFrame) -> bool:
