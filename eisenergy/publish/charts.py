@@ -31,16 +31,11 @@ def daily_energy(desk: CustomerMonth) -> Figure:
     labels = [words.block(block) for block in blocks]
     found = shapes.energy_of_days(desk.slots, blocks)
     days = list(desk.bill.period)
+    dates = [words.day(day) for day in days]
     values = [
-        {
-            "day": n,
-            "date": words.day(day),
-            "block": words.block(block),
-            "order": order,
-            "kwh": round(found.get((day, block), 0.0), 6),
-        }
-        for n, day in enumerate(days, start=1)
-        for order, block in enumerate(blocks)
+        {"day": n, "date": told, "block": label, "order": order, "kwh": round(found.get((day, block), 0.0), 6)}
+        for n, (day, told) in enumerate(zip(days, dates, strict=True), start=1)
+        for order, (block, label) in enumerate(zip(blocks, labels, strict=True))
     ]
     by_day = {day: sum(found.get((day, block), 0.0) for block in blocks) for day in days}
     highest = max(days, key=lambda day: by_day[day])
@@ -79,7 +74,8 @@ def daily_energy(desk: CustomerMonth) -> Figure:
         data=Data(
             columns=(words("axis.day"), *(f"{label} [kWh]" for label in labels)),
             rows=tuple(
-                (words.day(day), *(number(found.get((day, block), 0.0), 2) for block in blocks)) for day in days
+                (told, *[number(found.get((day, block), 0.0), 2) for block in blocks])
+                for day, told in zip(days, dates, strict=True)
             ),
         ),
         data_label=words("data"),
@@ -118,18 +114,18 @@ def history_columns(history: Iterable[MonthTotals], blocks: list[str], words: Wo
     months = [words.short_month(row.month) for row in rows]
     values = [
         {
-            "month": words.short_month(row.month),
-            "block": words.block(block),
+            "month": month,
+            "block": label,
             "order": order,
             "kwh": float(row.kwh.get(block, Decimal(0))),
             "issued": row.issued,
         }
-        for row in rows
-        for order, block in enumerate(blocks)
+        for row, month in zip(rows, months, strict=True)
+        for order, (block, label) in enumerate(zip(blocks, labels, strict=True))
     ]
     marks = [
-        {"month": words.short_month(row.month), "kwh": float(total(row.kwh.values())), "mark": "E"}
-        for row in rows
+        {"month": month, "kwh": float(total(row.kwh.values())), "mark": "E"}
+        for row, month in zip(rows, months, strict=True)
         if row.estimated
     ]
     colours = list(theme.block_colours(blocks).values())
@@ -211,9 +207,10 @@ def readings_quality(desk: CustomerMonth) -> Figure:
         slots, estimated = found.get(day, (0, 0))
         expected = Period(day, day + timedelta(days=1)).slots(desk.bill.timezone)
         rows.append((day, slots - estimated, estimated, max(expected - slots, 0)))
+    dates = [words.day(day) for day, *_ in rows]
     values = [
-        {"day": n, "date": words.day(row[0]), "kind": kind, "order": order, "slots": row[order + 1]}
-        for n, row in enumerate(rows, start=1)
+        {"day": n, "date": told, "kind": kind, "order": order, "slots": row[order + 1]}
+        for n, (row, told) in enumerate(zip(rows, dates, strict=True), start=1)
         for order, kind in enumerate(kinds)
         if row[order + 1]
     ]
@@ -256,7 +253,7 @@ def readings_quality(desk: CustomerMonth) -> Figure:
         ),
         data=Data(
             columns=(words("axis.day"), *kinds),
-            rows=tuple((words.day(day), number(a), number(b), number(c)) for day, a, b, c in rows),
+            rows=tuple((told, number(a), number(b), number(c)) for (_, a, b, c), told in zip(rows, dates, strict=True)),
         ),
         data_label=words("data"),
         span=12,

@@ -284,9 +284,11 @@ def _ramp(canvas: Canvas, low: float, high: float, colours: Sequence[str], words
     """Draw the legend of a heat map: from little to much, with both values below."""
     x, length = canvas.left + text_width(words) + 8, 180
     canvas.text(canvas.left, canvas.top + 13, words, colour=theme.INK)
+    wide = length / _SHADES
+    above, overlapping, last = n(canvas.top), n(wide + 0.4), n(wide)
     for at, colour in enumerate(_shades(tuple(colours))):
-        wide = length / _SHADES
-        canvas.rectangle(x + at * wide, canvas.top, wide + (0.4 if at < _SHADES - 1 else 0), 16, colour)
+        across = overlapping if at < _SHADES - 1 else last
+        canvas.add(f'<rect x="{n(x + at * wide)}" y="{above}" width="{across}" height="16" fill="{colour}"/>')
     places = 0 if high - low >= 2 else 2
     canvas.text(x, canvas.top + 30, f"{low:,.{places}f}", colour=theme.INK)
     canvas.text(x + length, canvas.top + 30, f"{high:,.{places}f}", anchor="end", colour=theme.INK)

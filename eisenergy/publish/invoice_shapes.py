@@ -57,13 +57,14 @@ def columns(
     width, height = size
     step = width / max(len(values), 1)
     bar = step * 0.66
+    across, most = _n(bar), axis["max"]
     places: list[list[str]] = [[] for _ in colours]
     for at, column in enumerate(values):
-        edges = [height * (1 - edge / axis["max"]) for edge in itertools.accumulate(column, initial=0.0)]
+        left = _n(at * step + (step - bar) / 2)
+        edges = [height * (1 - edge / most) for edge in itertools.accumulate(column, initial=0.0)]
         for place, (below, above) in zip(places, itertools.pairwise(edges), strict=True):
             if below > above:
-                left = _n(at * step + (step - bar) / 2)
-                place.append(f"M{left} {_n(above)}h{_n(bar)}V{_n(below)}H{left}z")
+                place.append(f"M{left} {_n(above)}h{across}V{_n(below)}H{left}z")
     bars = [f'<path d="{"".join(d)}" fill="{colour}"/>' for colour, d in zip(colours, places, strict=True) if d]
     return _svg(width, height, _grid(axis, size) + bars)
 
@@ -80,12 +81,8 @@ def curves(
     step = width / len(hours)
     parts = _grid(axis, size)
     for colour in dict.fromkeys(filter(None, hours)):
-        top, tall = height + _STRIP[0], _STRIP[1]
-        places = [
-            f"M{_n(at * step)} {_n(top)}h{_n(step)}v{_n(tall)}h{_n(-step)}z"
-            for at, its in enumerate(hours)
-            if its == colour
-        ]
+        field = f"{_n(height + _STRIP[0])}h{_n(step)}v{_n(_STRIP[1])}h{_n(-step)}z"
+        places = [f"M{_n(at * step)} {field}" for at, its in enumerate(hours) if its == colour]
         parts.append(f'<path d="{"".join(places)}" fill="{colour}"/>')
     for one in series:
         points = [
