@@ -29,7 +29,11 @@ def test_blocks_are_those_of_the_expression(shown: str) -> None:
 texts = st.text(st.sampled_from('a\\"`)(}\n#\0é€'), max_size=10)
 
 
-@given(st.dictionaries(texts, texts | st.floats(allow_nan=False, allow_infinity=False) | st.lists(texts, max_size=3), max_size=4))
+@given(
+    st.dictionaries(
+        texts, texts | st.floats(allow_nan=False, allow_infinity=False) | st.lists(texts, max_size=3), max_size=4
+    )
+)
 @example({'a")))': '\\")))', "b\\": "\\"})
 def test_an_invoice_is_read_back_whatever_its_texts_are(document: dict[str, Any]) -> None:
     (block,) = printed._fences(f"before\n{fence(document)}after")
