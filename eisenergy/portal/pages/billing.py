@@ -47,6 +47,11 @@ def months(visit: Visit) -> Response:
 @routes.page(MONTH, OPERATORS)
 def month_page(visit: Visit) -> Response:
     """Show how far a month is, and its list: drafts, who waits, invoices."""
+    with visit.context.database.reading(visit.within()[0]):
+        return _month_page(visit)
+
+
+def _month_page(visit: Visit) -> Response:
     scope, client = visit.within()
     database, month = visit.context.database, month_of(visit)
     stage = stages.stage(database, scope, month)
