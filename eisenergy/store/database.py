@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.engine import make_url
@@ -22,6 +22,8 @@ from eisenergy.config import BadSetting, Settings
 from eisenergy.store import server
 from eisenergy.store.migrate import HEAD, NotMigrated, current, migrate
 from eisenergy.store.migrations.policies import APP
+
+T = TypeVar("T")
 
 OWNER: Final = "eisenergy_owner"
 NAME: Final = "eisenergy"
@@ -111,11 +113,25 @@ class Database:
             yield
             return
         with self._begun(scope, read_only=True) as connection:
-            self._thread.scope, self._thread.connection = scope, connection
+            self._thread.scope, self._thread.connection, self._thread.read = scope, connection, {}
             try:
                 yield
             finally:
-                self._thread.scope, self._thread.connection = None, None
+                self._thread.scope, self._thread.connection, self._thread.read = None, None, None
+
+    def once(self, scope: Scope, key: Hashable, read: Callable[[], T]) -> T:
+        """Return what is read, asked for once within :meth:`reading` of the scope: three parts of a page ask for the same rows.
+
+        :param key: names what is read, and of what
+        :param read: opens sessions of this scope; what it returns is given to others, too, and must not be changed
+        """
+        if getattr(self._thread, "scope", None) != scope:
+            return read()
+        known: dict[Hashable, Any] = self._thread.read
+        if key not in known:
+            known[key] = read()
+        found: T = known[key]
+        return found
 
     @contextmanager
     def _begun(self, scope: Scope, *, read_only: bool = False) -> Iterator[Connection]:

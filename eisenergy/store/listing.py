@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
-from sqlalchemy import func, literal, or_, select, tuple_
+from sqlalchemy import bindparam, func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from eisenergy.accounts import Scope
@@ -61,12 +62,16 @@ class InvoiceLine:
     correction: Decimal | None
 
 
+_NAME: Final = select(tables.customers.c.document["name"].astext).where(
+    tables.customers.c.client == bindparam("of"), tables.customers.c.customer == bindparam("whose")
+)
+"""Made once: each of a customer's pages asks."""
+
+
 def customer_name(database: Database, scope: Scope, customer: str) -> str | None:
     """Return a customer's name, ``None`` when there is none of that code in the scope."""
-    table = tables.customers
-    query = select(table.c.document["name"].astext).where(table.c.client == scope.client, table.c.customer == customer)
     with database.session(scope) as connection:
-        name: str | None = connection.execute(query).scalar()
+        name: str | None = connection.execute(_NAME, {"of": scope.client, "whose": customer}).scalar()
     return name
 
 
