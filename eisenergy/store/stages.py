@@ -84,7 +84,7 @@ class Health:
 
 _ISSUED: Final = """
     SELECT month, invoices AS issued, kwh AS issued_kwh, total AS issued_total FROM eisenergy.month_sums
-    WHERE client = :client{only}
+    WHERE client = :client{only} ORDER BY month DESC LIMIT :most
 """
 _DRAFTED: Final = f"""
     SELECT d.month, count(*) AS drafts, count(*) FILTER (WHERE {WARNINGS} > 0) AS warned, sum(d.kwh) AS drafted_kwh,
@@ -102,7 +102,7 @@ def stages(database: Database, scope: Scope, *, months: int = 13) -> tuple[Stage
 
     :param months: how many, counted back from the newest
     """
-    found = _read(database, scope, None)
+    found = _read(database, scope, None, months)
     return tuple(one for one in found if str(one.month) > str(found[0].month.plus(-months)))
 
 
@@ -111,9 +111,10 @@ def stage(database: Database, scope: Scope, month: BillingMonth) -> Stage:
     return next(iter(_read(database, scope, month)), Stage(month=month))
 
 
-def _read(database: Database, scope: Scope, month: BillingMonth | None) -> list[Stage]:
+def _read(database: Database, scope: Scope, month: BillingMonth | None, most: int = 1) -> list[Stage]:
+    """:param most: months of the sums of invoices, the newest; no older one can be among the newest of all"""
     found: dict[str, dict[str, object]] = {}
-    key = {"client": scope.client, **({} if month is None else {"month": str(month)})}
+    key: dict[str, object] = {"client": scope.client, "most": most, **({} if month is None else {"month": str(month)})}
     only = "" if month is None else " AND month = :month"
     with database.session(scope) as connection:
         for query in (_ISSUED, _DRAFTED, _WAITING):

@@ -65,7 +65,9 @@ def _month_page(visit: Visit) -> Response:
     given = query.get("desde", "0")
     first = min(int(given), 10**6) if given.isascii() and given.isdigit() and len(given) < 8 else 0
     newest = next(iter(month_jobs.newest(database, scope, month)), None)
-    published = next(iter(month_jobs.newest(database, scope, month, (month_jobs.PUBLISH, month_jobs.MONTH))), None)
+    published = newest
+    if newest is not None and newest.kind not in (kinds := (month_jobs.PUBLISH, month_jobs.MONTH)):
+        published = next(iter(month_jobs.newest(database, scope, month, kinds)), None)
     total, lines = review.page(
         database, scope, month, view, search=search, order=order, down=down, limit=PAGE, after=first
     )
