@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from store_cases import AT, make_client, make_contract, make_draft
 
 from eisenergy.accounts import OutOfScope, Scope
+from eisenergy.billing.model import BlockSummary
 from eisenergy.config import Settings
 from eisenergy.findings import blocking, info, warning
 from eisenergy.period import BillingMonth
@@ -36,7 +37,13 @@ def _draft(n: int, month: BillingMonth, total: str) -> Draft:
     draft = make_draft(make_contract(n), month, total=total)
     found = [info("noted", "x", "a note")] * n
     found += [warning("odd", "x", "a warning")] * (n in WARNED)
-    return replace(draft, bill=replace(draft.bill, findings=tuple(found)))
+    nothing = Decimal(0)
+    block = BlockSummary(
+        block="VALLE", kwh=nothing, kwh_export=nothing, energy_rate=None, energy_amount=nothing, max_kw=nothing, max_kw_at=None,
+        max_kw_ties=0, slots=2880 - n, estimated=7 * (n in (2, 4)),
+    )  # fmt: skip
+    bill = replace(draft.bill, findings=tuple(found), blocks=(block,), slots_missing=n % 2)
+    return replace(draft, bill=bill)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -197,7 +204,11 @@ def test_what_was_seen_and_nothing_else_is_issued_and_summed(database: Database)
 
 
 def test_sums_by_month_are_those_of_the_invoices(database: Database) -> None:
-    """Of both sellers, whoever issued and however often."""
+    """Of both sellers, whoever issued and however often: of one there are two issues of one month."""
+    for n in (2, 5):
+        books.issue(
+            database, EIS, AUGUST, client=make_client(), issued_on=date(2021, 9, 2), at=AT, contracts={f"EIS-000{n}"}
+        )
     for scope in (EIS, LUZ):
         heads = books.heads(database, scope)
         found = {one.month: (one.issued, one.issued_kwh, one.issued_total) for one in stages.stages(database, scope)}
