@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -303,6 +304,33 @@ def test_what_is_read_once_in_a_transaction_is_read_afresh_in_the_next(database:
         assert {one.meter for one in masters.supplies(database, other)} == {"M2"}
     with database.reading(own):
         assert database.once(own, "it", read) == 7
+
+
+def test_a_migration_waits_for_whoever_reads_and_ends_nobody(database: Database, settings: Settings) -> None:
+    """A page has read contracts and asks for invoices, while the migration has some of these tables and wants the others."""
+    made = ScriptDirectory.from_config(config()).get_revision("0014").module
+    began, locked = threading.Event(), threading.Event()
+
+    def lock() -> bool:
+        engine = create_engine(str(settings.database_url), poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+            began.set()
+            connection.execute(text(made.LOCKED))
+            locked.set()
+            connection.rollback()
+        return True
+
+    with ThreadPoolExecutor(1) as pool, database.reading(EIS):
+        assert masters.contracts(database, EIS)
+        task = pool.submit(lock)
+        assert began.wait(10)
+        assert not locked.wait(0.5)
+        for table in ("invoices", "customers", "month_sums", "history"):
+            with database.session(EIS) as connection:
+                assert connection.execute(text(f"SELECT count(*) FROM eisenergy.{table}")).scalar() is not None
+        assert not locked.is_set()
+    assert task.result(30)
 
 
 def test_conditions_that_are_asked_once_say_what_they_said(database: Database, settings: Settings) -> None:

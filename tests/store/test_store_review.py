@@ -40,7 +40,7 @@ def _draft(n: int, month: BillingMonth, total: str) -> Draft:
     nothing = Decimal(0)
     block = BlockSummary(
         block="VALLE", kwh=nothing, kwh_export=nothing, energy_rate=None, energy_amount=nothing, max_kw=nothing, max_kw_at=None,
-        max_kw_ties=0, slots=2880 - n, estimated=7 * (n in (2, 4)),
+        max_kw_ties=0, slots=2880 - n, estimated=7 * (n in (2, 4, 5)),
     )  # fmt: skip
     bill = replace(draft.bill, findings=tuple(found), blocks=(block,), slots_missing=n % 2)
     return replace(draft, bill=bill)
