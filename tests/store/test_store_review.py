@@ -20,7 +20,7 @@ from eisenergy.billing.model import BlockSummary
 from eisenergy.config import Settings
 from eisenergy.findings import blocking, info, warning
 from eisenergy.period import BillingMonth
-from eisenergy.store import books, masters, review, selection, stages
+from eisenergy.store import books, contract_list, listing, masters, review, selection, stages
 from eisenergy.store.books import Draft
 from eisenergy.store.database import Database
 from eisenergy.store.migrate import config
@@ -263,6 +263,25 @@ def test_a_scope_that_only_reads_issues_nothing(database: Database) -> None:
             issued_on=date(2021, 10, 1),
             at=AT,
         )
+
+
+@pytest.mark.parametrize("search", ["", "eis-000", "cliente 3", "nobody", "%"])
+@pytest.mark.parametrize(("limit", "after"), [(50, 0), (3, 0), (3, 3), (3, 6), (3, 7), (3, 99)])
+def test_lists_tell_how_many_there_are_and_some_of_them(
+    database: Database, search: str, limit: int, after: int
+) -> None:
+    """Of customers and contracts, on the last page and behind it; against the records themselves."""
+    every = sorted(masters.contracts(database, EIS), key=lambda one: one.number)
+    found = [one for one in every if search in one.number.lower() or search in one.customer.name.lower()]
+    count, customers = listing.customers(database, EIS, search=search, limit=limit, after=after)
+    wanted = found[after : after + limit]
+    assert (count, [(one.code, one.name) for one in customers]) == (
+        len(found), [(one.customer.code, one.customer.name) for one in wanted]
+    )  # fmt: skip
+    count, contracts = contract_list.lines(database, EIS, search=search, limit=limit, after=after)
+    assert (count, [(one.contract, one.meter) for one in contracts]) == (
+        len(found), [(one.number, one.meter.serial) for one in wanted]
+    )  # fmt: skip
 
 
 @contextmanager
