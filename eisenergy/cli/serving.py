@@ -6,7 +6,7 @@ import gc
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -18,6 +18,9 @@ from eisenergy.desk.workspace import opened
 
 if TYPE_CHECKING:
     from eisenergy.portal.observe import Meters
+
+ENDING: Final = 20
+"""Seconds that open requests have when the portal is told to end. What stops it gives more: see ``deploy/``."""
 
 
 @guarded
@@ -69,6 +72,7 @@ def serve(
                 app,
                 log_level="warning",
                 access_log=False,
+                timeout_graceful_shutdown=ENDING,
                 server_header=False,
                 ws_max_size=4096,  # nothing that comes in on a stream is read
                 ws_per_message_deflate=False,
