@@ -144,7 +144,7 @@ def _zipped(path: Path) -> Content:
             names = archive.namelist()
     except unpacked.TooLarge as problem:
         raise UnreadableFile(f"{path.name} is not read: {problem}.") from None
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, ValueError):
+    except unpacked.REFUSED:
         raise UnreadableFile(_damaged(path.name, "its archive is cut off or damaged")) from None
     if not any(name.startswith(("xl/workbook", "content.xml")) for name in names):
         raise UnreadableFile(

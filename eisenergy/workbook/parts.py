@@ -10,7 +10,6 @@ import os
 import posixpath
 import re
 import zipfile
-import zlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +67,7 @@ class Parts:
                 self._dates = {info.filename: info.date_time for info in archive.infolist()}
                 unpacked.check_size(archive)
                 self._data = {info.filename: unpacked.part(archive, info) for info in archive.infolist()}
-        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError) as problem:
+        except unpacked.REFUSED as problem:
             raise UnreadableFile(f"{path.name}: cannot be read as a workbook ({problem}).") from problem
 
     def __contains__(self, name: str) -> bool:

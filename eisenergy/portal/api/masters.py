@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from eisenergy import extent
+from eisenergy import extent, unpacked
 from eisenergy.accounts import Contract, Sourced
 from eisenergy.findings import Finding, Severity
 from eisenergy.masters import clients as client_documents
@@ -114,7 +114,7 @@ def _workbook(body: bytes) -> CustomersResult:
                 extent.check(archive, most=LAID_OUT, widest=WIDEST)
     except extent.TooWide as problem:
         raise Problem("too-large", f"The workbook is not read: {problem}.") from None
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, ValueError):
+    except unpacked.REFUSED:
         size = 0  # no archive: an older workbook, or nothing that can be read, which is said below
     if size > UNPACKED:
         raise Problem(
