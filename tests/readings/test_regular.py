@@ -97,10 +97,10 @@ def test_what_is_regular_is_read_the_quick_way(tmp_path: Path, shape: str) -> No
         assert agrees(path)
 
 
-def test_every_shipped_sample_reads_as_it_did() -> None:
-    for path in sorted(SAMPLES.iterdir()):
-        if path.suffix != ".md":
-            agrees(path)
+def test_no_shipped_sample_is_taken_for_regular() -> None:
+    """Each has something unusual; were one taken all the same, it would have to read as the careful way reads it."""
+    taken = [path.name for path in sorted(SAMPLES.iterdir()) if path.suffix != ".md" and agrees(path)]
+    assert taken == []
 
 
 Change = Callable[[list[str], random.Random], Any]
