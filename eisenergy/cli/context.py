@@ -15,9 +15,10 @@ import typer
 from eisenergy import unpacked
 from eisenergy.accounts import Scope
 from eisenergy.cli.output import emit, err, fail
-from eisenergy.config import Settings, scheduler_address
+from eisenergy.config import Settings
 from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.period import BillingMonth
+from eisenergy.variables import scheduler_address
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,7 +26,7 @@ R = TypeVar("R")
 KNOWN: Final = frozenset(
     (
         "eisenergy.accounts.OutOfScope",
-        "eisenergy.config.BadSetting",
+        "eisenergy.variables.BadSetting",
         "eisenergy.desk.exporting.NotReproducible",
         "eisenergy.desk.opening.NoSuchCustomer",
         "eisenergy.desk.opening.NotBilled",

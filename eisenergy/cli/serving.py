@@ -13,8 +13,9 @@ import typer
 from eisenergy.cli.context import guarded, settings_of
 from eisenergy.cli.keeping import kept_working
 from eisenergy.cli.output import fail, say
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.desk.workspace import opened
+from eisenergy.variables import BadSetting
 
 if TYPE_CHECKING:
     from eisenergy.portal.observe import Meters
