@@ -15,8 +15,8 @@ from eisenergy.accounts import OutOfScope, Role, Scope
 from eisenergy.config import Settings
 from eisenergy.store import api_tokens, audit, idempotency, people, sessions, tickets
 from eisenergy.store.database import Database
+from eisenergy.store.grants import BadAccount, Grant
 from eisenergy.store.idempotency import Kept
-from eisenergy.store.people import BadAccount, Grant
 
 SECRET = ("credentials", "sessions", "tickets", "guesses", "api_tokens")
 TABLES = ("users", *SECRET, "grants", "audit", "idempotency")

@@ -33,8 +33,8 @@ from eisenergy.period import BillingMonth
 from eisenergy.run import intake
 from eisenergy.store import attempts, books, jobs, masters, month_jobs, selection, server
 from eisenergy.store.database import Database, provision
+from eisenergy.store.grants import Grant
 from eisenergy.store.lake import Lake
-from eisenergy.store.people import Grant
 from eisenergy.tariffs import load as tariffs
 from eisenergy.work.running import Runner
 

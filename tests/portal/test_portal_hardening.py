@@ -29,7 +29,7 @@ from eisenergy.portal.headers import Guarded
 from eisenergy.portal.visit import own_path
 from eisenergy.store import api_tokens, audit, guesses, people, sealing, sessions, signins, tickets
 from eisenergy.store.database import Database
-from eisenergy.store.people import Grant
+from eisenergy.store.grants import Grant
 from eisenergy.variables import BadSetting
 
 HOME = "/c/EIS/clientes/EIS-0001"

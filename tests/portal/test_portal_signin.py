@@ -17,7 +17,7 @@ from eisenergy.portal import factor, guard, passwords, routes, signing
 from eisenergy.portal.context import Context
 from eisenergy.portal.visit import own_path
 from eisenergy.store import guesses, people, sessions, signins, tickets
-from eisenergy.store.people import Grant
+from eisenergy.store.grants import Grant
 from eisenergy.variables import BadSetting
 
 HOME = "/c/EIS/clientes/EIS-0001"

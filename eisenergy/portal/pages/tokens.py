@@ -17,7 +17,7 @@ from eisenergy.portal.routes import NoSuchPage, Routes
 from eisenergy.portal.visit import Visit
 from eisenergy.store import api_tokens, listing, masters, signins
 from eisenergy.store.api_tokens import Token
-from eisenergy.store.people import EVERY_CLIENT, BadAccount, Grant
+from eisenergy.store.grants import EVERY_CLIENT, BadAccount, Grant
 
 routes: Final = Routes()
 OWN: Final = "/cuenta/fichas"

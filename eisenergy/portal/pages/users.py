@@ -14,7 +14,8 @@ from eisenergy.portal.guard import OPERATORS
 from eisenergy.portal.routes import Routes
 from eisenergy.portal.visit import Visit
 from eisenergy.store import people
-from eisenergy.store.people import BadAccount, Grant, Invited, NoUser
+from eisenergy.store.grants import LIMITED, BadAccount, Grant
+from eisenergy.store.people import Invited, NoUser
 
 routes: Final = Routes()
 HOME: Final = "/c/{client}/usuarios"
@@ -43,7 +44,7 @@ def invite(visit: Visit) -> Response:
         people.address_of(email)
     except BadAccount:
         return _page(visit, problem=visit.say("bad_email", email=email), status=422)
-    if role is None or (role in people.LIMITED) != bool(codes):
+    if role is None or (role in LIMITED) != bool(codes):
         return _page(visit, problem=visit.say("bad_role"), status=422)
     grant = Grant(client=client.code, role=role, customers=frozenset(codes) or None)
     try:
