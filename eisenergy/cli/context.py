@@ -26,6 +26,7 @@ R = TypeVar("R")
 KNOWN: Final = frozenset(
     (
         "eisenergy.accounts.OutOfScope",
+        "eisenergy.contents.UnreadableFile",
         "eisenergy.desk.exporting.NotReproducible",
         "eisenergy.desk.opening.NoSuchCustomer",
         "eisenergy.desk.opening.NotBilled",
@@ -40,7 +41,6 @@ KNOWN: Final = frozenset(
         "eisenergy.run.notebook.BadParameters",
         "eisenergy.run.scheduler.ClusterUnusable",
         "eisenergy.samples.plan.BadMasters",
-        "eisenergy.sheets.UnreadableFile",
         "eisenergy.store.appended.NotStored",
         "eisenergy.store.books.NoInvoice",
         "eisenergy.store.database.DatabaseUnusable",

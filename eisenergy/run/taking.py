@@ -18,6 +18,7 @@ import polars as pl
 from eisenergy import unpacked
 from eisenergy.accounts import Scope
 from eisenergy.config import Settings
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Finding, blocked, blocking
 from eisenergy.frames import READINGS
 from eisenergy.readings import (
@@ -33,7 +34,6 @@ from eisenergy.readings import (
     read_regular,
     read_report,
 )
-from eisenergy.sheets import UnreadableFile
 from eisenergy.store import loading
 from eisenergy.store.lake import Lake
 from eisenergy.store.loading import Part, Span
