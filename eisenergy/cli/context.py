@@ -26,6 +26,7 @@ R = TypeVar("R")
 KNOWN: Final = frozenset(
     (
         "eisenergy.accounts.OutOfScope",
+        "eisenergy.blockruns.OffGrid",
         "eisenergy.contents.UnreadableFile",
         "eisenergy.desk.exporting.NotReproducible",
         "eisenergy.desk.opening.NoSuchCustomer",
@@ -53,7 +54,6 @@ KNOWN: Final = frozenset(
         "eisenergy.store.subscriptions.BadSubscription",
         "eisenergy.store.subscriptions.NoSubscription",
         "eisenergy.timeofuse.CalendarError",
-        "eisenergy.timeofuse.OffGrid",
         "eisenergy.variables.BadSetting",
         "eisenergy.work.reaching.NotAllowed",
         "eisenergy.workbook.annotate.NotAnnotated",

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from eisenergy.blockruns import OffGrid
 from eisenergy.desk import proposing
 from eisenergy.masters import calendars
 from eisenergy.masters.calendars import BadHours
@@ -20,7 +21,7 @@ from eisenergy.portal.routes import Routes
 from eisenergy.portal.visit import Visit
 from eisenergy.store import files, masters, proposals
 from eisenergy.store.appended import Overtaken
-from eisenergy.timeofuse import CalendarError, DayCalendar, DayType, OffGrid
+from eisenergy.timeofuse import CalendarError, DayCalendar, DayType
 from eisenergy.work.names import cleaned
 
 routes: Final = Routes()
