@@ -108,10 +108,9 @@ def take(batch: Batch) -> Taken:
     :raises OSError: when a file cannot be read, or the workspace not be written to
     """
     unpacked.limit(batch.settings.unpacked)
-    originals = Originals(batch.settings, batch.scope)
     arrivals: list[Arrival] = []
     readings: dict[str, ReadResult | RegularFile] = {}
-    try:
+    with Originals(batch.settings, batch.scope) as originals:
         for path in batch.paths:
             sha256, data = originals.keep(path)
             outcome = _read(batch, path, data, sha256)
@@ -122,8 +121,6 @@ def take(batch: Batch) -> Taken:
                 readings.setdefault(sha256, outcome)
             arrivals.append(arrival)
         originals.settle()
-    finally:
-        originals.drop()
     return _written(batch, arrivals, readings)
 
 

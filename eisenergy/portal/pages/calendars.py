@@ -95,14 +95,11 @@ def workbook(visit: Visit) -> Response:
     name = "" if sent is None else cleaned(sent.filename)
     if sent is None or PurePath(name).suffix.lower() not in _ENDINGS:
         return _listing(visit, problem=visit.say("calendar.no_workbook"), status=422)
-    originals = files.Originals(visit.context.settings, scope)
-    try:
+    with files.Originals(visit.context.settings, scope) as originals:
         sha256, size = originals.keep_stream(sent.file)
         if not 0 < size <= LARGEST:
             return _listing(visit, problem=visit.say("calendar.no_workbook"), status=422)
         originals.settle()
-    finally:
-        originals.drop()
     proposal = proposing.propose_calendar(
         visit.context.database,
         scope,

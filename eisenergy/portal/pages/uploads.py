@@ -53,8 +53,7 @@ def received(visit: Visit) -> Response:
         return _listing(visit, problem=visit.say("upload.nothing"), status=422)
     kept: list[tuple[str, str, int]] = []
     refused: list[str] = []
-    originals = files.Originals(visit.context.settings, scope)
-    try:
+    with files.Originals(visit.context.settings, scope) as originals:
         for one in sent:
             name = cleaned(one.filename)
             if (why := _unfit(visit, name, one)) is not None:
@@ -62,8 +61,6 @@ def received(visit: Visit) -> Response:
                 continue
             kept.append((name, *originals.keep_stream(one.file)))
         originals.settle()
-    finally:
-        originals.drop()
     made = []
     with visit.context.database.session(scope) as connection:
         for name, sha256, size in kept:

@@ -46,12 +46,9 @@ def received(visit: Visit) -> Response:
         return _listing(visit, problem=visit.say("upload.nothing"), status=422)
     if refused := [why for one in sent if (why := _unfit(visit, one)) is not None]:
         return _listing(visit, problem=" ".join(refused), status=422)
-    originals = files.Originals(visit.context.settings, scope)
-    try:
+    with files.Originals(visit.context.settings, scope) as originals:
         kept = [(cleaned(one.filename), originals.keep_stream(one.file)[0]) for one in sent]
         originals.settle()
-    finally:
-        originals.drop()
     made = []
     with visit.context.database.session(scope) as connection:
         for name, sha256 in kept:
