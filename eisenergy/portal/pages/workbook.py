@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from pathlib import Path, PurePath
 from typing import Any, Final
 from urllib.parse import quote
@@ -121,11 +120,7 @@ def _unfit(visit: Visit, sent: UploadFile) -> str | None:
 
 def _job(visit: Visit) -> Job:
     scope, _ = visit.within()
-    try:
-        wanted = uuid.UUID(str(visit.request.path_params["job"]))
-    except ValueError:
-        raise NoJob(f"no job {visit.request.path_params['job']!r}") from None
-    job = jobs.find(visit.context.database, scope, wanted)
+    job = jobs.find(visit.context.database, scope, visit.id_of("job", NoJob))
     if job.kind != workbooks.WORKBOOK:
         raise NoSuchPage
     return job
