@@ -254,8 +254,12 @@ def test_a_worker_that_may_not_fork_makes_the_documents_with_kernels(
     tasks = tasks_of(workspace, monkeypatch)[:1]
     module = "machines_that_may_not_fork"
     (project / f"{module}.py").write_text(
-        "import sys\nfrom multiprocessing.connection import Connection\nboss = Connection(int(sys.argv[1]))\nboss.recv()\n"
-        "boss.send(('unfit', 0, 'threads'))\n"
+        "from multiprocessing.connection import Connection\n"
+        "def main(arguments):\n"
+        "    boss = Connection(int(arguments[0]))\n"
+        "    boss.recv()\n"
+        "    boss.send(('unfit', 0, 'threads'))\n"
+        "    return 0\n"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(project), str(ROOT)]))
     monkeypatch.setattr(share, "NURSERY", module)
