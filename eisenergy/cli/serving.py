@@ -13,8 +13,9 @@ import typer
 from eisenergy.cli.context import guarded, settings_of
 from eisenergy.cli.keeping import kept_working
 from eisenergy.cli.output import fail, say
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.desk.workspace import opened
+from eisenergy.variables import BadSetting
 
 if TYPE_CHECKING:
     from eisenergy.portal.observe import Meters
@@ -47,6 +48,7 @@ def serve(
     from eisenergy.portal.context import Context
     from eisenergy.portal.observe import Meters
     from eisenergy.store import people
+    from eisenergy.store.grants import EVERY_CLIENT
 
     settings = settings_of(context)
     logs.begin(settings.portal.log)
@@ -60,7 +62,7 @@ def serve(
             app = portal(portal_context, meters)
             anybody = any(
                 people.users(workspace.database, Scope(client=client, role=Role.SYSTEM_ADMIN))
-                for client in (settings.client, people.EVERY_CLIENT)
+                for client in (settings.client, EVERY_CLIENT)
             )
             say(f"{url}   (end with Ctrl+C)")
             if not anybody:

@@ -22,6 +22,7 @@ import polars as pl
 from eisenergy.accounts import Contract
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable, in_force
+from eisenergy.blockruns import OffGrid, Runs, microseconds
 from eisenergy.desk.drafting import NEIGHBOURS, Drafted, Facts, Prepared, prepare, readings_hash, settle
 from eisenergy.desk.masters import TOGETHER, Masters
 from eisenergy.findings import blocking
@@ -32,7 +33,6 @@ from eisenergy.quality.checks import DEFAULTS
 from eisenergy.quality.estimate import SOURCE
 from eisenergy.quality.month import Month
 from eisenergy.store import masters
-from eisenergy.timeofuse import OffGrid, Runs, microseconds
 from eisenergy.usage import Usage, measure
 from eisenergy.usages import Months, measure_all
 

@@ -15,7 +15,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
 from eisenergy import unpacked
-from eisenergy.sheets import UnreadableFile
+from eisenergy.contents import UnreadableFile
 from eisenergy.workbook.model import Value
 
 Key = tuple[str, int, int]

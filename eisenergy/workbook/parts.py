@@ -18,7 +18,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 from eisenergy import unpacked
-from eisenergy.sheets import UnreadableFile
+from eisenergy.contents import UnreadableFile
 
 MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 LINKS: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

@@ -39,8 +39,8 @@ from eisenergy.portal.api.limits import Buckets
 from eisenergy.portal.api.problems import KINDS, MEDIA_TYPE, Problem
 from eisenergy.store import api_tokens, attempts, idempotency, jobs, listing, masters, people, uploads
 from eisenergy.store.database import Database
+from eisenergy.store.grants import BadAccount, Grant
 from eisenergy.store.lake import Lake
-from eisenergy.store.people import BadAccount, Grant
 from eisenergy.work.running import Runner
 
 STEEL = "/v1/customers/EIS-0001"

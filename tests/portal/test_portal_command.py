@@ -25,9 +25,10 @@ from typer.testing import CliRunner, Result
 
 from eisenergy.accounts import Scope
 from eisenergy.cli import app, serving
-from eisenergy.config import BadSetting, PortalSettings, Settings
+from eisenergy.config import PortalSettings, Settings
 from eisenergy.store import api_tokens, audit, jobs
 from eisenergy.store.database import Database
+from eisenergy.variables import BadSetting
 
 EIS = Scope.operator("EIS")
 

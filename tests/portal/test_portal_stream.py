@@ -31,8 +31,8 @@ from eisenergy.portal.guard import PUBLIC, BadRule
 from eisenergy.portal.routes import Routes, unruled
 from eisenergy.store import api_tokens, masters, people, sessions
 from eisenergy.store.database import Database
+from eisenergy.store.grants import Grant
 from eisenergy.store.lake import Lake
-from eisenergy.store.people import Grant
 
 EIS, LUZ = Scope.operator("EIS"), Scope.operator("LUZ")
 PATH = "/v1/metrics/stream"

@@ -18,12 +18,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.readings import BadMapping, Mapping, load_mappings, read, read_any, read_regular
 from eisenergy.readings import gathered as quick_way
 from eisenergy.samples import plan
 from eisenergy.samples.loads import Slot
 from eisenergy.samples.shapes import SHAPES, Content, Line
-from eisenergy.sheets import UnreadableFile
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "data" / "samples"

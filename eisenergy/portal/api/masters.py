@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from eisenergy import extent, unpacked
 from eisenergy.accounts import Contract, Sourced
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Finding, Severity
 from eisenergy.masters import clients as client_documents
 from eisenergy.masters import customers as customer_lists
@@ -24,7 +25,6 @@ from eisenergy.portal.api.operations import CURSOR, Effect, Operations, Sent, li
 from eisenergy.portal.api.problems import MOST, Problem
 from eisenergy.portal.api.schemas import MOST_RECORDS, TEXT
 from eisenergy.portal.guard import OWN, SYSTEM, WORK
-from eisenergy.sheets import UnreadableFile
 from eisenergy.store import audit, listing, masters
 from eisenergy.store.masters import Conflict, Put
 from eisenergy.tariffs.document import BadDocument
