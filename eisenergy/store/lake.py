@@ -26,13 +26,14 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.schema import PrimitiveType
 
 from eisenergy.accounts import OutOfScope, Scope
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.frames import KEY, READINGS
 from eisenergy.store import catalogue, standing
 from eisenergy.store.remembered import Remembered
 from eisenergy.store.scanned import between, nothing, scanned, supplied
 from eisenergy.store.superseding import LAYOUT, checked, current, differences, span
 from eisenergy.store.superseding import Commit as Commit
+from eisenergy.variables import BadSetting
 
 if (
     TYPE_CHECKING

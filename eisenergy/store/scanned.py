@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from eisenergy.blockruns import microseconds
 from eisenergy.frames import READINGS, stamps_of
 from eisenergy.store.superseding import LAYOUT
-from eisenergy.timeofuse import microseconds
 
 if TYPE_CHECKING:
     from eisenergy.store.masters import Supply

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Select, bindparam, delete, insert, select, up
 
 from eisenergy.store import tables
 from eisenergy.store.database import Database
+from eisenergy.store.grants import Grant, grant_of, read_grants
 from eisenergy.store.opaque import hashed, new_token
-from eisenergy.store.people import Grant, grant_of, read_grants
 
 IDLE: Final = timedelta(hours=2)
 """A session that nobody used for so long is over."""

@@ -29,12 +29,13 @@ from store_cases import (
 )
 
 from eisenergy.accounts import Role, Scope
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.findings import blocking
 from eisenergy.store import books, history, masters, server, tables
 from eisenergy.store.database import Database, DatabaseUnusable
 from eisenergy.store.migrate import HEAD, NotMigrated, config
 from eisenergy.store.migrations.policies import OWN_CUSTOMERS
+from eisenergy.variables import BadSetting
 
 
 @contextmanager
