@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from eisenergy.cli.context import Json, guarded, workspace_of
+from eisenergy.cli.context import Json, guarded, only_imported, settings_of, workspace_of
 from eisenergy.cli.output import Exit, emit, progress, say, show_findings, table
 from eisenergy.findings import Severity
 from eisenergy.run import intake
@@ -30,9 +30,11 @@ def ingest(
     processes as EISENERGY_WORKERS says and written in one go; after an interruption the same command does what is left.
     """
     found = intake.gather(paths)
-    with workspace_of(context) as (workspace, scope):
+    workers = settings_of(context).workers if only_imported(context) else 1
+    # Forked first: whoever has queried, or holds a connection, may not fork any more.
+    with intake.spared(found, workers) as spare, workspace_of(context) as (workspace, scope):
         with progress("Reading files", len(found)) as step:
-            report = intake.ingest(workspace, scope, found, step=step)
+            report = intake.ingest(workspace, scope, found, step=step, spare=spare)
         many = {month: files for month, files in scattered(workspace.lake, scope).items() if files >= _MANY_FILES}
     refused = [file for file in report.files if file.status == "refused"]
     findings = [finding for file in report.files for finding in file.findings if file.status != "known"]

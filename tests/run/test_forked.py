@@ -23,3 +23,17 @@ def test_forked_processes_answer_and_what_cannot_be_sent_or_dies_is_told() -> No
         for _ in range(4):
             with pytest.raises(BrokenProcessPool):
                 workers.submit(os._exit, 1).result(60)
+
+
+def test_a_spare_process_forks_as_many_as_are_wanted_and_ends_when_none_are() -> None:
+    with forked.spared(3) as spare:
+        with spare.begin(2, {"EISENERGY_CLIENT": "SPARE"}, ("math",)) as workers:
+            assert [workers.submit(math.factorial, n).result(60) for n in (3, 4)] == [6, 24]
+            assert workers.submit(os.getenv, "EISENERGY_CLIENT").result(60) == "SPARE"
+            assert workers.submit(os.getenv, "POLARS_MAX_THREADS").result(60) == "1"
+            parents = {workers.submit(os.getppid).result(60) for _ in range(4)}
+            assert parents == {spare.process.pid}
+        assert spare.process.exitcode == 0
+    with forked.spared(3) as spare:
+        assert spare.process.is_alive()
+    assert spare.process.exitcode == 0, "nobody asked it, and it ended by itself"
