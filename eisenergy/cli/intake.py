@@ -10,7 +10,7 @@ import typer
 from eisenergy.cli.context import Json, guarded, only_imported, settings_of, workspace_of
 from eisenergy.cli.output import Exit, emit, progress, say, show_findings, table
 from eisenergy.findings import Severity
-from eisenergy.run import intake
+from eisenergy.run import heap, intake
 from eisenergy.store.compaction import scattered
 
 _MANY_FILES = 128  # of a month, from which on it is said that they could be fewer
@@ -30,6 +30,7 @@ def ingest(
     processes as EISENERGY_WORKERS says and written in one go; after an interruption the same command does what is left.
     """
     found = intake.gather(paths)
+    heap.keep()
     workers = settings_of(context).workers if only_imported(context) else 1
     # Forked first: whoever has queried, or holds a connection, may not fork any more.
     with intake.spared(found, workers) as spare, workspace_of(context) as (workspace, scope):

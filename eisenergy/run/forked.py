@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
 
-from eisenergy.run import pool
+from eisenergy.run import heap, pool
 from eisenergy.run.orders import ONE_THREAD, can_fork
 
 P = ParamSpec("P")
@@ -178,6 +178,7 @@ def _spare(word: Connection[Any, Any], connections: Ends, not_mine: Ends) -> Non
 
 def _parent(connections: Ends, environment: Mapping[str, str], imports: Sequence[str]) -> None:
     """Be the process that imports: fork one child per connection, and wait for them, so that their CPU time is counted here."""
+    heap.keep()
     gc.disable()  # what is imported stays: looking for cycles in it takes a tenth of the time
     for name in imports:
         import_module(name)
