@@ -10,6 +10,7 @@ import gc
 import multiprocessing
 import os
 import queue
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -166,6 +167,7 @@ def _spare(word: Connection[Any, Any], connections: Ends, not_mine: Ends) -> Non
     """Be the process that waits until it is told to begin."""
     for other in not_mine:  # held here, they would hide that the command is gone
         other.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever is asked to stop is the command; this ends with it
     os.environ.update(ONE_THREAD)  # its libraries are loaded, and have started nothing: they look when they first do
     try:
         count, environment, imports = word.recv()
@@ -178,6 +180,7 @@ def _spare(word: Connection[Any, Any], connections: Ends, not_mine: Ends) -> Non
 
 def _parent(connections: Ends, environment: Mapping[str, str], imports: Sequence[str]) -> None:
     """Be the process that imports: fork one child per connection, and wait for them, so that their CPU time is counted here."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     heap.keep()
     gc.disable()  # what is imported stays: looking for cycles in it takes a tenth of the time
     for name in imports:
@@ -190,6 +193,7 @@ def _parent(connections: Ends, environment: Mapping[str, str], imports: Sequence
         if child == 0:
             code = 1
             try:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 for other in connections:
                     if other is not own:  # held here, it would hide that its process died
                         other.close()

@@ -46,10 +46,10 @@ SURE_SECONDS: Final = 10.0
 SPARE_SECONDS: Final = 2.0
 """Reading [CPU s], as files usually are, from which on a command forks a process before it does anything else."""
 
-SPARED_SECONDS: Final = 0.5
-"""Reading [CPU s] that a process is worth where one is spare: to fork another takes a twentieth of a second."""
+SPARED_SECONDS: Final = 1.0
+"""Reading [CPU s] that a process is worth where one is spare: until it reads at its pace, another one takes 0.15 s."""
 
-USUAL: Final = {".csv": 4e-8, ".txt": 4e-8, ".tsv": 4e-8, ".xlsx": 1.1e-7, ".xlsm": 1.1e-7}
+USUAL: Final = {".csv": 3.5e-8, ".txt": 3.5e-8, ".tsv": 3.5e-8, ".xlsx": 8.5e-8, ".xlsm": 8.5e-8}
 """What reading cost [CPU s per byte] on the machine this was written on."""
 
 IMPORTS: Final = (taking.__name__, "eisenergy.readings.scankernel", "eisenergy.readings.gridkernel")

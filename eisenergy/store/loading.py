@@ -36,6 +36,8 @@ PAGE: Final = 131_072
 """Bytes of a page before it is packed: a customer's month lies on two or three, and its forty neighbours' need not be unpacked."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]+")
+_CUT: Final = 32
+"""Bytes from which on whoever wrote a file may have cut the greatest text that its log names."""
 _STATISTICS: Final = ("meter", "start", "source", "loaded")
 
 
@@ -201,6 +203,13 @@ def _there(lake: Lake, table: DeltaTable, scope: Scope, spans: Sequence[Span]) -
     if "max.start" in chosen.columns:  # what the log says of a file spares opening it
         at = pl.col("min.start").cast(pl.Datetime("us", "UTC")), pl.col("max.start").cast(pl.Datetime("us", "UTC"))
         chosen = chosen.filter((at[0] <= last).fill_null(True), (at[1] >= first).fill_null(True))
+    if "max.meter" in chosen.columns:
+        lowest, highest = min(span.meter for span in spans), max(span.meter for span in spans)
+        ends = pl.col("min.meter"), pl.col("max.meter")
+        chosen = chosen.filter(
+            (ends[0] <= highest).fill_null(True),
+            ((ends[1] >= lowest) | (ends[1].str.len_bytes() >= _CUT)).fill_null(True),
+        )
     if chosen.is_empty():
         return set()
     wanted = pl.DataFrame(
