@@ -21,6 +21,7 @@ from eisenergy.accounts import Client, Contract, Scope
 from eisenergy.analytics import profile
 from eisenergy.analytics.savings import Saving, savings
 from eisenergy.billing.engine import in_force
+from eisenergy.blockruns import Runs, compile_runs
 from eisenergy.desk.drafting import Facts, facts, prepare
 from eisenergy.desk.fingerprint import BILLED
 from eisenergy.desk.history import HISTORY, at_hand, span
@@ -37,7 +38,7 @@ from eisenergy.store.masters import NotStored
 from eisenergy.store.remembered import Remembered
 from eisenergy.store.states import States, states
 from eisenergy.tariffs.model import Tariff
-from eisenergy.timeofuse import DayCalendar, Runs, compile_runs
+from eisenergy.timeofuse import DayCalendar
 
 SLOTS: Final = {
     "start": pl.Datetime("us", "UTC"),

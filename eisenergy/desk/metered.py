@@ -7,9 +7,9 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
+from eisenergy.blockruns import microseconds
 from eisenergy.desk import fingerprint
 from eisenergy.frames import MEASURED
-from eisenergy.timeofuse import microseconds
 
 
 class Metered:

@@ -26,6 +26,7 @@ from eisenergy import kernels
 from eisenergy.billing.batch import Batch, Member, Terms
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable
+from eisenergy.blockruns import OffGrid, Runs, microseconds
 from eisenergy.compiled import numba
 from eisenergy.desk.drafting import NEIGHBOURS
 from eisenergy.desk.fingerprint import BILLED, of_regular
@@ -40,7 +41,6 @@ from eisenergy.spares import Spares
 from eisenergy.store.grid import Files, Grid, give_back, grid
 from eisenergy.store.masters import NotStored
 from eisenergy.store.roster import Listed
-from eisenergy.timeofuse import OffGrid, Runs, microseconds
 from eisenergy.usage import CellSums, SlotPrices
 from eisenergy.usages import Months, sum_all
 

@@ -14,10 +14,10 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.readings import columns, regulartimes, scan
 from eisenergy.readings.mapping import Mapping
 from eisenergy.readings.model import RawTable
-from eisenergy.sheets import UnreadableFile
 
 _SEPARATORS: Final = (";", ",", "\t", "|")
 _SAMPLE_LINES: Final = 300

@@ -10,7 +10,6 @@ import html
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -91,7 +90,7 @@ def _parts(data: bytes) -> dict[str, bytes] | None:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked.check_size(archive)
             return {entry.filename: unpacked.part(archive, entry) for entry in archive.infolist()}
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError):
+    except unpacked.REFUSED:
         return None
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.frames import SLOT_MINUTES
 from eisenergy.readings import clock, numbers
 from eisenergy.readings import stamps as writing
@@ -20,7 +21,6 @@ from eisenergy.readings.columns import TIMES, Role
 from eisenergy.readings.model import Choice
 from eisenergy.readings.scan import Cells
 from eisenergy.readings.times import HOURS_ONLY, SAMPLE
-from eisenergy.sheets import UnreadableFile
 
 _SLOT: Final = SLOT_MINUTES * 60_000_000
 _YEAR: Final = 366 * writing.DAY_US

@@ -18,10 +18,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
 from eisenergy.accounts import Scope
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.store import server
 from eisenergy.store.migrate import HEAD, NotMigrated, current, migrate
 from eisenergy.store.migrations.policies import APP
+from eisenergy.variables import BadSetting
 
 OWNER: Final = "eisenergy_owner"
 NAME: Final = "eisenergy"

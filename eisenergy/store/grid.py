@@ -19,12 +19,12 @@ import polars as pl
 from deltalake import DeltaTable
 
 from eisenergy.accounts import OutOfScope, Scope
+from eisenergy.blockruns import microseconds
 from eisenergy.frames import MEASURED, READINGS
 from eisenergy.places import SLOT_US, places
 from eisenergy.spares import NO_SPARES, Spares
 from eisenergy.store.lake import Lake
 from eisenergy.stretches import Filled, Stretches, copied, copied_figures, stretches
-from eisenergy.timeofuse import microseconds
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

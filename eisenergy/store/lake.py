@@ -26,12 +26,13 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.schema import PrimitiveType
 
 from eisenergy.accounts import OutOfScope, Scope
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.frames import KEY, READINGS, empty_readings
 from eisenergy.store import catalogue
 from eisenergy.store.remembered import Remembered
 from eisenergy.store.superseding import LAYOUT, checked, current, differences, span
 from eisenergy.store.superseding import Commit as Commit
+from eisenergy.variables import BadSetting
 
 if (
     TYPE_CHECKING

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from eisenergy.store import tables
 from eisenergy.store.database import Database
+from eisenergy.store.grants import Grant, read_grants
 from eisenergy.store.opaque import hashed, new_token
-from eisenergy.store.people import Grant, read_grants
 
 IDLE: Final = timedelta(hours=2)
 """A session that nobody used for so long is over."""

@@ -18,12 +18,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.readings import BadMapping, Mapping, gridscan, load_mappings, read, read_any, read_regular
 from eisenergy.readings import gathered as quick_way
 from eisenergy.samples import plan
 from eisenergy.samples.loads import Slot
 from eisenergy.samples.shapes import SHAPES, Content, Line
-from eisenergy.sheets import UnreadableFile
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "data" / "samples"
@@ -97,10 +97,10 @@ def test_what_is_regular_is_read_the_quick_way(tmp_path: Path, shape: str) -> No
         assert agrees(path)
 
 
-def test_every_shipped_sample_reads_as_it_did() -> None:
-    for path in sorted(SAMPLES.iterdir()):
-        if path.suffix != ".md":
-            agrees(path)
+def test_no_shipped_sample_is_taken_for_regular() -> None:
+    """Each has something unusual; were one taken all the same, it would have to read as the careful way reads it."""
+    taken = [path.name for path in sorted(SAMPLES.iterdir()) if path.suffix != ".md" and agrees(path)]
+    assert taken == []
 
 
 Change = Callable[[list[str], random.Random], Any]

@@ -19,11 +19,11 @@ from intake_folders import fill, know, put
 from polars.testing import assert_frame_equal
 
 from eisenergy.accounts import Scope
+from eisenergy.contents import UnreadableFile
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import blocked
 from eisenergy.readings import read_any
 from eisenergy.run import forked, intake, taking
-from eisenergy.sheets import UnreadableFile
 from eisenergy.store import compaction, files, sweeping
 from eisenergy.store.lake import Lake
 

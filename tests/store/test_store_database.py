@@ -27,10 +27,11 @@ from store_cases import (
 )
 
 from eisenergy.accounts import Role, Scope
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.store import books, masters, server, tables
 from eisenergy.store.database import Database, DatabaseUnusable
 from eisenergy.store.migrate import HEAD, NotMigrated, config
+from eisenergy.variables import BadSetting
 
 
 @contextmanager

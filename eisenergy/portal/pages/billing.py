@@ -56,13 +56,11 @@ def month_page(visit: Visit) -> Response:
         empty = not stage.drafts
         view = review.ISSUED if empty and stage.issued else review.WAITING if empty and stage.waiting else review.DRAFTS
     order, down = _order(query.get("orden", ""))
-    search = query.get("q", "").replace("\x00", "")[:100].strip()
-    given = query.get("desde", "0")
-    first = min(int(given), 10**6) if given.isascii() and given.isdigit() and len(given) < 8 else 0
+    search = visit.search
     newest = next(iter(month_jobs.newest(database, scope, month)), None)
     published = next(iter(month_jobs.newest(database, scope, month, (month_jobs.PUBLISH, month_jobs.MONTH))), None)
     total, lines = review.page(
-        database, scope, month, view, search=search, order=order, down=down, limit=PAGE, after=first
+        database, scope, month, view, search=search, order=order, down=down, limit=PAGE, after=visit.first
     )
     return visit.page(
         "billing",
@@ -78,7 +76,7 @@ def month_page(visit: Visit) -> Response:
         order=order,
         down=down,
         link=lambda **changed: _link({"ver": view, "orden": f"{'-' if down else ''}{order}", "q": search} | changed),
-        first=first,
+        first=visit.first,
         size=PAGE,
         job=newest,
         job_kind="" if newest is None else kind_name(visit, newest),
