@@ -118,6 +118,11 @@ def settings_of(context: typer.Context) -> Settings:
     return settings
 
 
+def only_imported(context: typer.Context) -> bool:
+    """Say whether the command is what its process was started for: then nothing but imports has run in it."""
+    return bool((context.find_root().obj or {}).get("own"))
+
+
 @contextmanager
 def workspace_of(context: typer.Context, scheduler: str | None = None) -> Iterator[tuple[Workspace, Scope]]:
     """Open the workspace, with the scope of the client's operators.

@@ -71,9 +71,8 @@ def normal(table: Table, *, client: str, timezone: str, sha256: str) -> Regular 
         findings = [agrees]
     used = {**stamped.columns, **chosen.columns}
     texts = _beside(table, raw, block, set(chosen.columns.values()), stamped.columns, decimal.value)
-    unknown = [
-        column for column in range(len(table.headers)) if column not in used_columns(raw, table.roles, [block], used)
-    ]
+    known = used_columns(raw, table.roles, [block], used)
+    unknown = [column for column in range(len(table.headers)) if column not in known]
     meta = TableMeta(
         sheet=table.sheet,
         header_row=table.header_row + 1,
