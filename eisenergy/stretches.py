@@ -89,9 +89,16 @@ def _stretches(
     for run in range(run_begin.shape[0]):
         meter, row = run_meter[run], run_begin[run]
         while row < run_end[run]:
-            after = row + 1
-            while after < run_end[run] and start[after] == start[after - 1] + slot:
-                after += 1
+            # Most runs are one stretch: counting what does not follow takes whole vectors, looking for the first does not.
+            times = start[row : run_end[run]]
+            apart = 0
+            for n in range(times.shape[0] - 1):
+                apart += times[n + 1] - times[n] != slot
+            after = row + times.shape[0]
+            if apart > 0:
+                after = row + 1
+                while after < run_end[run] and start[after] == start[after - 1] + slot:
+                    after += 1
             number = int((start[row] - origin) // slot)
             if number * slot != start[row] - origin:
                 stray[meter] = True
@@ -106,11 +113,12 @@ def _stretches(
                 counts[1] += 1
             if first < last:
                 place = meter * rows + number + first - row
-                free = True
-                for n in range(last - first):
-                    free &= not taken[place + n]
-                    taken[place + n] = True
-                if free:
+                here = taken[place : place + last - first]
+                held = 0
+                for n in range(here.shape[0]):
+                    held += here[n]
+                    here[n] = True
+                if held == 0:
                     begin[counts[0]], to[counts[0]], length[counts[0]] = first, place, last - first
                     counts[0] += 1
                     present[meter] += last - first
@@ -158,8 +166,9 @@ def stretches(
 )
 def _copy(values: Any, begin: Integers, to: Integers, length: Integers, result: Any) -> None:
     for n in range(begin.shape[0]):
-        for row in range(length[n]):
-            result[to[n] + row] = values[begin[n] + row]
+        there, here = values[begin[n] : begin[n] + length[n]], result[to[n] : to[n] + length[n]]
+        for row in range(there.shape[0]):  # over slices, which Numba takes by whole vectors
+            here[row] = there[row]
 
 
 @numba.njit(
@@ -172,11 +181,12 @@ def _copy_figures(
     values: Any, begin: Integers, to: Integers, length: Integers, rows: int, result: Any, count: Integers
 ) -> None:
     for n in range(begin.shape[0]):
+        there, here = values[begin[n] : begin[n] + length[n]], result[to[n] : to[n] + length[n]]
         found = 0
-        for row in range(length[n]):
-            value = values[begin[n] + row]
+        for row in range(there.shape[0]):
+            value = there[row]
             some = value == value
-            result[to[n] + row] = value if some else np.nan
+            here[row] = value if some else np.nan
             found += some
         count[to[n] // rows] += found
 
