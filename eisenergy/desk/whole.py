@@ -38,6 +38,7 @@ from eisenergy.quality.checks import DEFAULTS
 from eisenergy.quality.estimate import SOURCE
 from eisenergy.spares import Spares
 from eisenergy.store.grid import Files, Grid, give_back, grid
+from eisenergy.store.layout import Layout
 from eisenergy.store.masters import NotStored
 from eisenergy.store.roster import Listed
 from eisenergy.timeofuse import OffGrid, Runs, microseconds
@@ -50,7 +51,7 @@ Corrections = Callable[[str], tuple[Correction, ...]]
 _Read = tuple[Grid, list[str]]
 
 AT_A_TIME: Final = 250
-"""Meters that are read together: small enough that memory is used again instead of being asked for anew."""
+"""Meters that are read together at most; where it is known what is unpacked together, a group ends there, after some 180."""
 
 AT_FIRST: Final = 60
 """Meters of the first group, and of the second: whoever prices and writes has something to do the sooner."""
@@ -90,8 +91,10 @@ def whole_months(
     if not candidates:
         return
     start, end = period.utc(common.client.timezone)
-    files = Files(common.workspace.lake, common.scope, common.lake_version)
-    groups = _groups(candidates)
+    many = len(candidates) > AT_A_TIME
+    files = Files(common.workspace.lake, common.scope, common.lake_version, laid_out=many)
+    files.look(start - NEIGHBOURS, end + NEIGHBOURS)
+    groups = _groups(candidates, files.layout(f"{start:%Y-%m}"))
     around = (start - NEIGHBOURS, end + NEIGHBOURS)
     threads = numba.get_num_threads()
     spares = Spares()
@@ -115,9 +118,19 @@ def whole_months(
         numba.set_num_threads(threads)
 
 
-def _groups(candidates: Sequence[Listed]) -> list[Sequence[Listed]]:
-    begins = [0, AT_FIRST] if 2 * AT_FIRST < AT_A_TIME < len(candidates) else []
-    begins += range(2 * AT_FIRST if begins else 0, len(candidates), AT_A_TIME)
+def _groups(candidates: Sequence[Listed], layout: Layout | None) -> list[Sequence[Listed]]:
+    """Contracts in order of their meters by the group: as many as are unpacked together, where that is known.
+
+    :param layout: of the month's files
+    """
+    begins = [0, AT_FIRST, 2 * AT_FIRST] if 2 * AT_FIRST < AT_A_TIME < len(candidates) else [0]
+    packed = None
+    for n, entry in enumerate(candidates):
+        now = None if layout is None else layout.packed_with(entry.meter)
+        since = n - begins[-1]
+        if since == AT_A_TIME or (now is not None and now != packed and since >= AT_A_TIME // 2):
+            begins.append(n)
+        packed = now or packed
     return [candidates[a:b] for a, b in itertools.pairwise([*begins, len(candidates)])]
 
 
@@ -237,17 +250,30 @@ def _clean(found: Grid, start: int, contracted: Floats) -> tuple[Booleans, npt.N
     return good & found.whole, turns
 
 
-@functools.lru_cache(4)
+def _room(size: int) -> int:
+    """As much or more, so that groups of about one size share what is made for it."""
+    return 1 << max(size - 1, 0).bit_length()
+
+
 def _nothing(size: int) -> Floats:
     """A column without a figure; the same for every group."""
+    return _no_figures(_room(size))[:size]
+
+
+@functools.lru_cache(4)
+def _no_figures(size: int) -> Floats:
     result = np.full(size, np.nan)
     result.flags.writeable = False
     return result
 
 
-@functools.lru_cache(4)
 def _starts(start: int, rows: int, meters: int) -> npt.NDArray[np.int64]:
     """The beginnings of the intervals of several meters; the same for every group."""
+    return _starts_of(start, rows, _room(meters))[: meters * rows]
+
+
+@functools.lru_cache(4)
+def _starts_of(start: int, rows: int, meters: int) -> npt.NDArray[np.int64]:
     result = np.tile(start + SLOT_US * np.arange(rows, dtype=np.int64), meters)
     result.flags.writeable = False
     return result
@@ -297,7 +323,7 @@ def _summed(
         return None if values is None else values.reshape(-1, rows)[numbers].ravel()
 
     size = len(numbers) * rows
-    nothing = np.full(size, np.nan)
+    nothing = _nothing(size)
     taken = {name: rows_of(values) for name, values in figures.items()}
     filled = {name: nothing if values is None else values for name, values in taken.items()}
     columns = kernels.Columns(
