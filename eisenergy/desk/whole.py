@@ -125,8 +125,8 @@ def _groups(candidates: Sequence[Listed], layout: Layout | None) -> list[Sequenc
     """
     begins = [0, AT_FIRST, 2 * AT_FIRST] if 2 * AT_FIRST < AT_A_TIME < len(candidates) else [0]
     packed = None
-    for n, entry in enumerate(candidates):
-        now = None if layout is None else layout.packed_with(entry.meter)
+    known = [None] * len(candidates) if layout is None else layout.packed([entry.meter for entry in candidates])
+    for n, now in enumerate(known):
         since = n - begins[-1]
         if since == AT_A_TIME or (now is not None and now != packed and since >= AT_A_TIME // 2):
             begins.append(n)

@@ -6,7 +6,7 @@ and end where these do are unpacked once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -31,6 +31,9 @@ NEAR: Final = 65_536
 
 SPANS: Final = 16
 """Slices that a group of meters may have; of more, the files are looked through."""
+
+
+_NOWHERE: Final = (-1,)
 
 
 class Span(NamedTuple):
@@ -67,7 +70,7 @@ class Layout:
     ends: Integers
     meters: tuple[str, ...]
     stops: Integers
-    places: dict[str, list[int]]
+    places: Mapping[str, Sequence[int]]
 
     @classmethod
     def read(cls, files: Sequence[str], rows: Sequence[int]) -> Layout | None:
@@ -117,14 +120,14 @@ class Layout:
             result.append(Span(files, low - origin, high - low, number[a:b], begin[a:b] - low, end[a:b] - low))
         return result
 
-    def packed_with(self, meter: str) -> tuple[int, int] | None:
-        """What a meter's first row is unpacked with: number of the file, and of the rows put together in it."""
-        runs_of = self.places.get(meter)
-        if not runs_of:
-            return None
-        begin = int(self._starts(np.array(runs_of[:1]))[0])
-        file = int(np.searchsorted(self.ends, begin, side="right"))
-        return file, (begin - (int(self.ends[file - 1]) if file else 0)) // TOGETHER
+    def packed(self, meters: Sequence[str]) -> list[tuple[int, int] | None]:
+        """What each meter's first row is unpacked with: number of the file, and of the rows put together in it; ``None``: it has none."""
+        first = np.array([self.places.get(meter, _NOWHERE)[0] for meter in meters], dtype=np.int64)
+        begin = self._starts(np.maximum(first, 0)) if len(self.stops) else first
+        file = np.searchsorted(self.ends, begin, side="right")
+        together = (begin - np.append(0, self.ends)[file]) // TOGETHER
+        found = zip(first.tolist(), file.tolist(), together.tolist(), strict=True)
+        return [None if number < 0 else (held, part) for number, held, part in found]
 
     def _runs(self, meters: Collection[str]) -> tuple[Integers, Integers]:
         """The runs of some meters in their order in the files, each with the number of its meter."""

@@ -142,12 +142,13 @@ def test_slices_hold_every_row_of_the_meters_and_say_whose_it_is(
     assert found.rows_of(meters) == len(wanted)
     assert set(found.files_of(meters)) == holding
     assert all(b.rows and (a.files, a.first) != (b.files, b.first) for a, b in pairwise(spans))
-    packed = found.packed_with(meters[0])
-    first = next((row for meter, row in wanted if meter == meters[0]), None)
-    assert (packed is None) == (first is None)
-    if first is not None:
-        ends = np.cumsum(counts)
-        assert packed == (int(np.searchsorted(ends, first, side="right")), 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout, "TOGETHER", together)
+        packed = found.packed(meters)
+    file_of = [n for n, many in enumerate(counts) for _ in range(many)]
+    row_in = [row for many in counts for row in range(many)]
+    firsts = [next((row for other, row in wanted if other == meter), None) for meter in meters]
+    assert packed == [None if row is None else (file_of[row], row_in[row] // together) for row in firsts]
 
 
 def test_a_whole_group_that_lies_in_order_is_one_slice(tmp_path: Path) -> None:
