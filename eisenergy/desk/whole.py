@@ -15,6 +15,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
+from importlib import import_module
 from typing import Final
 
 import numpy as np
@@ -91,10 +92,8 @@ def whole_months(
     if not candidates:
         return
     start, end = period.utc(common.client.timezone)
-    many = len(candidates) > AT_A_TIME
-    files = Files(common.workspace.lake, common.scope, common.lake_version, laid_out=many)
-    files.look(start - NEIGHBOURS, end + NEIGHBOURS)
-    groups = _groups(candidates, files.layout(f"{start:%Y-%m}"))
+    first, later = _first(candidates)
+    files = Files(common.workspace.lake, common.scope, common.lake_version, laid_out=bool(later))
     around = (start - NEIGHBOURS, end + NEIGHBOURS)
     threads = numba.get_num_threads()
     spares = Spares()
@@ -102,13 +101,22 @@ def whole_months(
     numba.set_num_threads(1)
     try:
         with ThreadPoolExecutor(READERS) as readers:
-            ahead = deque(groups)
+            ahead = deque(first)
             reading: deque[tuple[Sequence[Listed], Future[_Read]]] = deque()
-            while ahead or reading:
-                while ahead and len(reading) <= READERS:
+            looked: Future[None] | None = None
+            while ahead or reading or later:
+                while len(reading) <= READERS:
+                    if not ahead and looked is not None and later and (looked.done() or not reading):
+                        looked.result()
+                        ahead, later = deque(_groups(later, files.layout(f"{start:%Y-%m}"))), ()
+                    if not ahead:
+                        break
                     group = ahead.popleft()
                     meters = {entry.meter for entry in group}
                     reading.append((group, readers.submit(_read, files, meters, start, end, around, spares)))
+                    if later and looked is None:  # while the first are read
+                        looked = readers.submit(files.look, *around)
+                import_module("eisenergy.quality.cleankernel")  # likewise
                 group, read = reading.popleft()
                 found, hashes = read.result()
                 del read
@@ -118,12 +126,20 @@ def whole_months(
         numba.set_num_threads(threads)
 
 
+def _first(candidates: Sequence[Listed]) -> tuple[list[Sequence[Listed]], Sequence[Listed]]:
+    """The first groups, and the contracts that come after them: few are one group."""
+    if len(candidates) <= AT_A_TIME:
+        return [candidates], ()
+    size = min(AT_FIRST, AT_A_TIME)
+    return [candidates[:size], candidates[size : 2 * size]], candidates[2 * size :]
+
+
 def _groups(candidates: Sequence[Listed], layout: Layout | None) -> list[Sequence[Listed]]:
     """Contracts in order of their meters by the group: as many as are unpacked together, where that is known.
 
     :param layout: of the month's files
     """
-    begins = [0, AT_FIRST, 2 * AT_FIRST] if 2 * AT_FIRST < AT_A_TIME < len(candidates) else [0]
+    begins = [0]
     packed = None
     known = [None] * len(candidates) if layout is None else layout.packed([entry.meter for entry in candidates])
     for n, now in enumerate(known):
@@ -290,8 +306,11 @@ def _as_named(found: Grid, runs: Runs) -> Booleans:
     slot = runs.minutes * 60_000_000
     calendar = np.repeat(runs.block, (runs.end_us - runs.start_us) // slot)
     in_file = found.named.reshape(meters, found.rows)
-    apart: Booleans = ((in_file >= 0) & (same[in_file] != calendar)).any(axis=1)
-    return ~apart
+    result = np.ones(meters, dtype=np.bool_)
+    naming = np.flatnonzero(in_file.max(axis=1) >= 0)
+    theirs = in_file[naming]
+    result[naming] = ~((theirs >= 0) & (same[theirs] != calendar)).any(axis=1)
+    return result
 
 
 def _any_row(found: Grid, *names: str) -> Booleans:

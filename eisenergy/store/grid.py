@@ -99,7 +99,7 @@ class Files:
         return frozenset(name for name in FIGURES if all(_says_empty(files, name) for files in found))
 
     def look(self, start: datetime, end: datetime) -> None:
-        """Look where rows lie in the files of the months that ``[start, end)`` touches, before several threads ask."""
+        """Look where rows lie in the files of the months that ``[start, end)`` touches; who reads meanwhile looks through them."""
         for month, files in self._touched(start, end).items() if self._laid_out else ():
             known = "num_records" in files.columns and not files["num_records"].null_count()
             self._layouts[month] = (

@@ -23,7 +23,7 @@ TOGETHER: Final = 524_288
 """Half of the rows that our writer puts together: no slower than all of them, and half the memory. Where others were put together, some are
 unpacked twice, and that is all."""
 
-AT_ONCE: Final = 4 * TOGETHER
+AT_ONCE: Final = 8 * TOGETHER
 """Rows whose meters are looked at together."""
 
 NEAR: Final = 65_536
