@@ -332,8 +332,14 @@ class _Beside(NamedTuple):
     measured: Booleans
 
 
+_NO_INTEGERS: Final = np.zeros(0, dtype=np.int64)
+_NONE: Final = _Beside(_NO_INTEGERS, _NO_INTEGERS, np.zeros(0), np.zeros(0, dtype=np.bool_))
+
+
 def _some(part: _Part, rows: Integers) -> _Beside:
     """Some rows of a part, all of them in its runs."""
+    if not len(rows):  # mostly
+        return _NONE
     taken = part.frame.select("start", "kwh_import", "quality")[rows]
     kwh = taken["kwh_import"]
     return _Beside(
@@ -346,9 +352,7 @@ def _some(part: _Part, rows: Integers) -> _Beside:
 
 def _outside(part: _Part, start: int, end: int) -> _Beside:
     """The rows of a part's runs that are not in ``[start, end)``, in UTC microseconds."""
-    rows = np.concatenate(
-        [np.zeros(0, dtype=np.int64), *(np.arange(a, b) for a, b in zip(part.begin, part.end, strict=True))]
-    )
+    rows = np.concatenate([_NO_INTEGERS, *(np.arange(a, b) for a, b in zip(part.begin, part.end, strict=True))])
     at = part.frame["start"].to_physical().to_numpy()[rows]
     return _some(part, rows[(at < start) | (at >= end)])
 
@@ -370,9 +374,7 @@ def _beside(
     first, last = around
     rows = int((microseconds(last) - microseconds(first)) // SLOT_US)
     more, _ = _rows(files, meters, first, last, BESIDE, read)
-    nothing = np.zeros(0, dtype=np.int64)
-    empty = _Beside(nothing, nothing, nothing.astype(np.float64), nothing.astype(np.bool_))
-    all_of_them = [empty, *at_hand, *(_outside(part, start, end) for part in more)]
+    all_of_them = [_NONE, *at_hand, *(_outside(part, start, end) for part in more)]
     meter, start_us, kwh, measured = (np.concatenate(column) for column in zip(*all_of_them, strict=True))
     begin = np.flatnonzero(np.diff(meter, prepend=-1))
     ends = np.append(begin[1:], len(meter)) if len(begin) else begin
