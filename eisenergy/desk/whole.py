@@ -20,7 +20,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 import eisenergy
 from eisenergy import kernels
@@ -28,19 +27,18 @@ from eisenergy.billing.batch import Batch, Member, Terms
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable
 from eisenergy.compiled import numba
+from eisenergy.desk.clean_months import any_row, as_named, judged, nothing, starts
 from eisenergy.desk.drafting import NEIGHBOURS
 from eisenergy.desk.fingerprint import BILLED, of_regular
 from eisenergy.desk.masters import Masters
 from eisenergy.period import BillingMonth, NotInForce, Period
 from eisenergy.places import SLOT_US
 from eisenergy.pricesets import sum_priced
-from eisenergy.quality import clean
-from eisenergy.quality.checks import DEFAULTS
-from eisenergy.quality.estimate import SOURCE
 from eisenergy.spares import Spares
-from eisenergy.store.grid import Files, Grid, give_back, grid
+from eisenergy.store.grid import Grid, give_back, grid
 from eisenergy.store.layout import Layout
 from eisenergy.store.masters import NotStored
+from eisenergy.store.monthrows import Files
 from eisenergy.store.roster import Listed
 from eisenergy.timeofuse import OffGrid, Runs, microseconds
 from eisenergy.usage import CellSums, SlotPrices
@@ -182,22 +180,22 @@ def _measured(
     for entry in group:
         assert entry.contracted_kw is not None
         contracted[place[entry.meter]] = entry.contracted_kw
-    good, turns = _clean(found, start, contracted)
+    good, turns = judged(found, start, contracted)
     by_tariff: dict[str, list[Listed]] = defaultdict(list)
     for entry in group:
         if good[place[entry.meter]]:
             by_tariff[entry.tariff].append(entry)
-    priced = _any_row(found, *_PRICES)
+    priced = any_row(found, *_PRICES)
     for tariff, entries in by_tariff.items():
         runs = common.runs(tariff, period)
-        named = _as_named(found, runs)
+        named = as_named(found, runs)
         for own in (False, True):
             mine = [e for e in entries if priced[place[e.meter]] == own and named[place[e.meter]]]
             numbers = np.array([place[entry.meter] for entry in mine], dtype=np.int64)
             if not mine:
                 continue
             cells, groups, prices = _summed(found, numbers, runs, start, priced=own)
-            forecast = _any_row(found, "forecast_kwh")
+            forecast = any_row(found, "forecast_kwh")
             terms = _terms(common, tariff, period, runs)
             members = [
                 Member(
@@ -233,92 +231,6 @@ def _terms(common: Masters, tariff: str, period: Period, runs: Runs) -> Terms:
     )
 
 
-def _clean(found: Grid, start: int, contracted: Floats) -> tuple[Booleans, npt.NDArray[np.int64]]:
-    """The meters whose month is whole and clean, and how many stretches of one file each meter's rows are."""
-    meters, rows, size = len(found.meters), found.rows, len(found.measured)
-    nothing = _nothing(size)
-    columns = {name: nothing if values is None else values for name, values in found.figures.items()}
-    estimates = found.sources.index(SOURCE) if SOURCE in found.sources else -1
-    ordered, turns = clean.ordered(found.measured, found.source, found.source_row, rows, without=estimates)
-    good = clean.clean(
-        np.arange(meters, dtype=np.int64) * rows,
-        np.full(meters, start, dtype=np.int64),
-        rows,
-        clean.Columns(
-            start=_starts(start, rows, meters),
-            kwh=columns["kwh_import"],
-            kwh_export=columns["kwh_export"],
-            kw=columns["kw"],
-            kvar=columns["kvar"],
-            kvarh=columns["kvarh"],
-            forecast=columns["forecast_kwh"],
-            register=columns["register_kwh"],
-            ordered=ordered,
-        ),
-        contracted_kw=contracted,
-        before=found.beside,
-        limits=DEFAULTS,
-    )
-    for meter in np.flatnonzero(
-        good & (turns > 1)
-    ):  # files that alternate: whether one goes back in time is for the check to say
-        good[meter] = len(np.unique(found.source[meter * rows : (meter + 1) * rows])) == int(turns[meter])
-    return good & found.whole, turns
-
-
-def _room(size: int) -> int:
-    """As much or more, so that groups of about one size share what is made for it."""
-    return 1 << max(size - 1, 0).bit_length()
-
-
-def _nothing(size: int) -> Floats:
-    """A column without a figure; the same for every group."""
-    return _no_figures(_room(size))[:size]
-
-
-@functools.lru_cache(4)
-def _no_figures(size: int) -> Floats:
-    result = np.full(size, np.nan)
-    result.flags.writeable = False
-    return result
-
-
-def _starts(start: int, rows: int, meters: int) -> npt.NDArray[np.int64]:
-    """The beginnings of the intervals of several meters; the same for every group."""
-    return _starts_of(start, rows, _room(meters))[: meters * rows]
-
-
-@functools.lru_cache(4)
-def _starts_of(start: int, rows: int, meters: int) -> npt.NDArray[np.int64]:
-    result = np.tile(start + SLOT_US * np.arange(rows, dtype=np.int64), meters)
-    result.flags.writeable = False
-    return result
-
-
-def _as_named(found: Grid, runs: Runs) -> Booleans:
-    """The meters whose files name no block, or each interval's block as the calendar has it."""
-    meters = len(found.meters)
-    if found.named is None:
-        return np.ones(meters, dtype=np.bool_)
-    spelled = pl.Series(found.names, dtype=pl.String).str.strip_chars().str.to_lowercase().to_list()
-    folded = [block.casefold() for block in runs.blocks]
-    same = np.array([folded.index(name) if name in folded else -2 for name in spelled], dtype=np.int16)
-    slot = runs.minutes * 60_000_000
-    calendar = np.repeat(runs.block, (runs.end_us - runs.start_us) // slot)
-    in_file = found.named.reshape(meters, found.rows)
-    result = np.ones(meters, dtype=np.bool_)
-    naming = np.flatnonzero(in_file.max(axis=1) >= 0)
-    theirs = in_file[naming]
-    result[naming] = ~((theirs >= 0) & (same[theirs] != calendar)).any(axis=1)
-    return result
-
-
-def _any_row(found: Grid, *names: str) -> Booleans:
-    """The meters that have a figure in any of some columns."""
-    result: Booleans = np.logical_or.reduce([found.has[name] for name in names])
-    return result
-
-
 def _summed(
     found: Grid, numbers: npt.NDArray[np.int64], runs: Runs, start: int, *, priced: bool
 ) -> tuple[CellSums, int, Sequence[tuple[SlotPrices, ...]]]:
@@ -334,7 +246,7 @@ def _summed(
             kvarh=_reactive(figures["kvarh"], figures["kvar"], hours),
             forecast=figures["forecast_kwh"],
             exports=found.has["kwh_export"][numbers],
-            reactive=_any_row(found, "kvarh", "kvar")[numbers],
+            reactive=any_row(found, "kvarh", "kvar")[numbers],
         )
         return sum_all(months, runs), 1, ()
 
@@ -342,11 +254,11 @@ def _summed(
         return None if values is None else values.reshape(-1, rows)[numbers].ravel()
 
     size = len(numbers) * rows
-    nothing = _nothing(size)
+    none = nothing(size)
     taken = {name: rows_of(values) for name, values in figures.items()}
-    filled = {name: nothing if values is None else values for name, values in taken.items()}
+    filled = {name: none if values is None else values for name, values in taken.items()}
     columns = kernels.Columns(
-        start=_starts(start, rows, len(numbers)),
+        start=starts(start, rows, len(numbers)),
         kwh=filled["kwh_import"],
         kwh_export=filled["kwh_export"],
         kvarh=filled["kvarh"],

@@ -19,7 +19,7 @@ from eisenergy.desk import whole
 from eisenergy.desk.drafting import NEIGHBOURS, draft
 from eisenergy.desk.masters import Masters
 from eisenergy.masters import codec
-from eisenergy.store import grid, layout
+from eisenergy.store import layout, monthrows
 from eisenergy.store.lake import Lake
 from eisenergy.store.roster import Listed
 
@@ -159,7 +159,7 @@ def test_however_the_rows_lie_a_draft_is_the_same(
     monkeypatch.setattr(whole, "AT_A_TIME", 20)
     monkeypatch.setattr(layout, "NEAR", near)
     monkeypatch.setattr(layout, "TOGETHER", 7_000)
-    monkeypatch.setattr(grid, "SPANS", spans)
+    monkeypatch.setattr(monthrows, "SPANS", spans)
     found = priced(stored, everybody)
     assert len(found) == len(CLEAN)
     for number, one in found.items():
