@@ -11,12 +11,12 @@ import hashlib
 import itertools
 import json
 import struct
+import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
 from importlib import import_module
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +47,6 @@ from eisenergy.usages import Months, sum_all
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 Corrections = Callable[[str], tuple[Correction, ...]]
-_Read = tuple[Grid, list[str]]
 
 AT_A_TIME: Final = 250
 """Meters that are read together at most; where it is known what is unpacked together, a group ends there, after some 180."""
@@ -56,13 +55,34 @@ AT_FIRST: Final = 60
 """Meters of the first group, and of the second: whoever prices and writes has something to do the sooner."""
 
 READERS: Final = 2
-"""Threads that read ahead of what is looked at and summed."""
+"""Threads that read, look and sum; whoever prices waits for none of them."""
 
 BATCH: Final = 125
 """Contracts that are priced together."""
 
 _PRICES: Final = ("loss_factor", "ftpms", "cost_pos", "cost_neg")
 _NO_PRICES: Final = (SlotPrices(),)
+_KERNELS: Final = threading.Lock()
+"""The kernels' threads are not to be called from several."""
+
+
+class _Facts(NamedTuple):
+    """What the readings say of a contract besides sums; see :class:`eisenergy.billing.batch.Member`."""
+
+    entry: Listed
+    readings_hash: str
+    sources: Mapping[str, str]
+    has_forecast: bool
+    prices: tuple[SlotPrices, ...]
+
+
+class _Measured(NamedTuple):
+    """Contracts of one tariff, and the sums of their meters in their order; ``groups`` cells per (segment, block)."""
+
+    terms: Terms
+    facts: Sequence[_Facts]
+    cells: CellSums
+    groups: int
 
 
 def whole_months(
@@ -93,35 +113,34 @@ def whole_months(
     first, later = _first(candidates)
     files = Files(common.workspace.lake, common.scope, common.lake_version, laid_out=bool(later))
     around = (start - NEIGHBOURS, end + NEIGHBOURS)
-    threads = numba.get_num_threads()
     spares = Spares()
+
+    def measured(group: Sequence[Listed]) -> list[_Measured]:
+        found = grid(files, {entry.meter for entry in group}, start, end, around=around, spares=spares)
+        hashes = _hashes(found, microseconds(start))
+        with _KERNELS:
+            result = list(_measure(common, group, found, hashes, period))
+        give_back(found, spares)
+        return result
+
     # Processes price meanwhile: threads of a kernel that wait for each other would take their time.
-    numba.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(READERS) as readers:
-            ahead = deque(first)
-            reading: deque[tuple[Sequence[Listed], Future[_Read]]] = deque()
-            looked: Future[None] | None = None
-            while ahead or reading or later:
-                while len(reading) <= READERS:
-                    if not ahead and looked is not None and later and (looked.done() or not reading):
-                        looked.result()
-                        ahead, later = deque(_groups(later, files.layout(f"{start:%Y-%m}"))), ()
-                    if not ahead:
-                        break
-                    group = ahead.popleft()
-                    meters = {entry.meter for entry in group}
-                    reading.append((group, readers.submit(_read, files, meters, start, end, around, spares)))
-                    if later and looked is None:  # while the first are read
-                        looked = readers.submit(files.look, *around)
-                import_module("eisenergy.quality.cleankernel")  # likewise
-                group, read = reading.popleft()
-                found, hashes = read.result()
-                del read
-                yield from _measured(common, group, found, hashes, period, corrections, basis)
-                give_back(found, spares)
-    finally:
-        numba.set_num_threads(threads)
+    with ThreadPoolExecutor(READERS, initializer=numba.set_num_threads, initargs=(1,)) as readers:
+        ahead = deque(first)
+        reading: deque[Future[list[_Measured]]] = deque()
+        looked: Future[None] | None = None
+        while ahead or reading or later:
+            while len(reading) <= READERS:
+                if not ahead and looked is not None and later and (looked.done() or not reading):
+                    looked.result()
+                    ahead, later = deque(_groups(later, files.layout(f"{start:%Y-%m}"))), ()
+                if not ahead:
+                    break
+                reading.append(readers.submit(measured, ahead.popleft()))
+                if later and looked is None:  # while the first are read
+                    looked = readers.submit(files.look, *around)
+            import_module("eisenergy.quality.cleankernel")  # likewise
+            for one in reading.popleft().result():
+                yield from _batches(one, corrections, basis)
 
 
 def _first(candidates: Sequence[Listed]) -> tuple[list[Sequence[Listed]], Sequence[Listed]]:
@@ -148,32 +167,14 @@ def _groups(candidates: Sequence[Listed], layout: Layout | None) -> list[Sequenc
     return [candidates[a:b] for a, b in itertools.pairwise([*begins, len(candidates)])]
 
 
-def _read(
-    files: Files,
-    meters: Collection[str],
-    start: datetime,
-    end: datetime,
-    around: tuple[datetime, datetime],
-    spares: Spares,
-) -> _Read:
-    """Read a group, and hash its figures here: that holds no lock of Python's, and whoever sums need not wait for it."""
-    found = grid(files, meters, start, end, around=around, spares=spares)
-    return found, _hashes(found, microseconds(start))
-
-
 def _all_period(entry: Listed, period: Period) -> bool:
     return entry.start <= period.start and (entry.end is None or entry.end >= period.end)
 
 
-def _measured(
-    common: Masters,
-    group: Sequence[Listed],
-    found: Grid,
-    hashes: Sequence[str],
-    period: Period,
-    corrections: Corrections,
-    basis: Callable[[Listed], str],
-) -> Iterator[Batch]:
+def _measure(
+    common: Masters, group: Sequence[Listed], found: Grid, hashes: Sequence[str], period: Period
+) -> Iterator[_Measured]:
+    """Say of which contracts the month is whole and clean, and what their meters did; by tariff, and those with prices apart."""
     start = microseconds(period.utc(common.client.timezone)[0])
     place = {meter: number for number, meter in enumerate(found.meters)}
     contracted = np.full(len(found.meters), np.nan)
@@ -185,7 +186,7 @@ def _measured(
     for entry in group:
         if good[place[entry.meter]]:
             by_tariff[entry.tariff].append(entry)
-    priced = any_row(found, *_PRICES)
+    priced, forecast = any_row(found, *_PRICES), any_row(found, "forecast_kwh")
     for tariff, entries in by_tariff.items():
         runs = common.runs(tariff, period)
         named = as_named(found, runs)
@@ -195,26 +196,38 @@ def _measured(
             if not mine:
                 continue
             cells, groups, prices = _summed(found, numbers, runs, start, priced=own)
-            forecast = any_row(found, "forecast_kwh")
-            terms = _terms(common, tariff, period, runs)
-            members = [
-                Member(
-                    number=entry.number,
-                    document=entry.document,
-                    readings_hash=hashes[numbers[n]],
-                    sources=_sources(found, int(numbers[n]), common.names, single=bool(turns[numbers[n]] == 1)),
-                    has_forecast=bool(forecast[numbers[n]]),
-                    prices=prices[n] if own else _NO_PRICES,
-                    corrections=corrections(entry.number),
-                    basis=basis(entry),
+            facts = [
+                _Facts(
+                    entry,
+                    hashes[number],
+                    _sources(found, number, common.names, single=bool(turns[number] == 1)),
+                    bool(forecast[number]),
+                    prices[n] if own else _NO_PRICES,
                 )
-                for n, entry in enumerate(mine)
+                for n, (entry, number) in enumerate(zip(mine, numbers.tolist(), strict=True))
             ]
-            kept = [n for n, member in enumerate(members) if member.prices]
-            for a in range(0, len(kept), BATCH):
-                these = kept[a : a + BATCH]
-                part = CellSums(*(column[these].tolist() for column in cells))
-                yield Batch(terms=terms, members=tuple(members[n] for n in these), cells=part, groups=groups)
+            yield _Measured(_terms(common, tariff, period, runs), facts, cells, groups)
+
+
+def _batches(found: _Measured, corrections: Corrections, basis: Callable[[Listed], str]) -> Iterator[Batch]:
+    kept = [n for n, one in enumerate(found.facts) if one.prices]
+    for a in range(0, len(kept), BATCH):
+        these = kept[a : a + BATCH]
+        members = tuple(
+            Member(
+                number=one.entry.number,
+                document=one.entry.document,
+                readings_hash=one.readings_hash,
+                sources=one.sources,
+                has_forecast=one.has_forecast,
+                prices=one.prices,
+                corrections=corrections(one.entry.number),
+                basis=basis(one.entry),
+            )
+            for one in (found.facts[n] for n in these)
+        )
+        part = CellSums(*(column[these].tolist() for column in found.cells))
+        yield Batch(terms=found.terms, members=members, cells=part, groups=found.groups)
 
 
 def _terms(common: Masters, tariff: str, period: Period, runs: Runs) -> Terms:
