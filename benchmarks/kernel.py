@@ -22,8 +22,9 @@ from benchmarks.kernel_peers import Duck, agree, all_by_polars, label, two_by_po
 from benchmarks.machine import best
 from benchmarks.report import BOUND, OURS, PEER, Aim, Cost, Group, Result
 from eisenergy import complete, kernels
+from eisenergy.blockruns import Runs, compile_runs
 from eisenergy.period import BillingMonth
-from eisenergy.timeofuse import BlockHours, DayCalendar, Runs, compile_runs
+from eisenergy.timeofuse import BlockHours, DayCalendar
 
 MONTH: Final = BillingMonth(2021, 10).period
 SEGMENTS: Final = MONTH.split((MONTH.start.replace(day=15),))

@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 
 from eisenergy import kernels
-from eisenergy.timeofuse import Runs
+from eisenergy.blockruns import Runs
 
 
 def label(frame: pl.DataFrame, runs: Runs) -> pl.DataFrame:

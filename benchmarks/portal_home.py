@@ -29,7 +29,7 @@ from eisenergy.run import month as months
 from eisenergy.samples import plan
 from eisenergy.store import listing, masters, people, proposals, sealing, sessions, subscriptions, uploads
 from eisenergy.store.audit import Actor
-from eisenergy.store.people import Grant
+from eisenergy.store.grants import Grant
 from eisenergy.tariffs import load as tariffs
 from eisenergy.tariffs.model import Tariff
 

@@ -9,6 +9,8 @@ import functools
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 if TYPE_CHECKING:
@@ -49,6 +51,12 @@ def starts_within(first: datetime, last: datetime) -> pl.Expr:
     Remembered: Polars makes a series of every aware instant, which takes longer than comparing a month with it.
     """
     return pl.col("start").is_between(first, last, closed="left")
+
+
+def stamps_of(rows: pl.DataFrame) -> npt.NDArray[np.int64]:
+    """Return the starts of intervals [UTC microseconds, one per row]; as a cast, for ``to_physical`` is a query of its own."""
+    stamps: npt.NDArray[np.int64] = rows["start"].cast(pl.Int64).to_numpy()
+    return stamps
 
 
 KEY: Final = ("client", "meter", "start")

@@ -1,6 +1,6 @@
 """The pass over a meter's readings: sums, maxima and counts per (tariff segment, block, price group).
 
-The readings are contiguous columns sorted by time; the calendar is a list of runs (:class:`eisenergy.timeofuse.Runs`). One pointer
+The readings are contiguous columns sorted by time; the calendar is a list of runs (:class:`eisenergy.blockruns.Runs`). One pointer
 walks over the rows and one over the runs, so no row looks up its block. Sums are compensated (Neumaier): what one addition loses
 is kept and added at the end, so a sum does not depend on the order of its terms. Each meter is summed by one thread, so it does
 not depend on the number of threads either.

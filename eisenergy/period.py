@@ -90,7 +90,7 @@ def midnight(day: date, timezone: str) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spans:
-    """What a compiled calendar says of a period, besides which interval lies where; see :class:`eisenergy.timeofuse.Runs`.
+    """What a compiled calendar says of a period, besides which interval lies where; see :class:`eisenergy.blockruns.Runs`.
 
     :param segments: the period cut at every change of the tariff, in order
     :param blocks: blocks in the order of the calendar

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eisenergy import kernels
+from eisenergy.blockruns import Runs
 from eisenergy.compiled import numba, types
 from eisenergy.money import decimal_of
-from eisenergy.timeofuse import Runs
 from eisenergy.usage import CellSums, SlotPrices
 
 Floats = npt.NDArray[np.float64]

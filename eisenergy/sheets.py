@@ -1,7 +1,7 @@
 """Tables in spreadsheets: raw cells, the row that holds the headers, and errors that name the cell.
 
-Values come from calamine (through fastexcel), which reads what spreadsheet programs write; formulas are looked at with
-openpyxl, and only when a value that matters is missing.
+Whether a file is a workbook at all is said by :mod:`eisenergy.contents`. Values come from calamine (through fastexcel), which reads what
+spreadsheet programs write; formulas are looked at with openpyxl, and only when a value that matters is missing.
 """
 
 from __future__ import annotations
@@ -9,34 +9,17 @@ from __future__ import annotations
 import re
 import unicodedata
 import warnings
-import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from eisenergy import extent, unpacked
+from eisenergy.contents import Content, UnreadableFile, check_parts, content, damaged, first_line, protected
 
-_ZIP: Final = b"PK\x03\x04"
-_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_SPREADSHEET_SUFFIXES: Final = {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
 _MOMENT: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(\.\d+)?")
-
-
-class UnreadableFile(ValueError):
-    """A file that cannot be read. The message says what was found, where, what was expected and what to do."""
-
-
-class Content(StrEnum):
-    """What a file is, by its bytes."""
-
-    XLSX = "xlsx"
-    XLS = "xls"
-    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,106 +71,6 @@ def fold(text: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", letters).split())
 
 
-def content(path: Path) -> Content:
-    """Say what a file is by its bytes, whatever its name.
-
-    :raises UnreadableFile: for a missing, empty, password-protected or unsupported file
-    """
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(4096)
-    except FileNotFoundError:
-        raise UnreadableFile(f"{path}: no such file. Check the path.") from None
-    except IsADirectoryError:
-        raise UnreadableFile(f"{path} is a folder: expected a file. Name the files in it.") from None
-    except PermissionError:
-        raise UnreadableFile(f"{path}: the file may not be read. Ask its owner for the right to read it.") from None
-    return kind_of(path, start)
-
-
-def kind_of(path: Path, start: bytes) -> Content:
-    """Say what a file is by its first bytes; those of workbooks are looked at whole.
-
-    :param start: its first 4,096 bytes
-    """
-    name = path.name
-    if not start.strip(b"\0 \t\r\n\xef\xbb\xbf"):
-        raise UnreadableFile(f"{name} is empty: expected a table of readings or rates. Download it again.")
-    if start.startswith(_ZIP):
-        return _zipped(path)
-    if start.startswith(_OLE):
-        return _compound(path)
-    if start[:2] in (b"\x09\x00", b"\x09\x02", b"\x09\x04", b"\x09\x08"):
-        return Content.XLS
-    if start.startswith(b"%PDF"):
-        raise UnreadableFile(f"{name} is a PDF: expected a spreadsheet or a text table. Ask for the download itself.")
-    probe = start.lstrip(b"\xef\xbb\xbf \t\r\n")[:512].lower()
-    if probe.startswith((b"<!doctype html", b"<html", b"<table", b"<?xml", b"<head", b"<meta")):
-        kind = "an XML document" if probe.startswith(b"<?xml") else "a web page (HTML)"
-        raise UnreadableFile(
-            f"{name} is {kind}, whatever its name says: expected a spreadsheet or a text table. "
-            "Open it in a spreadsheet program and save it as .xlsx."
-        )
-    wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
-    if not wide and b"\0" in start and start.count(b"\0") < len(start) // 4:
-        raise UnreadableFile(
-            f"{name} is neither a spreadsheet nor text (binary bytes at its start): "
-            "expected .xlsx, .xls or .csv. Export it again from the program it came from."
-        )
-    return Content.TEXT
-
-
-def _zipped(path: Path) -> Content:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked.check_size(archive)
-            names = archive.namelist()
-    except unpacked.TooLarge as problem:
-        raise UnreadableFile(f"{path.name} is not read: {problem}.") from None
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, ValueError):
-        raise UnreadableFile(_damaged(path.name, "its archive is cut off or damaged")) from None
-    if not any(name.startswith(("xl/workbook", "content.xml")) for name in names):
-        raise UnreadableFile(
-            f"{path.name} is an archive without a workbook in it: expected a spreadsheet. "
-            "If it is a .zip of downloads, unpack it and load the files in it."
-        )
-    return Content.XLSX
-
-
-def _check_parts(path: Path) -> None:
-    """Refuse an archive one of whose parts fails its checksum: half a sheet would otherwise pass for a whole one; and one too wide."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked.check_size(archive)
-            extent.check(archive)
-    except extent.TooWide as problem:
-        raise UnreadableFile(f"{path.name} is not read: {problem}.") from None
-    except Exception as error:  # zlib.error and whatever else a damaged archive makes the decompressor say
-        raise UnreadableFile(_damaged(path.name, _first_line(error))) from error
-
-
-def _compound(path: Path) -> Content:
-    data = path.read_bytes()
-    if "EncryptedPackage".encode("utf-16-le") in data:
-        raise UnreadableFile(_protected(path.name))
-    if not any(stream.encode("utf-16-le") in data for stream in ("Workbook", "Book")):
-        raise UnreadableFile(
-            f"{path.name} is an Office file without a workbook in it (cut off, or a .doc or .msg?): expected a spreadsheet. "
-            "Save the table as .xlsx."
-        )
-    return Content.XLS
-
-
-def _damaged(name: str, what: str) -> str:
-    return f"{name} cannot be opened as a workbook: {what}. Expected a whole .xlsx or .xls file. Download it again."
-
-
-def _protected(name: str) -> str:
-    return (
-        f"{name} is protected by a password: expected an open workbook. Save it without a password and load it again."
-    )
-
-
 @contextmanager
 def _calamine(what: str) -> Iterator[None]:
     """Turn whatever calamine says of a broken workbook into an error a person can read."""
@@ -198,8 +81,8 @@ def _calamine(what: str) -> Iterator[None]:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         if "password" in str(error).lower() or "encrypt" in str(error).lower():
-            raise UnreadableFile(_protected(what)) from error
-        raise UnreadableFile(_damaged(what, _first_line(error))) from error
+            raise UnreadableFile(protected(what)) from error
+        raise UnreadableFile(damaged(what, first_line(error))) from error
 
 
 class Workbook:
@@ -219,7 +102,7 @@ class Workbook:
                 "If it is a table with separators, rename it to .csv and load it again."
             )
         if kind is Content.XLSX:
-            _check_parts(path)
+            check_parts(path)
         self.path = path
         self.file = path.name
         self.kind = kind
@@ -345,12 +228,3 @@ def _typed(shown: str, number: float | None, truth: bool | None, is_moment: bool
     if truth is not None and number is not None:
         return truth if shown in ("true", "false") else number
     return shown
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-
-
-def is_spreadsheet_name(path: Path) -> bool:
-    """Say whether a file's name claims a spreadsheet."""
-    return path.suffix.lower() in _SPREADSHEET_SUFFIXES

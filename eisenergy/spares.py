@@ -23,10 +23,14 @@ class Spares:
 
     def empty(self, size: int, dtype: type) -> npt.NDArray[Any]:
         """Return an array that holds anything."""
+        # It is the beginning of one whose size is a power of two, so that the next may be somewhat longer; what is never touched of
+        # it takes no memory.
+        room = 1 << max(size - 1, 0).bit_length()
         try:
-            return self._free[size, np.dtype(dtype).str].pop()
+            whole = self._free[room, np.dtype(dtype).str].pop()
         except IndexError:
-            return np.empty(size, dtype=dtype)
+            whole = np.empty(room, dtype=dtype)
+        return whole[:size]
 
     def full(self, size: int, value: Any, dtype: type) -> npt.NDArray[Any]:
         """Return an array of one value."""
@@ -38,7 +42,8 @@ class Spares:
         """Take arrays back; whoever gives one has no other use for it, nor has anybody else."""
         for array in arrays:
             if array is not None and not self._none:
-                self._free[len(array), array.dtype.str].append(array)
+                whole = array if array.base is None else array.base
+                self._free[len(whole), whole.dtype.str].append(whole)
 
 
 NO_SPARES: Final = Spares(none=True)

@@ -19,7 +19,9 @@ Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 
 _INTEGERS = types.Array(types.int64, 1, "C", readonly=True)
+_BITS = types.Array(types.uint8, 1, "C", readonly=True)
 _KINDS: Final = (types.int32, types.int16, types.boolean)
+_ALL: Final = np.zeros(0, dtype=np.uint8)
 
 
 def _column(dtype: Any) -> Any:
@@ -89,9 +91,16 @@ def _stretches(
     for run in range(run_begin.shape[0]):
         meter, row = run_meter[run], run_begin[run]
         while row < run_end[run]:
-            after = row + 1
-            while after < run_end[run] and start[after] == start[after - 1] + slot:
-                after += 1
+            # Most runs are one stretch: counting what does not follow takes whole vectors, looking for the first does not.
+            times = start[row : run_end[run]]
+            apart = 0
+            for n in range(times.shape[0] - 1):
+                apart += times[n + 1] - times[n] != slot
+            after = row + times.shape[0]
+            if apart > 0:
+                after = row + 1
+                while after < run_end[run] and start[after] == start[after - 1] + slot:
+                    after += 1
             number = int((start[row] - origin) // slot)
             if number * slot != start[row] - origin:
                 stray[meter] = True
@@ -106,11 +115,12 @@ def _stretches(
                 counts[1] += 1
             if first < last:
                 place = meter * rows + number + first - row
-                free = True
-                for n in range(last - first):
-                    free &= not taken[place + n]
-                    taken[place + n] = True
-                if free:
+                here = taken[place : place + last - first]
+                held = 0
+                for n in range(here.shape[0]):
+                    held += here[n]
+                    here[n] = True
+                if held == 0:
                     begin[counts[0]], to[counts[0]], length[counts[0]] = first, place, last - first
                     counts[0] += 1
                     present[meter] += last - first
@@ -158,25 +168,95 @@ def stretches(
 )
 def _copy(values: Any, begin: Integers, to: Integers, length: Integers, result: Any) -> None:
     for n in range(begin.shape[0]):
-        for row in range(length[n]):
-            result[to[n] + row] = values[begin[n] + row]
+        there, here = values[begin[n] : begin[n] + length[n]], result[to[n] : to[n] + length[n]]
+        for row in range(there.shape[0]):  # over slices, which Numba takes by whole vectors
+            here[row] = there[row]
+
+
+@numba.njit(
+    [
+        types.void(_column(kind), _INTEGERS, _INTEGERS, _INTEGERS, _INTEGERS, _INTEGERS, kind[::1])
+        for kind in (types.int32, types.boolean)
+    ],
+    cache=True,
+    nogil=True,
+)
+def _copy_runs(
+    values: Any, ends: Integers, run: Integers, begin: Integers, to: Integers, length: Integers, result: Any
+) -> None:
+    for n in range(begin.shape[0]):
+        row, last, number = begin[n], begin[n] + length[n], run[n]
+        while row < last:
+            stop = min(last, ends[number])
+            here = result[to[n] + row - begin[n] : to[n] + stop - begin[n]]
+            for place in range(here.shape[0]):
+                here[place] = values[number]
+            row, number = stop, number + 1
+
+
+@numba.njit(types.int64(_BITS, types.int64, types.int64), cache=True, nogil=True)
+def _set(valid: npt.NDArray[np.uint8], first: int, rows: int) -> int:
+    """Whether all of some bits are set (1), or none (0), or some (-1)."""
+    row, all_of_them, any_of_them = first, True, False
+    while row < first + rows and row % 8:
+        bit = (valid[row >> 3] >> (row & 7)) & 1
+        all_of_them &= bit == 1
+        any_of_them |= bit == 1
+        row += 1
+    whole = valid[row >> 3 : max(row, first + rows) >> 3]
+    low, high = 255, 0
+    for n in range(whole.shape[0]):
+        low &= whole[n]
+        high |= whole[n]
+    all_of_them &= low == 255
+    any_of_them |= high != 0
+    for last in range(max(row, (first + rows) & ~7), first + rows):
+        bit = (valid[last >> 3] >> (last & 7)) & 1
+        all_of_them &= bit == 1
+        any_of_them |= bit == 1
+    if all_of_them:
+        return 1
+    return -1 if any_of_them else 0
 
 
 @numba.njit(
     types.void(
-        _column(types.float64), _INTEGERS, _INTEGERS, _INTEGERS, types.int64, types.float64[::1], types.int64[::1]
+        _column(types.float64), _BITS, types.int64, _INTEGERS, _INTEGERS, _INTEGERS, types.int64,
+        types.float64[::1], types.int64[::1],
     ),
     cache=True, nogil=True,
 )  # fmt: skip
 def _copy_figures(
-    values: Any, begin: Integers, to: Integers, length: Integers, rows: int, result: Any, count: Integers
+    values: Any,
+    valid: Any,
+    bit: int,
+    begin: Integers,
+    to: Integers,
+    length: Integers,
+    rows: int,
+    result: Any,
+    count: Integers,
 ) -> None:
     for n in range(begin.shape[0]):
+        there, here = values[begin[n] : begin[n] + length[n]], result[to[n] : to[n] + length[n]]
         found = 0
-        for row in range(length[n]):
-            value = values[begin[n] + row]
+        if valid.shape[0] > 0:
+            known = _set(valid, bit + begin[n], length[n])
+            if known == 0:
+                here[:] = np.nan
+                continue
+            if known < 0:
+                for row in range(there.shape[0]):
+                    at = bit + begin[n] + row
+                    some = ((valid[at >> 3] >> (at & 7)) & 1 == 1) & (there[row] == there[row])
+                    here[row] = there[row] if some else np.nan
+                    found += some
+                count[to[n] // rows] += found
+                continue
+        for row in range(there.shape[0]):
+            value = there[row]
             some = value == value
-            result[to[n] + row] = value if some else np.nan
+            here[row] = value if some else np.nan
             found += some
         count[to[n] // rows] += found
 
@@ -187,27 +267,59 @@ def copied(values: npt.NDArray[Any], found: Stretches, result: npt.NDArray[Any])
     :param values: 32-bit or 16-bit whole numbers, or booleans [one per row of the frame]
     :param result: of the same type; overwritten where a row has a place
     """
-    _check(values, found, result)
+    _check(len(values), found, result)
     _copy(values, found.begin, found.to, found.length, result)
 
 
+def copied_runs(
+    values: npt.NDArray[Any], ends: Integers, rows: int, found: Stretches, result: npt.NDArray[Any]
+) -> None:
+    """Copy a column that is known by its runs to its places.
+
+    :param values: 32-bit whole numbers, or booleans [one per run]
+    :param ends: row after the last of each run
+    :param rows: rows of the frame
+    :param result: of the same type; overwritten where a row has a place
+    """
+    _check(rows, found, result)
+    if (
+        (int(ends[-1]) if len(ends) else 0) != rows
+        or len(values) != len(ends)
+        or bool((np.diff(ends, prepend=0) <= 0).any())
+    ):
+        raise ValueError(f"{len(values)} values and {len(ends)} runs are not {rows} rows")
+    run = np.searchsorted(ends, found.begin, side="right")
+    _copy_runs(values, ends, run, found.begin, found.to, found.length, result)
+
+
 def copied_figures(
-    values: npt.NDArray[np.float64], found: Stretches, rows: int, result: npt.NDArray[np.float64], count: Integers
+    values: npt.NDArray[np.float64],
+    found: Stretches,
+    rows: int,
+    result: npt.NDArray[np.float64],
+    count: Integers,
+    *,
+    valid: npt.NDArray[np.uint8] = _ALL,
+    bit: int = 0,
 ) -> None:
     """Copy a column of doubles to its places, with ``numpy.nan`` for any NaN, so that figures can be hashed.
 
     :param rows: intervals of the period
     :param count: how many figures each meter has; those copied are added
+    :param valid: a bit per row, set where there is a figure; empty: wherever it is none of the NaN
+    :param bit: that of the first row
     """
-    _check(values, found, result)
+    _check(len(values), found, result)
     if len(count) * rows != len(result):
         raise ValueError(f"{len(count)} meters of {rows} rows are not {len(result)} places")
-    _copy_figures(values, found.begin, found.to, found.length, rows, result, count)
+    if len(valid) and len(valid) * 8 < bit + len(values):
+        raise ValueError(f"{len(valid)} bytes have no bit for each of {len(values)} rows")
+    _copy_figures(values, valid, bit, found.begin, found.to, found.length, rows, result, count)
 
 
-def _check(values: npt.NDArray[Any], found: Stretches, result: npt.NDArray[Any]) -> None:
+def _check(rows: int, found: Stretches, result: npt.NDArray[Any]) -> None:
     """The compiled passes look at no border."""
     if len(found.begin) and (
-        int((found.begin + found.length).max()) > len(values) or int((found.to + found.length).max()) > len(result)
+        int((found.begin + found.length).max()) > rows or int((found.to + found.length).max()) > len(result)
     ):
-        raise ValueError(f"stretches reach beyond {len(values)} values or {len(result)} places")
+        raise ValueError(f"stretches reach beyond {rows} values or {len(result)} places")

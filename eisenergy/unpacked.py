@@ -22,6 +22,10 @@ _most = [MEGABYTES << 20]
 """Bytes. In a list, so that setting it changes no module: a notebook's process that changes modules is not used again."""
 
 
+REFUSED: Final = (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError)
+"""What opening an archive and unpacking it raise for bytes that are no whole archive; :class:`TooLarge` and :class:`Damaged` are among them."""
+
+
 class TooLarge(ValueError):
     """An archive that would take more memory than it may. Says how much and which setting allows more."""
 
@@ -108,7 +112,11 @@ def _inflated(source: IO[bytes], entry: zipfile.ZipInfo) -> Iterator[bytes]:
     while left > 0 and not machine.eof and (packed := source.read(min(left, _PIECE))):
         left -= len(packed)
         while packed and not machine.eof:
-            yield machine.decompress(packed, room)
+            try:
+                piece = machine.decompress(packed, room)
+            except zlib.error as problem:
+                raise Damaged(f"its part {entry.filename} cannot be unpacked: {problem}") from None
+            yield piece
             packed = machine.unconsumed_tail
     if not machine.eof:
         yield machine.flush(room) if not machine.unconsumed_tail else b""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # billing imports the types above the line; it must not load 
     import polars as pl
 
     from eisenergy import kernels
-    from eisenergy.timeofuse import Runs
+    from eisenergy.blockruns import Runs
 
 
 class CellSums(NamedTuple):

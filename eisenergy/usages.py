@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from eisenergy.blockruns import Runs
 from eisenergy.period import Period
-from eisenergy.timeofuse import Runs
 from eisenergy.usage import CellSums, SlotPrices, Usage, usage_of
 
 Floats = npt.NDArray[np.float64]

@@ -135,7 +135,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 HALVES = (
     ("complete", "stretches", "quality.cleankernel"),
-    ("kernels", "places", "pricesets", "readings.scankernel", "readings.gridkernel"),
+    ("kernels", "places", "pricesets", "readings.scankernel", "readings.gridkernel", "store.columns"),
 )
 """What is compiled, in two parts that take as long as each other."""
 

@@ -52,7 +52,7 @@ def peaks(slots: pl.DataFrame) -> dict[str, float | None]:
     """Return block -> highest power [kW], in order of first appearance; ``None`` where no interval has a power."""
     blocks, block = _numbered(slots["block"])
     found = np.full(len(blocks), -np.inf)
-    kw = slots["kw"].fill_null(-np.inf).to_numpy()
+    kw = (slots["kw"].fill_null(-np.inf) if slots["kw"].null_count() else slots["kw"]).to_numpy()
     np.maximum.at(found, block, kw)
     return {name: None if kw == -np.inf else float(kw) for name, kw in zip(blocks, found, strict=True)}
 
@@ -108,14 +108,14 @@ def _numbered(column: pl.Series) -> tuple[list[Any], npt.NDArray[np.int64]]:
     changed = (column[1:] != column[:-1]).to_numpy()
     first = np.concatenate(([0], np.flatnonzero(changed) + 1))[: len(column)]
     numbers: dict[Any, int] = {}
-    number = [numbers.setdefault(value, len(numbers)) for value in column.gather(first).to_list()]
+    number = [numbers.setdefault(value, len(numbers)) for value in column[first].to_list()]
     rows = np.diff(np.append(first, len(column)))
     return list(numbers), np.repeat(np.array(number, dtype=np.int64), rows)
 
 
 def _sums(group: npt.NDArray[np.int64], kwh: pl.Series, groups: int) -> list[float]:
     """Sum energy by group; an interval without a reading is in no sum."""
-    taken = kwh.fill_null(0.0).to_numpy()
+    taken = (kwh.fill_null(0.0) if kwh.null_count() else kwh).to_numpy()
     return [round(amount, 6) for amount in np.bincount(group, weights=taken, minlength=groups).tolist()]
 
 

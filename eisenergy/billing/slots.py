@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from eisenergy.accounts import Contract
 from eisenergy.billing import rates
+from eisenergy.blockruns import Runs, compile_runs
 from eisenergy.period import NotInForce, Period
 from eisenergy.tariffs.model import DeviationMode, LossBasis, RateKind, ScalarKind, Tariff
-from eisenergy.timeofuse import DayCalendar, Runs, compile_runs
+from eisenergy.timeofuse import DayCalendar
 
 if TYPE_CHECKING:
     import polars as pl

@@ -43,7 +43,8 @@ def options(
     ] = False,
 ) -> None:
     """Options that every command takes; they stand before the command."""
-    if not gc.isenabled():  # see eisenergy.cli.main: the command is loaded now
+    own = not gc.isenabled()  # see eisenergy.cli.main: the command is loaded now, and nothing else has run
+    if own:
         gc.freeze()
         gc.enable()
-    context.obj = {"home": home, "client": client}
+    context.obj = {"home": home, "client": client, "own": own}

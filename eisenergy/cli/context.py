@@ -15,9 +15,10 @@ import typer
 from eisenergy import unpacked
 from eisenergy.accounts import Scope
 from eisenergy.cli.output import emit, err, fail
-from eisenergy.config import Settings, scheduler_address
+from eisenergy.config import Settings
 from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.period import BillingMonth
+from eisenergy.variables import scheduler_address
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,7 +26,8 @@ R = TypeVar("R")
 KNOWN: Final = frozenset(
     (
         "eisenergy.accounts.OutOfScope",
-        "eisenergy.config.BadSetting",
+        "eisenergy.blockruns.OffGrid",
+        "eisenergy.contents.UnreadableFile",
         "eisenergy.desk.exporting.NotReproducible",
         "eisenergy.desk.opening.NoSuchCustomer",
         "eisenergy.desk.opening.NotBilled",
@@ -34,26 +36,25 @@ KNOWN: Final = frozenset(
         "eisenergy.period.Overlap",
         "eisenergy.publish.site.PublishFailed",
         "eisenergy.readings.mapping.BadMapping",
-        "eisenergy.run.cluster.ClusterUnusable",
         "eisenergy.run.chosen.UnknownCustomer",
         "eisenergy.run.intake.NothingToIngest",
         "eisenergy.run.intake.WorkerDied",
         "eisenergy.run.notebook.BadParameters",
+        "eisenergy.run.scheduler.ClusterUnusable",
         "eisenergy.samples.plan.BadMasters",
-        "eisenergy.sheets.UnreadableFile",
+        "eisenergy.store.appended.NotStored",
         "eisenergy.store.books.NoInvoice",
         "eisenergy.store.database.DatabaseUnusable",
+        "eisenergy.store.grants.BadAccount",
         "eisenergy.store.lake.LakeBusy",
-        "eisenergy.store.appended.NotStored",
         "eisenergy.store.masters.Conflict",
-        "eisenergy.store.people.BadAccount",
         "eisenergy.store.people.NoUser",
         "eisenergy.store.selection.DraftsChanged",
         "eisenergy.store.server.ServerFailed",
         "eisenergy.store.subscriptions.BadSubscription",
         "eisenergy.store.subscriptions.NoSubscription",
         "eisenergy.timeofuse.CalendarError",
-        "eisenergy.timeofuse.OffGrid",
+        "eisenergy.variables.BadSetting",
         "eisenergy.work.reaching.NotAllowed",
         "eisenergy.workbook.annotate.NotAnnotated",
         "eisenergy.workbook.export.NotExportable",
@@ -115,6 +116,11 @@ def settings_of(context: typer.Context) -> Settings:
     settings = Settings.load(home=options.get("home"), client=options.get("client"))
     unpacked.limit(settings.unpacked)
     return settings
+
+
+def only_imported(context: typer.Context) -> bool:
+    """Say whether the command is what its process was started for: then nothing but imports has run in it."""
+    return bool((context.find_root().obj or {}).get("own"))
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from eisenergy.accounts import Role, Scope
 from eisenergy.store import people
 from eisenergy.store.audit import Actor
 from eisenergy.store.database import Database
-from eisenergy.store.people import EVERY_CLIENT, NoUser, User
+from eisenergy.store.grants import EVERY_CLIENT
+from eisenergy.store.people import NoUser, User
 
 Email = Annotated[str, typer.Argument(help="E-mail address of the account.", metavar="EMAIL")]
 

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from eisenergy.cli.context import Json, guarded, workspace_of
+from eisenergy.cli.context import Json, guarded, only_imported, settings_of, workspace_of
 from eisenergy.cli.output import Exit, emit, progress, say, show_findings, table
 from eisenergy.findings import Severity
-from eisenergy.run import intake
+from eisenergy.run import heap, intake
 from eisenergy.store.compaction import scattered
 
 _MANY_FILES = 128  # of a month, from which on it is said that they could be fewer
@@ -30,9 +30,12 @@ def ingest(
     processes as EISENERGY_WORKERS says and written in one go; after an interruption the same command does what is left.
     """
     found = intake.gather(paths)
-    with workspace_of(context) as (workspace, scope):
+    heap.keep()
+    workers = settings_of(context).workers if only_imported(context) else 1
+    # Forked first: whoever has queried, or holds a connection, may not fork any more.
+    with intake.spared(found, workers) as spare, workspace_of(context) as (workspace, scope):
         with progress("Reading files", len(found)) as step:
-            report = intake.ingest(workspace, scope, found, step=step)
+            report = intake.ingest(workspace, scope, found, step=step, spare=spare)
         many = {month: files for month, files in scattered(workspace.lake, scope).items() if files >= _MANY_FILES}
     refused = [file for file in report.files if file.status == "refused"]
     findings = [finding for file in report.files for finding in file.findings if file.status != "known"]

@@ -16,7 +16,8 @@ from eisenergy.cli.output import emit, say, table
 from eisenergy.cli.tokens import token_app
 from eisenergy.config import Settings
 from eisenergy.store import audit, people
-from eisenergy.store.people import EVERY_CLIENT, Grant, Invited, User
+from eisenergy.store.grants import EVERY_CLIENT, Grant
+from eisenergy.store.people import Invited, User
 
 users_app = typer.Typer(help="Who may sign in to the portal, and what they see there.", no_args_is_help=True)
 users_app.add_typer(token_app, name="token")

@@ -6,18 +6,22 @@ import gc
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from eisenergy.cli.context import guarded, settings_of
 from eisenergy.cli.keeping import kept_working
 from eisenergy.cli.output import fail, say
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.desk.workspace import opened
+from eisenergy.variables import BadSetting
 
 if TYPE_CHECKING:
     from eisenergy.portal.observe import Meters
+
+ENDING: Final = 20
+"""Seconds that open requests have when the portal is told to end. What stops it gives more: see ``deploy/``."""
 
 
 @guarded
@@ -44,6 +48,7 @@ def serve(
     from eisenergy.portal.context import Context
     from eisenergy.portal.observe import Meters
     from eisenergy.store import people
+    from eisenergy.store.grants import EVERY_CLIENT
 
     settings = settings_of(context)
     logs.begin(settings.portal.log)
@@ -57,7 +62,7 @@ def serve(
             app = portal(portal_context, meters)
             anybody = any(
                 people.users(workspace.database, Scope(client=client, role=Role.SYSTEM_ADMIN))
-                for client in (settings.client, people.EVERY_CLIENT)
+                for client in (settings.client, EVERY_CLIENT)
             )
             say(f"{url}   (end with Ctrl+C)")
             if not anybody:
@@ -69,6 +74,7 @@ def serve(
                 app,
                 log_level="warning",
                 access_log=False,
+                timeout_graceful_shutdown=ENDING,
                 server_header=False,
                 ws_max_size=4096,  # nothing that comes in on a stream is read
                 ws_per_message_deflate=False,

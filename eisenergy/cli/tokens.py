@@ -14,7 +14,7 @@ from eisenergy.cli.context import Json, guarded, workspace_of
 from eisenergy.cli.finding import Email, command_actor, find_user
 from eisenergy.cli.output import emit, fail, say, table
 from eisenergy.store import api_tokens
-from eisenergy.store.people import EVERY_CLIENT, Grant
+from eisenergy.store.grants import EVERY_CLIENT, Grant
 
 token_app = typer.Typer(help="Tokens, with which programs use the interface /v1.", no_args_is_help=True)
 

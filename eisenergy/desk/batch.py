@@ -6,6 +6,7 @@ draft; every other month goes through :func:`eisenergy.desk.drafting.draft`.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ import polars as pl
 from eisenergy.accounts import Contract
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable, in_force
+from eisenergy.blockruns import OffGrid, Runs, microseconds
 from eisenergy.desk.drafting import NEIGHBOURS, Drafted, Facts, Prepared, prepare, readings_hash, settle
 from eisenergy.desk.masters import TOGETHER, Masters
 from eisenergy.findings import blocking
@@ -31,10 +33,10 @@ from eisenergy.quality.checks import DEFAULTS
 from eisenergy.quality.estimate import SOURCE
 from eisenergy.quality.month import Month
 from eisenergy.store import masters
-from eisenergy.timeofuse import OffGrid, Runs, microseconds
 from eisenergy.usage import Usage, measure
 from eisenergy.usages import Months, measure_all
 
+_log: Final = logging.getLogger(__name__)
 _PRICES: Final = ("loss_factor", "ftpms", "cost_pos", "cost_neg")
 Corrections = Callable[[Contract], tuple[Correction, ...]]
 
@@ -88,7 +90,7 @@ def _together(
             entry.hashed = hashed
         # Checking and filling is Polars' work, mostly outside of Python's lock; measuring is not to be called by several threads.
         others = [number for number in known if number not in short]
-        ready = dict(zip(others, threads.map(lambda number: prepare(known[number], month), others), strict=True))
+        ready = dict(zip(others, threads.map(lambda number: _prepared(known[number], month), others), strict=True))
     expected = month.period.slots(common.client.timezone)
     for contract in contracts:
         number = contract.number
@@ -97,9 +99,28 @@ def _together(
         elif number in short:
             yield contract, _settled(common, short[number], month.period, expected, corrections(contract))
         else:
-            whole = ready[number].period == month.period
-            runs = _runs(common, contract.tariff, month.period) if whole else None
-            yield contract, settle(known[number], ready[number], corrections(contract), runs=runs)
+            mine = ready[number]
+            if isinstance(mine, Drafted):
+                yield contract, mine
+                continue
+            runs = _runs(common, contract.tariff, month.period) if mine.period == month.period else None
+            yield contract, settle(known[number], mine, corrections(contract), runs=runs)
+
+
+def _prepared(known: Facts, month: BillingMonth) -> Prepared | Drafted:
+    """Check and fill a month; where that fails for a reason nobody foresaw, this contract is parked, and the others go on."""
+    number = known.contract.number
+    try:
+        return prepare(known, month)
+    except Exception as problem:
+        _log.exception("contract %s: its readings of %s could not be checked", number, month)
+        finding = blocking(
+            "fault",
+            number,
+            f"contract {number}: its readings of {month} could not be checked ({type(problem).__name__}). That is a fault of eisenergy, whatever lies in "
+            "the readings: report it with the lines of the log. The other customers are drafted.",
+        )
+        return Drafted(bill=None, input_hash="", findings=(finding,), filled=pl.DataFrame(), period=None, expected=0)
 
 
 def _runs(common: Masters, tariff: str, period: Period) -> Runs | None:

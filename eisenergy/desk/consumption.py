@@ -21,6 +21,7 @@ from eisenergy.accounts import Client, Contract, Scope
 from eisenergy.analytics import profile
 from eisenergy.analytics.savings import Saving, savings
 from eisenergy.billing.engine import in_force
+from eisenergy.blockruns import Runs, compile_runs
 from eisenergy.desk.drafting import Facts, facts, prepare
 from eisenergy.desk.fingerprint import BILLED
 from eisenergy.desk.history import HISTORY, at_hand, span
@@ -29,7 +30,7 @@ from eisenergy.desk.metered import Metered
 from eisenergy.desk.model import MonthTotals
 from eisenergy.desk.opening import costs
 from eisenergy.desk.workspace import Workspace
-from eisenergy.frames import ESTIMATED, SLOT_MINUTES, empty_readings
+from eisenergy.frames import ESTIMATED, SLOT_MINUTES, empty_readings, stamps_of
 from eisenergy.money import decimal_of
 from eisenergy.period import BillingMonth, Period
 from eisenergy.store import history, masters, outlines
@@ -37,7 +38,7 @@ from eisenergy.store.masters import NotStored
 from eisenergy.store.remembered import Remembered
 from eisenergy.store.states import States, states
 from eisenergy.tariffs.model import Tariff
-from eisenergy.timeofuse import DayCalendar, Runs, compile_runs
+from eisenergy.timeofuse import DayCalendar
 
 SLOTS: Final = {
     "start": pl.Datetime("us", "UTC"),
@@ -51,6 +52,11 @@ SLOTS: Final = {
     "quality": pl.String(),
 }
 """Columns of a range's intervals: ``start`` [UTC], ``local`` time without zone, 1 = Monday, ``kwh``, ``kw``, measured or estimated."""
+
+_HOUR_US: Final = 3_600_000_000
+_DAY_US: Final = 24 * _HOUR_US
+_THURSDAY: Final = 4
+"""The weekday of the first day of 1970."""
 
 _LOOKED_AT: Final = ("meter", "start", *BILLED, "quality")
 """Columns of readings that intervals are made of, and that tell whether they are those of an invoice."""
@@ -172,7 +178,8 @@ def _intervals(workspace: Workspace, scope: Scope, known: Supplied, period: Peri
         *(known.issued[m].bill.contract.meter.serial for m in months if m in known.issued),
     }
     rows = workspace.lake.read(scope, sorted(serials), *whole.utc(zone), version=known.lake_version, columns=_LOOKED_AT)
-    metered = {serial: Metered(rows.filter(pl.col("meter") == serial)) for serial in serials}
+    one = len(serials) == 1
+    metered = {serial: Metered(rows if one else rows.filter(pl.col("meter") == serial)) for serial in serials}
     parts: dict[str, list[pl.DataFrame]] = {}
     calendars: dict[str, DayCalendar] = {}
     for month in months:
@@ -184,6 +191,8 @@ def _intervals(workspace: Workspace, scope: Scope, known: Supplied, period: Peri
         return pl.DataFrame(schema=SLOTS)
     placed = [located(pl.concat(parts[version], rechunk=True), calendars[version], months, zone) for version in parts]
     slots = placed[0] if len(placed) == 1 else pl.concat(placed).sort("start")
+    if whole == period:
+        return slots
     return slots.filter(pl.col("day") >= period.start, pl.col("day") < period.end)
 
 
@@ -252,24 +261,31 @@ def located(rows: pl.DataFrame, calendar: DayCalendar, months: Sequence[BillingM
     :param months: one after the other
     :returns: :data:`SLOTS`, in order of time
     """
-    known = rows.filter(pl.col("kwh_import").is_not_null())
+    known = rows.filter(pl.col("kwh_import").is_not_null()) if rows["kwh_import"].null_count() else rows
     ordered = known if known["start"].is_sorted() else known.sort("start")
     shape = (calendar.name, calendar.version, calendar.rows, calendar.holidays, calendar.seasons, timezone)
     begins, block = _BLOCKS.get((shape, *months), lambda: _blocks(calendar, shape, months, timezone))
     # Where each stretch begins among the readings: a search for some thousand stretches, and not for each reading.
-    first = np.searchsorted(ordered["start"].to_physical().to_numpy(), begins)
+    first = np.searchsorted(stamps_of(ordered), begins)
     number = np.repeat(block, np.diff(first, append=ordered.height))
-    local = ordered.select(local=pl.col("start").dt.convert_time_zone(timezone).dt.replace_time_zone(None))["local"]
-    return ordered.select(
-        "start",
-        local,
-        local.dt.date().alias("day"),
-        local.dt.hour().cast(pl.Int64).alias("hour"),
-        local.dt.weekday().alias("weekday"),
-        pl.Series("block", calendar.blocks, dtype=pl.String).gather(number),
-        pl.col("kwh_import").alias("kwh"),
-        pl.coalesce("kw", pl.col("kwh_import") * 60 / SLOT_MINUTES).alias("kw"),
-        "quality",
+    # The zone is looked up once; day, hour and weekday are divisions. Asked for one by one, Polars looks four times.
+    local = ordered["start"].dt.convert_time_zone(timezone).dt.replace_time_zone(None).alias("local")
+    days, beyond = np.divmod(local.cast(pl.Int64).to_numpy(), _DAY_US)
+    kwh, kw = ordered["kwh_import"].alias("kwh"), ordered["kw"]
+    if kw.null_count():
+        kw = ordered.select(pl.coalesce("kw", pl.col("kwh_import") * 60 / SLOT_MINUTES))["kw"]
+    return pl.DataFrame(
+        [
+            ordered["start"],
+            local,
+            pl.Series("day", days.astype(np.int32)).cast(pl.Date),
+            pl.Series("hour", beyond // _HOUR_US),
+            pl.Series("weekday", ((days + _THURSDAY - 1) % 7 + 1).astype(np.int8)),
+            pl.Series("block", calendar.blocks, dtype=pl.String)[number],
+            kwh,
+            kw,
+            ordered["quality"],
+        ]
     )
 
 

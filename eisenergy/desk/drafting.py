@@ -19,6 +19,7 @@ from eisenergy.billing.batch import Terms, billed
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable, in_force
 from eisenergy.billing.model import Bill
+from eisenergy.blockruns import OffGrid, Runs, compile_runs
 from eisenergy.desk.fingerprint import readings_hash as readings_hash
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Finding, blocked, blocking
@@ -28,7 +29,7 @@ from eisenergy.quality.checks import check
 from eisenergy.quality.estimate import fill
 from eisenergy.store import files, masters
 from eisenergy.tariffs.model import Tariff
-from eisenergy.timeofuse import DayCalendar, OffGrid, Runs, compile_runs
+from eisenergy.timeofuse import DayCalendar
 from eisenergy.usage import EstimatedRange, Usage
 
 NEIGHBOURS: Final = timedelta(days=42)

@@ -23,6 +23,7 @@ from eisenergy.accounts import Scope
 from eisenergy.billing import eispower
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.model import LineCode
+from eisenergy.blockruns import compile_runs
 from eisenergy.config import Settings
 from eisenergy.desk.drafting import facts, prepare
 from eisenergy.desk.opening import as_billed
@@ -32,7 +33,6 @@ from eisenergy.store import books
 from eisenergy.store.database import Database
 from eisenergy.store.lake import Lake
 from eisenergy.store.masters import NotStored
-from eisenergy.timeofuse import compile_runs
 from eisenergy.workbook import export
 from eisenergy.workbook.export import Source
 

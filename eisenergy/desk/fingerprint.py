@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from eisenergy.frames import ESTIMATED
+from eisenergy.frames import ESTIMATED, stamps_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,7 +39,7 @@ def readings_hash(rows: pl.DataFrame, *, like: str = PREFIX) -> str:
         return _of_text(ordered)
     columns = {name: _canonical(ordered[name]) for name in BILLED}
     estimated = (ordered["quality"] == ESTIMATED).to_numpy()
-    return of_figures(ordered["start"].to_physical().to_numpy(), columns, estimated if estimated.any() else None)
+    return of_figures(stamps_of(ordered), columns, estimated if estimated.any() else None)
 
 
 def of_figures(
@@ -83,7 +83,7 @@ class Figures:
     """
 
     def __init__(self, rows: pl.DataFrame) -> None:
-        self._start: npt.NDArray[np.int64] = rows["start"].to_physical().to_numpy()
+        self._start = stamps_of(rows)
         canonical = {name: _canonical(rows[name]) for name in BILLED}
         known = {name: values for name, values in canonical.items() if values is not None}
         self._columns = {name: (values, bool(np.isnan(values).any())) for name, values in known.items()}

@@ -12,13 +12,14 @@ import numpy as np
 import polars as pl
 
 from eisenergy.accounts import Client, Scope
+from eisenergy.blockruns import compile_runs
 from eisenergy.desk.workspace import Workspace
 from eisenergy.frames import SLOT_MINUTES
 from eisenergy.period import BillingMonth
 from eisenergy.store import masters
 from eisenergy.store.masters import NotStored
 from eisenergy.store.roster import Listed
-from eisenergy.timeofuse import DayCalendar, compile_runs
+from eisenergy.timeofuse import DayCalendar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,13 @@ from typing import Final
 import polars as pl
 
 from eisenergy.accounts import Client, Contract, Scope
+from eisenergy.blockruns import Runs, compile_runs
 from eisenergy.desk.drafting import Facts
 from eisenergy.desk.workspace import Workspace
 from eisenergy.period import Period
 from eisenergy.store import masters
 from eisenergy.tariffs.model import Tariff
-from eisenergy.timeofuse import DayCalendar, Runs, compile_runs
+from eisenergy.timeofuse import DayCalendar
 
 TOGETHER: Final = 250
 """Contracts whose readings are in memory at a time; with their neighbours' months some three million rows."""

@@ -7,9 +7,9 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
+from eisenergy.blockruns import microseconds
 from eisenergy.desk import fingerprint
-from eisenergy.frames import MEASURED
-from eisenergy.timeofuse import microseconds
+from eisenergy.frames import MEASURED, stamps_of
 
 
 class Metered:
@@ -20,7 +20,7 @@ class Metered:
 
     def __init__(self, rows: pl.DataFrame) -> None:
         self.rows = rows
-        self._start = rows["start"].to_physical().to_numpy()
+        self._start = stamps_of(rows)
         self._figures = fingerprint.Figures(rows)
         self._measured = bool((rows["quality"] == MEASURED).all())
 

@@ -11,6 +11,7 @@ from eisenergy.accounts import Contract, Scope
 from eisenergy.analytics.savings import MonthCost, savings
 from eisenergy.billing.model import Bill
 from eisenergy.billing.slots import price_slots
+from eisenergy.blockruns import Runs
 from eisenergy.config import Settings
 from eisenergy.desk import together
 from eisenergy.desk.drafting import Facts, draft, facts, prepare
@@ -23,7 +24,6 @@ from eisenergy.ledger.invoices import Invoice
 from eisenergy.money import total
 from eisenergy.period import BillingMonth, Period
 from eisenergy.store import books, masters
-from eisenergy.timeofuse import Runs
 
 
 class NotBilled(LookupError):

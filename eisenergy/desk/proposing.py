@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from eisenergy.accounts import Client, Scope
+from eisenergy.blockruns import compile_runs
 from eisenergy.desk import whatif
 from eisenergy.desk.whatif import Question, Rules
 from eisenergy.desk.workspace import Workspace
@@ -33,7 +34,7 @@ from eisenergy.store.proposals import CALENDAR, TARIFF, Effect, Proposal
 from eisenergy.tariffs import revise
 from eisenergy.tariffs.check import check
 from eisenergy.tariffs.model import Tariff
-from eisenergy.timeofuse import DayCalendar, compile_runs
+from eisenergy.timeofuse import DayCalendar
 
 LARGEST: Final = 20
 """Lines with the largest differences that a summary holds: the lines themselves are kept in order of contracts."""

@@ -20,6 +20,7 @@ import polars as pl
 
 from eisenergy.accounts import Client, Contract, OutOfScope, Role, Scope
 from eisenergy.billing.model import Bill
+from eisenergy.blockruns import Runs, compile_runs
 from eisenergy.config import Settings
 from eisenergy.desk import history
 from eisenergy.desk.drafting import NEIGHBOURS, Facts, prepare
@@ -33,7 +34,7 @@ from eisenergy.store import books, masters
 from eisenergy.store import history as kept
 from eisenergy.store.states import States, states
 from eisenergy.tariffs.model import Tariff
-from eisenergy.timeofuse import DayCalendar, Runs, compile_runs
+from eisenergy.timeofuse import DayCalendar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

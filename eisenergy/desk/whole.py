@@ -11,58 +11,78 @@ import hashlib
 import itertools
 import json
 import struct
+import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
-from typing import Final
+from importlib import import_module
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 import eisenergy
 from eisenergy import kernels
 from eisenergy.billing.batch import Batch, Member, Terms
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable
+from eisenergy.blockruns import OffGrid, Runs, microseconds
 from eisenergy.compiled import numba
+from eisenergy.desk.clean_months import any_row, as_named, judged, nothing, starts
 from eisenergy.desk.drafting import NEIGHBOURS
 from eisenergy.desk.fingerprint import BILLED, of_regular
 from eisenergy.desk.masters import Masters
 from eisenergy.period import BillingMonth, NotInForce, Period
 from eisenergy.places import SLOT_US
 from eisenergy.pricesets import sum_priced
-from eisenergy.quality import clean
-from eisenergy.quality.checks import DEFAULTS
-from eisenergy.quality.estimate import SOURCE
 from eisenergy.spares import Spares
-from eisenergy.store.grid import Files, Grid, give_back, grid
+from eisenergy.store.grid import Grid, give_back, grid
+from eisenergy.store.layout import Layout
 from eisenergy.store.masters import NotStored
+from eisenergy.store.monthrows import Files
 from eisenergy.store.roster import Listed
-from eisenergy.timeofuse import OffGrid, Runs, microseconds
 from eisenergy.usage import CellSums, SlotPrices
 from eisenergy.usages import Months, sum_all
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 Corrections = Callable[[str], tuple[Correction, ...]]
-_Read = tuple[Grid, list[str]]
 
 AT_A_TIME: Final = 250
-"""Meters that are read together: small enough that memory is used again instead of being asked for anew."""
+"""Meters that are read together at most; where it is known what is unpacked together, a group ends there, after some 180."""
 
 AT_FIRST: Final = 60
 """Meters of the first group, and of the second: whoever prices and writes has something to do the sooner."""
 
 READERS: Final = 2
-"""Threads that read ahead of what is looked at and summed."""
+"""Threads that read, look and sum; whoever prices waits for none of them."""
 
 BATCH: Final = 125
 """Contracts that are priced together."""
 
 _PRICES: Final = ("loss_factor", "ftpms", "cost_pos", "cost_neg")
 _NO_PRICES: Final = (SlotPrices(),)
+_KERNELS: Final = threading.Lock()
+"""The kernels' threads are not to be called from several."""
+
+
+class _Facts(NamedTuple):
+    """What the readings say of a contract besides sums; see :class:`eisenergy.billing.batch.Member`."""
+
+    entry: Listed
+    readings_hash: str
+    sources: Mapping[str, str]
+    has_forecast: bool
+    prices: tuple[SlotPrices, ...]
+
+
+class _Measured(NamedTuple):
+    """Contracts of one tariff, and the sums of their meters in their order; ``groups`` cells per (segment, block)."""
+
+    terms: Terms
+    facts: Sequence[_Facts]
+    cells: CellSums
+    groups: int
 
 
 def whole_months(
@@ -90,104 +110,124 @@ def whole_months(
     if not candidates:
         return
     start, end = period.utc(common.client.timezone)
-    files = Files(common.workspace.lake, common.scope, common.lake_version)
-    groups = _groups(candidates)
+    first, later = _first(candidates)
+    files = Files(common.workspace.lake, common.scope, common.lake_version, laid_out=bool(later))
     around = (start - NEIGHBOURS, end + NEIGHBOURS)
-    threads = numba.get_num_threads()
     spares = Spares()
+
+    def measured(group: Sequence[Listed]) -> list[_Measured]:
+        found = grid(files, {entry.meter for entry in group}, start, end, around=around, spares=spares)
+        hashes = _hashes(found, microseconds(start))
+        with _KERNELS:
+            result = list(_measure(common, group, found, hashes, period))
+        give_back(found, spares)
+        return result
+
     # Processes price meanwhile: threads of a kernel that wait for each other would take their time.
-    numba.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(READERS) as readers:
-            ahead = deque(groups)
-            reading: deque[tuple[Sequence[Listed], Future[_Read]]] = deque()
-            while ahead or reading:
-                while ahead and len(reading) <= READERS:
-                    group = ahead.popleft()
-                    meters = {entry.meter for entry in group}
-                    reading.append((group, readers.submit(_read, files, meters, start, end, around, spares)))
-                group, read = reading.popleft()
-                found, hashes = read.result()
-                del read
-                yield from _measured(common, group, found, hashes, period, corrections, basis)
-                give_back(found, spares)
-    finally:
-        numba.set_num_threads(threads)
+    with ThreadPoolExecutor(READERS, initializer=numba.set_num_threads, initargs=(1,)) as readers:
+        ahead = deque(first)
+        reading: deque[Future[list[_Measured]]] = deque()
+        looked: Future[None] | None = None
+        while ahead or reading or later:
+            while len(reading) <= READERS:
+                if not ahead and looked is not None and later and (looked.done() or not reading):
+                    looked.result()
+                    ahead, later = deque(_groups(later, files.layout(f"{start:%Y-%m}"))), ()
+                if not ahead:
+                    break
+                reading.append(readers.submit(measured, ahead.popleft()))
+                if later and looked is None:  # while the first are read
+                    looked = readers.submit(files.look, *around)
+            import_module("eisenergy.quality.cleankernel")  # likewise
+            for one in reading.popleft().result():
+                yield from _batches(one, corrections, basis)
 
 
-def _groups(candidates: Sequence[Listed]) -> list[Sequence[Listed]]:
-    begins = [0, AT_FIRST] if 2 * AT_FIRST < AT_A_TIME < len(candidates) else []
-    begins += range(2 * AT_FIRST if begins else 0, len(candidates), AT_A_TIME)
+def _first(candidates: Sequence[Listed]) -> tuple[list[Sequence[Listed]], Sequence[Listed]]:
+    """The first groups, and the contracts that come after them: few are one group."""
+    if len(candidates) <= AT_A_TIME:
+        return [candidates], ()
+    size = min(AT_FIRST, AT_A_TIME)
+    return [candidates[:size], candidates[size : 2 * size]], candidates[2 * size :]
+
+
+def _groups(candidates: Sequence[Listed], layout: Layout | None) -> list[Sequence[Listed]]:
+    """Contracts in order of their meters by the group: as many as are unpacked together, where that is known.
+
+    :param layout: of the month's files
+    """
+    begins = [0]
+    packed = None
+    known = [None] * len(candidates) if layout is None else layout.packed([entry.meter for entry in candidates])
+    for n, now in enumerate(known):
+        since = n - begins[-1]
+        if since == AT_A_TIME or (now is not None and now != packed and since >= AT_A_TIME // 2):
+            begins.append(n)
+        packed = now or packed
     return [candidates[a:b] for a, b in itertools.pairwise([*begins, len(candidates)])]
-
-
-def _read(
-    files: Files,
-    meters: Collection[str],
-    start: datetime,
-    end: datetime,
-    around: tuple[datetime, datetime],
-    spares: Spares,
-) -> _Read:
-    """Read a group, and hash its figures here: that holds no lock of Python's, and whoever sums need not wait for it."""
-    found = grid(files, meters, start, end, around=around, spares=spares)
-    return found, _hashes(found, microseconds(start))
 
 
 def _all_period(entry: Listed, period: Period) -> bool:
     return entry.start <= period.start and (entry.end is None or entry.end >= period.end)
 
 
-def _measured(
-    common: Masters,
-    group: Sequence[Listed],
-    found: Grid,
-    hashes: Sequence[str],
-    period: Period,
-    corrections: Corrections,
-    basis: Callable[[Listed], str],
-) -> Iterator[Batch]:
+def _measure(
+    common: Masters, group: Sequence[Listed], found: Grid, hashes: Sequence[str], period: Period
+) -> Iterator[_Measured]:
+    """Say of which contracts the month is whole and clean, and what their meters did; by tariff, and those with prices apart."""
     start = microseconds(period.utc(common.client.timezone)[0])
     place = {meter: number for number, meter in enumerate(found.meters)}
     contracted = np.full(len(found.meters), np.nan)
     for entry in group:
         assert entry.contracted_kw is not None
         contracted[place[entry.meter]] = entry.contracted_kw
-    good, turns = _clean(found, start, contracted)
+    good, turns = judged(found, start, contracted)
     by_tariff: dict[str, list[Listed]] = defaultdict(list)
     for entry in group:
         if good[place[entry.meter]]:
             by_tariff[entry.tariff].append(entry)
-    priced = _any_row(found, *_PRICES)
+    priced, forecast = any_row(found, *_PRICES), any_row(found, "forecast_kwh")
     for tariff, entries in by_tariff.items():
         runs = common.runs(tariff, period)
-        named = _as_named(found, runs)
+        named = as_named(found, runs)
         for own in (False, True):
             mine = [e for e in entries if priced[place[e.meter]] == own and named[place[e.meter]]]
             numbers = np.array([place[entry.meter] for entry in mine], dtype=np.int64)
             if not mine:
                 continue
             cells, groups, prices = _summed(found, numbers, runs, start, priced=own)
-            forecast = _any_row(found, "forecast_kwh")
-            terms = _terms(common, tariff, period, runs)
-            members = [
-                Member(
-                    number=entry.number,
-                    document=entry.document,
-                    readings_hash=hashes[numbers[n]],
-                    sources=_sources(found, int(numbers[n]), common.names, single=bool(turns[numbers[n]] == 1)),
-                    has_forecast=bool(forecast[numbers[n]]),
-                    prices=prices[n] if own else _NO_PRICES,
-                    corrections=corrections(entry.number),
-                    basis=basis(entry),
+            facts = [
+                _Facts(
+                    entry,
+                    hashes[number],
+                    _sources(found, number, common.names, single=bool(turns[number] == 1)),
+                    bool(forecast[number]),
+                    prices[n] if own else _NO_PRICES,
                 )
-                for n, entry in enumerate(mine)
+                for n, (entry, number) in enumerate(zip(mine, numbers.tolist(), strict=True))
             ]
-            kept = [n for n, member in enumerate(members) if member.prices]
-            for a in range(0, len(kept), BATCH):
-                these = kept[a : a + BATCH]
-                part = CellSums(*(column[these].tolist() for column in cells))
-                yield Batch(terms=terms, members=tuple(members[n] for n in these), cells=part, groups=groups)
+            yield _Measured(_terms(common, tariff, period, runs), facts, cells, groups)
+
+
+def _batches(found: _Measured, corrections: Corrections, basis: Callable[[Listed], str]) -> Iterator[Batch]:
+    kept = [n for n, one in enumerate(found.facts) if one.prices]
+    for a in range(0, len(kept), BATCH):
+        these = kept[a : a + BATCH]
+        members = tuple(
+            Member(
+                number=one.entry.number,
+                document=one.entry.document,
+                readings_hash=one.readings_hash,
+                sources=one.sources,
+                has_forecast=one.has_forecast,
+                prices=one.prices,
+                corrections=corrections(one.entry.number),
+                basis=basis(one.entry),
+            )
+            for one in (found.facts[n] for n in these)
+        )
+        part = CellSums(*(column[these].tolist() for column in found.cells))
+        yield Batch(terms=found.terms, members=members, cells=part, groups=found.groups)
 
 
 def _terms(common: Masters, tariff: str, period: Period, runs: Runs) -> Terms:
@@ -202,76 +242,6 @@ def _terms(common: Masters, tariff: str, period: Period, runs: Runs) -> Terms:
         lake_version=common.lake_version,
         spans=runs.spans,
     )
-
-
-def _clean(found: Grid, start: int, contracted: Floats) -> tuple[Booleans, npt.NDArray[np.int64]]:
-    """The meters whose month is whole and clean, and how many stretches of one file each meter's rows are."""
-    meters, rows, size = len(found.meters), found.rows, len(found.measured)
-    nothing = _nothing(size)
-    columns = {name: nothing if values is None else values for name, values in found.figures.items()}
-    estimates = found.sources.index(SOURCE) if SOURCE in found.sources else -1
-    ordered, turns = clean.ordered(found.measured, found.source, found.source_row, rows, without=estimates)
-    good = clean.clean(
-        np.arange(meters, dtype=np.int64) * rows,
-        np.full(meters, start, dtype=np.int64),
-        rows,
-        clean.Columns(
-            start=_starts(start, rows, meters),
-            kwh=columns["kwh_import"],
-            kwh_export=columns["kwh_export"],
-            kw=columns["kw"],
-            kvar=columns["kvar"],
-            kvarh=columns["kvarh"],
-            forecast=columns["forecast_kwh"],
-            register=columns["register_kwh"],
-            ordered=ordered,
-        ),
-        contracted_kw=contracted,
-        before=found.beside,
-        limits=DEFAULTS,
-    )
-    for meter in np.flatnonzero(
-        good & (turns > 1)
-    ):  # files that alternate: whether one goes back in time is for the check to say
-        good[meter] = len(np.unique(found.source[meter * rows : (meter + 1) * rows])) == int(turns[meter])
-    return good & found.whole, turns
-
-
-@functools.lru_cache(4)
-def _nothing(size: int) -> Floats:
-    """A column without a figure; the same for every group."""
-    result = np.full(size, np.nan)
-    result.flags.writeable = False
-    return result
-
-
-@functools.lru_cache(4)
-def _starts(start: int, rows: int, meters: int) -> npt.NDArray[np.int64]:
-    """The beginnings of the intervals of several meters; the same for every group."""
-    result = np.tile(start + SLOT_US * np.arange(rows, dtype=np.int64), meters)
-    result.flags.writeable = False
-    return result
-
-
-def _as_named(found: Grid, runs: Runs) -> Booleans:
-    """The meters whose files name no block, or each interval's block as the calendar has it."""
-    meters = len(found.meters)
-    if found.named is None:
-        return np.ones(meters, dtype=np.bool_)
-    spelled = pl.Series(found.names, dtype=pl.String).str.strip_chars().str.to_lowercase().to_list()
-    folded = [block.casefold() for block in runs.blocks]
-    same = np.array([folded.index(name) if name in folded else -2 for name in spelled], dtype=np.int16)
-    slot = runs.minutes * 60_000_000
-    calendar = np.repeat(runs.block, (runs.end_us - runs.start_us) // slot)
-    in_file = found.named.reshape(meters, found.rows)
-    apart: Booleans = ((in_file >= 0) & (same[in_file] != calendar)).any(axis=1)
-    return ~apart
-
-
-def _any_row(found: Grid, *names: str) -> Booleans:
-    """The meters that have a figure in any of some columns."""
-    result: Booleans = np.logical_or.reduce([found.has[name] for name in names])
-    return result
 
 
 def _summed(
@@ -289,7 +259,7 @@ def _summed(
             kvarh=_reactive(figures["kvarh"], figures["kvar"], hours),
             forecast=figures["forecast_kwh"],
             exports=found.has["kwh_export"][numbers],
-            reactive=_any_row(found, "kvarh", "kvar")[numbers],
+            reactive=any_row(found, "kvarh", "kvar")[numbers],
         )
         return sum_all(months, runs), 1, ()
 
@@ -297,11 +267,11 @@ def _summed(
         return None if values is None else values.reshape(-1, rows)[numbers].ravel()
 
     size = len(numbers) * rows
-    nothing = np.full(size, np.nan)
+    none = nothing(size)
     taken = {name: rows_of(values) for name, values in figures.items()}
-    filled = {name: nothing if values is None else values for name, values in taken.items()}
+    filled = {name: none if values is None else values for name, values in taken.items()}
     columns = kernels.Columns(
-        start=_starts(start, rows, len(numbers)),
+        start=starts(start, rows, len(numbers)),
         kwh=filled["kwh_import"],
         kwh_export=filled["kwh_export"],
         kvarh=filled["kvarh"],

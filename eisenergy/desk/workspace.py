@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from eisenergy import unpacked
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.store.database import Database
 from eisenergy.store.lake import Lake
+from eisenergy.variables import BadSetting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 from anyio import CapacityLimiter
 from joserfc.jwk import OctKey
 
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.portal import passwords
 from eisenergy.portal.workshop import Workshop
 from eisenergy.store import sealing
 from eisenergy.store.database import Database
+from eisenergy.variables import BadSetting
 
 THREADS: Final = 16
 """Pages that are made at a time; more threads would only wait for each other."""

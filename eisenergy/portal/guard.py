@@ -13,7 +13,7 @@ from typing import Final
 
 from eisenergy.accounts import OutOfScope, Role, Scope
 from eisenergy.store.api_tokens import Bearer
-from eisenergy.store.people import EVERY_CLIENT
+from eisenergy.store.grants import EVERY_CLIENT
 from eisenergy.store.sessions import Session
 
 OPERATOR_ROLES: Final = frozenset({Role.SYSTEM_ADMIN, Role.CLIENT_ADMIN})

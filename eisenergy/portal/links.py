@@ -12,7 +12,7 @@ from eisenergy.portal.context import Context
 from eisenergy.portal.words import language_of, say
 from eisenergy.store import audit, signins, tickets
 from eisenergy.store.audit import Actor
-from eisenergy.store.people import homes
+from eisenergy.store.grants import homes
 from eisenergy.store.signins import Login
 
 RESET: Final = timedelta(hours=1)

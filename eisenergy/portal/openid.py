@@ -25,7 +25,8 @@ from eisenergy.portal import discovery
 from eisenergy.portal.discovery import ProviderFailed
 from eisenergy.store import signins
 from eisenergy.store.database import Database
-from eisenergy.store.people import BadAccount, address_of
+from eisenergy.store.grants import BadAccount
+from eisenergy.store.people import address_of
 from eisenergy.store.signins import Login
 
 ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")

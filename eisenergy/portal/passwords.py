@@ -9,7 +9,7 @@ from typing import Final
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from eisenergy.config import BadSetting
+from eisenergy.variables import BadSetting
 
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)
 """Source: OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes, one lane."""

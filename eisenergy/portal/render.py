@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from eisenergy.portal.words import LOCALES
+from eisenergy.portal.words import LOCALES, say
 from eisenergy.publish.captions import Words, money, number
 from eisenergy.publish.folders import REPORTS
 
@@ -40,7 +40,8 @@ def render(visit: Visit, template: str, **data: Any) -> str:
     :param data: what it shows, beside ``visit``, ``t`` (texts) and ``words`` (months and days)
     """
     page = _environment().get_template(f"{template}.html.j2")
-    return page.render(visit=visit, t=visit.say, words=Words(LOCALES[visit.language]), page=template, **data)
+    language = visit.language  # once: a page has hundreds of texts, and it stands in a cookie
+    return page.render(visit=visit, t=partial(say, language), words=Words(LOCALES[language]), page=template, **data)
 
 
 def local(at: datetime, timezone: str) -> str:

@@ -13,9 +13,10 @@ from eisenergy.portal.links import DEVICE
 from eisenergy.portal.visit import Visit, own_path
 from eisenergy.store import audit, guesses, sessions, signins, tickets
 from eisenergy.store.audit import Actor
+from eisenergy.store.grants import BadAccount, homes
 from eisenergy.store.guesses import Attempt
 from eisenergy.store.opaque import hashed
-from eisenergy.store.people import BadAccount, address_of, homes
+from eisenergy.store.people import address_of
 from eisenergy.store.signins import Login
 
 CODE_LIFE: Final = timedelta(minutes=5)

@@ -24,8 +24,8 @@ from eisenergy.portal.context import Context
 from eisenergy.portal.guard import NotNamed, Rule
 from eisenergy.store import api_tokens, audit, masters, sessions
 from eisenergy.store.audit import Actor
+from eisenergy.store.grants import EVERY_CLIENT
 from eisenergy.store.masters import NotStored
-from eisenergy.store.people import EVERY_CLIENT
 from eisenergy.store.sessions import Session
 
 K = TypeVar("K")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -73,6 +74,17 @@ class Visit:
         url = self.request.url
         return own_path(f"{url.path}?{url.query}" if url.query else url.path) if self.request.method == "GET" else "/"
 
+    @property
+    def search(self) -> str:
+        """The text that lines of a list are searched for, as ``q`` in the address says it; PostgreSQL takes no NUL."""
+        return self.request.query_params.get("q", "").replace("\x00", "")[:100].strip()
+
+    @property
+    def first(self) -> int:
+        """How many lines of a list come before those that are shown, as ``desde`` in the address says: a number of seven digits at most."""
+        given = self.request.query_params.get("desde", "0")
+        return int(given) if given.isascii() and given.isdigit() and len(given) < 8 else 0
+
     def say(self, key: str, **values: object) -> str:
         """Return a text in the reader's language."""
         return say(self.language, key, **values)
@@ -103,6 +115,17 @@ class Visit:
         assert self.scope is not None
         assert self.client is not None
         return self.scope, self.client
+
+    def id_of(self, name: str, missing: type[LookupError]) -> uuid.UUID:
+        """Return the id that stands at a name of the path.
+
+        :param missing: what is raised where it is none, as where there is nothing of that id
+        """
+        given = self.request.path_params[name]
+        try:
+            return uuid.UUID(str(given))
+        except ValueError:
+            raise missing(f"no {name} {given!r}") from None
 
     def about(self) -> tuple[Scope, Client, str, str]:
         """Return scope, client, and code and name of the customer, of a route that is about one."""

@@ -34,7 +34,6 @@ _ES: Final[dict[str, str]] = {
     "axis.money": "Monto [{currency}]",
     "axis.slots": "Intervalos",
     "axis.month": "Mes",
-    "axis.customer": "Cliente",
     "block": "Bloque",
     "weekday": "Día",
     "measured": "Medido",
@@ -49,7 +48,6 @@ _ES: Final[dict[str, str]] = {
     "no_contracted": "Sin potencia contratada",
     "mark.estimated": "E: mes con lecturas estimadas",
     "mark.draft": "color claro: mes sin factura emitida",
-    "peak_on": "{when} h",
     "daily.summary": "{total} kWh en {month}; el día de mayor consumo fue el {day} con {kwh} kWh.",
     "monthly.summary": "{kwh} kWh en {month}.",
     "monthly.change": " {change} % frente al mismo mes del año anterior.",
@@ -89,7 +87,6 @@ _ES: Final[dict[str, str]] = {
     "dashboard.pdf": "Consumo en PDF",
     "see_dashboard": "Ver consumo del mes",
     "pay_before": "Pagar antes del {day}",
-    "last_invoice": "Su última factura",
     "this_month": "Su mes en cifras",
     "total_due": "Total a pagar",
     "energy": "Energía",
@@ -99,13 +96,11 @@ _ES: Final[dict[str, str]] = {
     "power_factor": "Factor de potencia",
     "against_last_year.short": "Ahorro frente al año anterior",
     "against_previous.short": "Ahorro frente al mes anterior",
-    "cumulative.short": "Ahorro acumulado",
     "fed_in": "{kwh} kWh entregados a la red",
     "saved.none": "sin mes para comparar",
     "saved.cumulative": "acumulado {amount}",
     "change_year": "{change} % frente a {month}",
     "estimated_ranges": "Lecturas estimadas",
-    "estimated_range": "{start} a {end}: {slots} intervalos, {kwh} kWh",
     "all_measured": "Todas las lecturas del mes son medidas.",
     "from": "Desde",
     "to": "Hasta",
@@ -117,7 +112,6 @@ _ES: Final[dict[str, str]] = {
     "severity.warning": "Atención",
     "severity.blocking": "Bloqueante",
     "severity": "Nivel",
-    "subject": "Asunto",
     "message": "Qué se encontró",
     "customers": "Clientes",
     "customer": "Cliente",
@@ -145,11 +139,8 @@ _ES: Final[dict[str, str]] = {
     "max_kw": "Demanda [kW]",
     "view_as": "Ver como este cliente",
     "operator": "Operación",
-    "slots_of": "{share} % de los intervalos",
-    "published": "Meses publicados",
     "skip": "Saltar al contenido",
     "menu": "Navegación",
-    "invoice.page": "Su factura",
     "meter_of": "Medidor {meter}, nodo {node}",
 }
 _EN: Final[dict[str, str]] = {
@@ -175,7 +166,6 @@ _EN: Final[dict[str, str]] = {
     "axis.money": "Amount [{currency}]",
     "axis.slots": "Intervals",
     "axis.month": "Month",
-    "axis.customer": "Customer",
     "block": "Block",
     "weekday": "Day",
     "measured": "Measured",
@@ -190,7 +180,6 @@ _EN: Final[dict[str, str]] = {
     "no_contracted": "No contracted power",
     "mark.estimated": "E: month with estimated readings",
     "mark.draft": "pale: month without an issued invoice",
-    "peak_on": "{when}",
     "daily.summary": "{total} kWh in {month}; the highest day was the {day} with {kwh} kWh.",
     "monthly.summary": "{kwh} kWh in {month}.",
     "monthly.change": " {change} % against the same month last year.",
@@ -230,7 +219,6 @@ _EN: Final[dict[str, str]] = {
     "dashboard.pdf": "Consumption as PDF",
     "see_dashboard": "See the month's consumption",
     "pay_before": "Pay by {day}",
-    "last_invoice": "Your last invoice",
     "this_month": "Your month in figures",
     "total_due": "Total to pay",
     "energy": "Energy",
@@ -240,13 +228,11 @@ _EN: Final[dict[str, str]] = {
     "power_factor": "Power factor",
     "against_last_year.short": "Saved against last year",
     "against_previous.short": "Saved against the month before",
-    "cumulative.short": "Saved so far",
     "fed_in": "{kwh} kWh fed in",
     "saved.none": "no month to compare with",
     "saved.cumulative": "{amount} so far",
     "change_year": "{change} % against {month}",
     "estimated_ranges": "Estimated readings",
-    "estimated_range": "{start} to {end}: {slots} intervals, {kwh} kWh",
     "all_measured": "All readings of the month are measured.",
     "from": "From",
     "to": "To",
@@ -258,7 +244,6 @@ _EN: Final[dict[str, str]] = {
     "severity.warning": "Warning",
     "severity.blocking": "Blocking",
     "severity": "Level",
-    "subject": "Subject",
     "message": "What was found",
     "customers": "Customers",
     "customer": "Customer",
@@ -286,11 +271,8 @@ _EN: Final[dict[str, str]] = {
     "max_kw": "Demand [kW]",
     "view_as": "View as this customer",
     "operator": "Operations",
-    "slots_of": "{share} % of the intervals",
-    "published": "Published months",
     "skip": "Skip to content",
     "menu": "Navigation",
-    "invoice.page": "Your invoice",
     "meter_of": "Meter {meter}, node {node}",
 }
 _WEEKDAYS_ES: Final = ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo")
@@ -347,6 +329,6 @@ def number(value: Decimal | float, places: int = 0) -> str:
     return texts.format_number(Decimal(value), places)
 
 
-def money(value: Decimal, currency: str = "USD") -> str:
+def money(value: Decimal, currency: str) -> str:
     """Return ``USD 12,989.48``."""
     return f"{currency}{texts.NBSP}{number(value, 2)}"

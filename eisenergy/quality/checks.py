@@ -61,11 +61,13 @@ def check(
     everything = readings.filter(inside).sort("start")
     numbers = [name for name, dtype in everything.schema.items() if dtype == pl.Float64]
     everything = everything.with_columns(pl.col(numbers).fill_nan(None))
-    past = everything.clear() if history is None else history.filter((pl.col("meter") == meter) & ~inside)
+    past = (everything if history is None else history).select("meter", "start", "quality", "kwh_import", "kw")
+    usable = (pl.col("quality") == MEASURED) & pl.col("kwh_import").is_finite()
+    lacking = everything["kwh_import"].null_count()
     month = Month(
-        rows=everything.filter(pl.col("kwh_import").is_not_null()),
+        rows=everything.filter(pl.col("kwh_import").is_not_null()) if lacking else everything,
         everything=everything,
-        history=past.filter((pl.col("quality") == MEASURED) & pl.col("kwh_import").is_finite()),
+        history=past.filter((pl.col("meter") == meter) & ~inside & usable),
         meter=meter,
         period=period,
         zone=ZoneInfo(timezone),

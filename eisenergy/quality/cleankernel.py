@@ -48,45 +48,59 @@ def look(
     stuck_slots, zero_slots, tolerance, tolerance_kwh = limits[4], limits[5], limits[6], limits[7]
     share, scale, register_kwh = limits[8], limits[9], limits[10]
     for meter in numba.prange(first.shape[0]):
-        a = first[meter]
-        good = contracted_kw[meter] > 0
+        a, z = first[meter], first[meter] + rows
         ceiling = contracted_kw[meter] * highest_share
-        high, total = 0.0, 0.0
-        both, apart, unlike = 0, 0, 0
-        equal, positive, registers = 0, 0, 0
+        # Counted over slices and without a branch, which Numba takes by whole vectors.
+        time, in_order, energy, power, export = start[a:z], ordered[a:z], kwh[a:z], kw[a:z], kwh_export[a:z]
+        bad = 0
         for n in range(rows):
-            row = a + n
-            energy, power, export = kwh[row], kw[row], kwh_export[row]
-            good &= start[row] == begin[meter] + n * slot
-            good &= ordered[row] and energy >= 0 and energy / hours <= ceiling  # false for NaN, and for infinity
-            good &= not (
-                export < 0 or np.isinf(export) or np.isinf(kvar[row]) or np.isinf(kvarh[row]) or np.isinf(forecast[row])
-            )
-            good &= not power > ceiling and not np.isinf(power)
-            if energy > 0:
-                positive += 1
-                if power == power:
-                    both += 1
-                    worth = power * hours
-                    apart += abs(worth - energy) > max(tolerance_kwh, tolerance * energy)
-                    unlike += not energy <= worth * scale * 0.999 or not worth <= energy * scale * 0.999
-            equal = equal + 1 if n > 0 and energy == kwh[row - 1] else 1
-            good &= equal < (stuck_slots if energy != 0 else zero_slots)
-            high = max(high, energy)
-            total += energy
-            if register[row] == register[row]:
-                registers += 1
-                if n > 0:
-                    good &= abs(register[row] - register[row - 1] - energy) < register_kwh * 0.99
-        if not good:
+            bad += time[n] != begin[meter] + n * slot
+            bad += not in_order[n]
+        for n in range(rows):  # false for NaN, and for infinity
+            bad += not ((energy[n] >= 0) & (energy[n] / hours <= ceiling))
+        for n in range(rows):
+            bad += (power[n] > ceiling) | (abs(power[n]) == np.inf)
+            bad += (export[n] < 0) | (abs(export[n]) == np.inf)
+        for column in (kvar, kvarh, forecast):
+            others = column[a:z]
+            for n in range(rows):
+                bad += abs(others[n]) == np.inf
+        if bad > 0 or not contracted_kw[meter] > 0:
             result[meter] = False
             continue
-        good &= registers == 0 or registers == rows
+        both, apart, unlike, positive, equal, registers = 0, 0, 0, 0, 0, 0
+        for n in range(rows):
+            worth, some = power[n] * hours, energy[n] > 0
+            measured = some & (worth == worth)
+            positive += some
+            both += measured
+            allowed = tolerance * energy[n]
+            apart += measured & (abs(worth - energy[n]) > (allowed if allowed > tolerance_kwh else tolerance_kwh))
+            alike = (energy[n] <= worth * scale * 0.999) & (worth <= energy[n] * scale * 0.999)
+            unlike += measured & (not alike)
+        for n in range(rows - 1):
+            equal += energy[n + 1] == energy[n]
+        column = register[a:z]
+        for n in range(rows):
+            registers += column[n] == column[n]
+        good = registers in (0, rows)
+        if equal + 1 >= min(stuck_slots, zero_slots):  # fewer cannot make a stretch that is too long
+            equal = 0
+            for n in range(rows):
+                equal = equal + 1 if n > 0 and energy[n] == energy[n - 1] else 1
+                good &= equal < (stuck_slots if energy[n] != 0 else zero_slots)
+        if registers > 0:
+            for n in range(1, rows):
+                good &= abs(column[n] - column[n - 1] - energy[n]) < register_kwh * 0.99
+        high, total = 0.0, 0.0
+        for n in range(rows):
+            high = max(high, energy[n])
+            total += energy[n]
         good &= apart <= share * both and 2 * unlike < max(both, 1)
         # The 99th percentile is at least a third of the highest when more than one in a hundred are.
         reaching = 0
         for n in range(rows):
-            reaching += kwh[a + n] * spike > high
+            reaching += energy[n] * spike > high
         good &= high == 0 or reaching > 0.011 * positive + 1
         mean = total / rows
         past = before[meter]
@@ -113,11 +127,12 @@ def put_in_order(
 ) -> None:
     """Say which rows are in order; see :func:`eisenergy.quality.clean.ordered`."""
     for meter in range(turns.shape[0]):
-        a = meter * rows
-        result[a] = measured[a] and source[a] != without
+        a, z = meter * rows, (meter + 1) * rows
+        counts, files, lines, fine = measured[a:z], source[a:z], source_row[a:z], result[a:z]
+        fine[0] = counts[0] & (files[0] != without)
         count = 1
-        for row in range(a + 1, a + rows):
-            turn = source[row] != source[row - 1]
+        for n in range(1, rows):
+            turn = files[n] != files[n - 1]
             count += turn
-            result[row] = measured[row] and source[row] != without and (turn or source_row[row] > source_row[row - 1])
+            fine[n] = counts[n] & (files[n] != without) & (turn | (lines[n] > lines[n - 1]))
         turns[meter] = count

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
+import numpy as np
 import polars as pl
 
 from eisenergy.findings import Finding, blocking, warning
@@ -17,8 +18,9 @@ from eisenergy.timeofuse import DayCalendar
 
 def off_grid(month: Month) -> Iterator[Finding]:
     """Readings that do not start where an interval starts."""
-    off = month.everything.filter(pl.col("start").dt.truncate(f"{SLOT_MINUTES}m") != pl.col("start"))
-    if len(off):
+    starts = month.everything["start"]
+    if (starts.to_physical().to_numpy() % (SLOT // timedelta(microseconds=1))).any():
+        off = month.everything.filter(starts.dt.truncate(f"{SLOT_MINUTES}m") != starts)
         row = off.row(0, named=True)
         yield blocking(
             "off-grid",
@@ -28,6 +30,11 @@ def off_grid(month: Month) -> Iterator[Finding]:
             count=len(off),
             **month.place(row),
         )
+
+
+def _registered(month: Month) -> bool:
+    """Whether any row has a register value."""
+    return month.everything["register_kwh"].null_count() < len(month.everything)
 
 
 def _gaps(month: Month) -> list[tuple[datetime, datetime, int]]:
@@ -69,7 +76,7 @@ def missing(month: Month) -> Iterator[Finding]:
 def clock_forward(month: Month) -> Iterator[Finding]:
     """A gap over which the register did not move, at a meter that takes energy before and after: no time passed in it."""
     gaps = _gaps(month)
-    if not gaps:
+    if not gaps or not _registered(month):
         return
     register = Register(month.everything)
     energy: dict[datetime, float] = {}
@@ -98,6 +105,9 @@ def clock_forward(month: Month) -> Iterator[Finding]:
 
 def clock_back(month: Month) -> Iterator[Finding]:
     """Rows of one file that follow each other and go back in time, in a file that otherwise goes forward."""
+    source = month.everything["source"]
+    if (source == source[0]).all() and (np.diff(month.everything["source_row"].to_numpy()) > 0).all():
+        return
     ordered = month.everything.sort("source", "source_row").with_columns(
         back=(pl.col("start").diff() < pl.duration(minutes=0)) & (pl.col("source") == pl.col("source").shift())
     )
@@ -117,6 +127,8 @@ def clock_back(month: Month) -> Iterator[Finding]:
 
 def register(month: Month) -> Iterator[Finding]:
     """Intervals whose sum is not what the register moved."""
+    if not _registered(month):
+        return
     compared = disagreements(month.everything)
     reset = compared.filter(pl.col("register_kwh") < -month.limits.register_tolerance_kwh)
     if len(reset):
@@ -164,6 +176,8 @@ def _blocks_at(hours: pl.DataFrame, days: dict[date, tuple[tuple[int, int, str],
 def blocks(month: Month, calendar: DayCalendar) -> Iterator[Finding]:
     """Rows whose file names another block than the calendar."""
     named = month.everything.filter(pl.col("block_in_file").is_not_null())
+    if named.is_empty():
+        return
     local = named["start"].dt.convert_time_zone(month.zone.key)
     days = {day: calendar.day_blocks(day) for day in local.dt.date().unique()}
     hours = pl.DataFrame({"day": local.dt.date(), "minute": local.dt.hour().cast(pl.Int32) * 60 + local.dt.minute()})

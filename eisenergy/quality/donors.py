@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 
 from eisenergy import money
@@ -25,7 +26,13 @@ NEAREST: Final = 4
 PLACES: Final = 3
 """Estimates are whole watt-hours, as meters give them."""
 
+KNOWN: Final = ("start", "kwh_import", "kwh_export", "quality", "register_kwh")
+"""Columns that tell of a meter."""
+
 _LONGEST_BRACKET: Final = timedelta(days=35)
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_DAY, _MINUTE = 86_400_000_000, 60_000_000
+"""Microseconds."""
 
 
 class Method(StrEnum):
@@ -58,31 +65,38 @@ class Estimate:
 
 
 class Donors:
-    """What is known about a meter, to estimate from."""
+    """What is known about a meter, to estimate from. :param rows: :data:`KNOWN`, in any order"""
 
     def __init__(self, rows: pl.DataFrame, timezone: str, holidays: Set[date]) -> None:
         self._zone = ZoneInfo(timezone)
         self._holidays = holidays
-        self._register = Register(rows)
-        self._known = rows.filter(finite("kwh_import"))
-        measured = self._known.filter(pl.col("quality") == MEASURED).sort("start")
-        self._exports = rows.filter(finite("kwh_export") & (pl.col("kwh_export") != 0)).height > 0
-        self._mean: float | None = measured["kwh_import"].mean()  # type: ignore[assignment]  # mean of floats
-        self._measured = measured.select("start", "kwh_import", pl.col("kwh_export").fill_nan(None).fill_null(0.0))
-        local = measured["start"].dt.convert_time_zone(timezone)
-        self._minutes = local.dt.hour().cast(pl.Int32) * 60 + local.dt.minute()
+        self._rows = rows.sort("start")
+        self._register = Register(self._rows)
+        export = self._rows["kwh_export"].fill_nan(None).fill_null(0.0)
+        self._exports = bool((np.isfinite(export.to_numpy()) & (export.to_numpy() != 0)).any())
+        measured = (self._rows["quality"] == MEASURED) & self._rows["kwh_import"].is_finite().fill_null(value=False)
+        kwh = self._rows["kwh_import"].filter(measured)
+        self._mean: float | None = kwh.mean()  # type: ignore[assignment]  # mean of floats
+        local = self._rows["start"].filter(measured).dt.convert_time_zone(timezone).dt.replace_time_zone(None)
+        days, self._after = np.divmod(local.to_physical().to_numpy(), _DAY)
+        self._day_numbers = days + _EPOCH
+        self._measured_kwh, self._measured_export = kwh.to_numpy(), export.filter(measured).to_numpy()
         self._days: dict[int, list[tuple[date, DayType, float, float]]] = {}
+        self._day_types: dict[date, DayType] = {}
 
     @functools.cached_property
     def _kwh(self) -> dict[datetime, float]:
-        return dict(self._known.select("start", "kwh_import").iter_rows())
+        return dict(self._rows.filter(finite("kwh_import")).select("start", "kwh_import").iter_rows())
 
     def _days_at(self, minute: int) -> list[tuple[date, DayType, float, float]]:
         """What was measured at a local minute of the day; a gap asks for a few of them."""
         if minute not in self._days:
-            rows = self._measured.filter(self._minutes == minute)
-            days = [(start.astimezone(self._zone).date(), kwh, export) for start, kwh, export in rows.iter_rows()]
-            self._days[minute] = [(day, self._day_type(day), kwh, export) for day, kwh, export in days]
+            rows = np.flatnonzero(self._after // _MINUTE == minute)
+            days = map(date.fromordinal, self._day_numbers[rows].tolist())
+            kwh, export = self._measured_kwh[rows].tolist(), self._measured_export[rows].tolist()
+            self._days[minute] = [
+                (day, self._day_type(day), *both) for day, *both in zip(days, kwh, export, strict=True)
+            ]
         return self._days[minute]
 
     def of(self, missing: Iterable[datetime]) -> dict[datetime, Estimate]:
@@ -137,8 +151,10 @@ class Donors:
         return Estimate(money.excel_round(self._mean, PLACES), money.ZERO if self._exports else None, Method.MEAN)
 
     def _day_type(self, day: date) -> DayType:
-        kind = day_type(day, self._holidays)
-        return DayType.SUNDAY if kind is DayType.HOLIDAY else kind
+        if day not in self._day_types:
+            kind = day_type(day, self._holidays)
+            self._day_types[day] = DayType.SUNDAY if kind is DayType.HOLIDAY else kind
+        return self._day_types[day]
 
 
 def apportion(amount: Decimal, weights: list[Decimal]) -> list[Decimal]:

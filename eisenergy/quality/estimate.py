@@ -19,7 +19,7 @@ from eisenergy import money
 from eisenergy.findings import Finding, blocking, warning
 from eisenergy.frames import ESTIMATED, READINGS
 from eisenergy.period import Period
-from eisenergy.quality.donors import Donors, Estimate, finite
+from eisenergy.quality.donors import KNOWN, Donors, Estimate, finite
 from eisenergy.quality.donors import Method as Method
 from eisenergy.quality.registers import SLOT, absent
 from eisenergy.usage import EstimatedRange
@@ -73,7 +73,7 @@ def fill(
     mine = readings.filter((pl.col("meter") == meter) & (pl.col("source") != SOURCE) & inside).sort("start")
     unnamed = (pl.col("quality") == ESTIMATED) & pl.col("method").is_null()
     mine = mine.with_columns(method=pl.when(unnamed).then(pl.lit(Method.METER.value)).otherwise("method"))
-    past = history.filter((pl.col("meter") == meter) & ~inside)
+    past = history.select("client", "meter", *KNOWN).filter((pl.col("meter") == meter) & ~inside)
     slots = period.slots(timezone)
     missing = absent(mine.filter(finite("kwh_import"))["start"], first, slots)
     guessed = len(mine.filter((pl.col("quality") == ESTIMATED) & finite("kwh_import")))
@@ -88,11 +88,12 @@ def fill(
         ranges = estimated_ranges(mine)
         return Filled(frame=mine, ranges=ranges, findings=_report(meter, period, timezone, ranges, slots))
 
-    estimates = Donors(pl.concat([past, mine]), timezone, holidays).of(missing)
+    estimates = Donors(pl.concat([past.select(KNOWN), mine.select(KNOWN)]), timezone, holidays).of(missing)
     lacking = [slot for slot in missing if slot not in estimates]
     if lacking:
         return Filled(frame=mine, ranges=estimated_ranges(mine), findings=(_cannot(meter, period, lacking, timezone),))
-    frame = _insert(mine, past, meter, estimates)
+    client: str = (past if mine.is_empty() else mine)["client"][0]
+    frame = _insert(mine, client, meter, estimates)
     ranges = estimated_ranges(frame)
     return Filled(frame=frame, ranges=ranges, findings=_report(meter, period, timezone, ranges, slots))
 
@@ -121,25 +122,27 @@ def estimated_ranges(frame: pl.DataFrame) -> tuple[EstimatedRange, ...]:
     return tuple(result)
 
 
-def _insert(mine: pl.DataFrame, past: pl.DataFrame, meter: str, estimates: dict[datetime, Estimate]) -> pl.DataFrame:
+def _insert(mine: pl.DataFrame, client: str, meter: str, estimates: dict[datetime, Estimate]) -> pl.DataFrame:
     """Put the estimates into rows that have no energy, and make rows for the others."""
+    exports = [None if one.export is None else float(one.export) for one in estimates.values()]
     made = pl.DataFrame(
-        [
-            (slot, float(e.kwh), None if e.export is None else float(e.export), e.method)
-            for slot, e in estimates.items()
-        ],
-        schema={"start": READINGS["start"], "_kwh": pl.Float64, "_export": pl.Float64, "_method": pl.String},
-        orient="row",
+        {
+            "start": pl.Series(list(estimates), dtype=READINGS["start"]),
+            "_kwh": pl.Series([float(one.kwh) for one in estimates.values()], dtype=pl.Float64),
+            "_export": pl.Series(exports, dtype=pl.Float64),
+            "_method": pl.Series([one.method.value for one in estimates.values()], dtype=pl.String),
+        }
     )
-    updated = mine.join(made, on="start", how="left", validate="1:1").with_columns(
-        kwh_import=pl.coalesce("_kwh", "kwh_import"),
-        kwh_export=pl.coalesce(pl.col("kwh_export").fill_nan(None), "_export"),
-        quality=pl.when(pl.col("_kwh").is_not_null()).then(pl.lit(ESTIMATED)).otherwise("quality"),
-        method=pl.coalesce("_method", "method"),
-    )
-    client = pl.concat([mine, past])["client"].first()
-    added = made.join(mine, on="start", how="anti").select(
-        *(pl.lit(None, dtype=dtype).alias(name) for name, dtype in READINGS.items() if name not in _MADE),
+    arrived = made["start"].is_in(mine["start"].implode())
+    updated = mine.with_columns(pl.col("kwh_export").fill_nan(None))
+    if arrived.any():
+        updated = updated.join(made.filter(arrived), on="start", how="left", validate="1:1").with_columns(
+            kwh_import=pl.coalesce("_kwh", "kwh_import"),
+            kwh_export=pl.coalesce("kwh_export", "_export"),
+            quality=pl.when(pl.col("_kwh").is_not_null()).then(pl.lit(ESTIMATED)).otherwise("quality"),
+            method=pl.coalesce("_method", "method"),
+        )
+    added = made.filter(~arrived).select(
         "start",
         client=pl.lit(client),
         meter=pl.lit(meter),
@@ -150,10 +153,7 @@ def _insert(mine: pl.DataFrame, past: pl.DataFrame, meter: str, estimates: dict[
         source=pl.lit(SOURCE),
         source_row=pl.lit(0, dtype=pl.Int32),
     )
-    return pl.concat([updated.select(*READINGS), added.select(*READINGS)]).sort("start")
-
-
-_MADE: Final = {"client", "meter", "start", "kwh_import", "kwh_export", "quality", "method", "source", "source_row"}
+    return pl.concat([updated.select(*READINGS), added], how="diagonal").sort("start")
 
 
 def _report(

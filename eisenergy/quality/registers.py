@@ -14,9 +14,9 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 
+from eisenergy.blockruns import microseconds
 from eisenergy.frames import SLOT_MINUTES
 from eisenergy.money import decimal_of, difference
-from eisenergy.timeofuse import microseconds
 
 SLOT = timedelta(minutes=SLOT_MINUTES)
 

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Finding, Severity, blocking, info, warning
 from eisenergy.frames import SLOT_MINUTES
 from eisenergy.readings.model import Choice, RawTable
 from eisenergy.readings.stamps import DAY_US
-from eisenergy.sheets import UnreadableFile
 
 _MINUTE: Final = 60_000_000
 _SLOT: Final = SLOT_MINUTES * _MINUTE

@@ -14,10 +14,10 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.readings import columns, regulartimes, scan
 from eisenergy.readings.mapping import Mapping
 from eisenergy.readings.model import RawTable
-from eisenergy.sheets import UnreadableFile
 
 _SEPARATORS: Final = (";", ",", "\t", "|")
 _SAMPLE_LINES: Final = 300
@@ -83,7 +83,7 @@ def regular_table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> r
     elif encoding == "utf-8-sig":
         data = data.removeprefix(codecs.BOM_UTF8)
     # The header stands among the first lines, where it parts into known names under one separator.
-    start = data[:8192].decode(errors="ignore").replace("\r\n", "\n").split("\n")[:_MOST_ABOVE]
+    start = _first_of(data)
     if len(start) < 2 or any('"' in line or "\r" in line for line in start):
         return None
     aliases = tuple((header, field) for one in mappings for header, field in one.columns.items())
@@ -131,6 +131,13 @@ def regular_table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> r
         encoding=encoding,
         separator=separator,
     )
+
+
+def _first_of(data: bytes) -> list[str]:
+    """The first lines, without their ends; one that is cut off among them."""
+    *whole, rest = data[:8192].split(b"\n", _MOST_ABOVE)
+    lines = [line.removesuffix(b"\r") for line in whole]
+    return [line.decode(errors="ignore") for line in [*lines, rest][:_MOST_ABOVE]]
 
 
 @lru_cache(maxsize=4096)

@@ -10,11 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Finding, blocking, warning
 from eisenergy.money import decimal_of, total
 from eisenergy.period import Period
 from eisenergy.readings import stamps
-from eisenergy.sheets import Header, Sheet, UnreadableFile, Workbook, find_header, fold, open_sheets
+from eisenergy.sheets import Header, Sheet, Workbook, find_header, fold, open_sheets
 
 _WANTED: Final[Mapping[str, tuple[str, ...]]] = {
     "nic": ("nic", "numero de cuenta", "cuenta", "account"),

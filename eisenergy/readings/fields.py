@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Finding, blocking, warning
 from eisenergy.readings import registers
 from eisenergy.readings.columns import NUMBERS, Role
 from eisenergy.readings.model import RawTable
 from eisenergy.readings.registers import Figures
-from eisenergy.sheets import UnreadableFile
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ from eisenergy.compiled import numba, types
 from eisenergy.readings.gridscan import INLINE, NUMBER, SHARED
 from eisenergy.readings.scankernel import BYTES, entered
 
-_EXACT_DIGITS: Final = 15
+_EXACT: Final = 1 << 53
+"""Up to here every whole number is a double, and so is every power of ten to the 22nd: their quotient is the nearest one."""
 _MOST_DIGITS: Final = 18
 
 _ROWS = types.int64(
@@ -219,7 +220,7 @@ def rows(
                         plain = False
                         break
                 after = max(after, 0)
-                if plain and digits <= _EXACT_DIGITS and after <= 22:
+                if plain and digits <= _MOST_DIGITS and value <= _EXACT and after <= 22:
                     figures[column, row] = value / powers[after]
                 else:
                     if long_count[0] >= long.shape[0]:

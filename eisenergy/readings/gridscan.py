@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from eisenergy.readings.scan import DIFFERENT, Texts
+from eisenergy.readings.scan import Texts, room
 
 EMPTY: Final = 0
 NUMBER: Final = 1
@@ -56,7 +56,7 @@ def rows(data: bytes, at: int, first_row: int, width: int, rough: set[int]) -> G
     :param width: columns there may be
     :param rough: columns whose numbers need not be exact to the last bit: those of stamps
     """
-    from eisenergy.readings import gridkernel, scankernel  # loaded where it pays, see taking.QUICK_BYTES
+    from eisenergy.readings import gridkernel  # loaded where it pays, see taking.QUICK_BYTES
 
     most = _most_rows(data, at, first_row)
     if most < 1:
@@ -65,9 +65,8 @@ def rows(data: bytes, at: int, first_row: int, width: int, rough: set[int]) -> G
     signature = np.zeros((width, 2), np.int64)
     long_count = np.zeros(1, np.int64)
     codes = np.full((width, most), -1, np.int32)
-    places = np.empty((width, DIFFERENT, 2), np.int64)
     counts = np.zeros(width, np.int64)
-    slots = np.full((width, scankernel.SLOTS), -1, np.int32)
+    places, slots, _ = room(width)
     long = np.empty((most * width, 4), np.int64)
     buffer = np.frombuffer(data, np.uint8)
     count = gridkernel.rows(
@@ -77,7 +76,9 @@ def rows(data: bytes, at: int, first_row: int, width: int, rough: set[int]) -> G
         return None
     try:
         left = long[: long_count[0]]
-        near = np.isin(left[:, 0], list(rough)) & ~np.isnan(figures[left[:, 0], left[:, 1]])
+        coarse = np.zeros(width, np.bool_)
+        coarse[list(rough)] = True
+        near = coarse[left[:, 0]] & ~np.isnan(figures[left[:, 0], left[:, 1]])
         for column, row, first, last in left[~near].tolist():
             figures[column, row] = float(data[first:last])
     except ValueError:

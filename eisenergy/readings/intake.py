@@ -9,13 +9,13 @@ from pathlib import Path
 
 import polars as pl
 
+from eisenergy.contents import Content, UnreadableFile, content, is_spreadsheet_name, kind_of
 from eisenergy.findings import Finding, info
 from eisenergy.frames import conform
 from eisenergy.readings import delimited, distributor, gathered, regular, regularsheet, spreadsheet
 from eisenergy.readings.mapping import BadMapping, Mapping, pick
 from eisenergy.readings.model import Format, RawTable, ReadMeta, ReadResult
 from eisenergy.readings.normalise import Normal, normalise
-from eisenergy.sheets import Content, UnreadableFile, content, is_spreadsheet_name, kind_of
 
 
 def identify(path: Path) -> Format:

@@ -9,9 +9,9 @@ from datetime import date
 from pathlib import PurePath
 from typing import Final
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Finding, blocking
 from eisenergy.readings import columns
-from eisenergy.sheets import UnreadableFile
 
 _SERIAL: Final = r"[A-Za-z]{0,4}\d{5,14}"
 _SHEET: Final = re.compile(rf"(?:(?:nodo|node)\s+)?(?P<node>.*?)\s*\b(?P<serial>{_SERIAL})", re.IGNORECASE)

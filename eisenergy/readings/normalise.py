@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import polars as pl
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Finding, blocking, warning
 from eisenergy.frames import MEASURED
 from eisenergy.readings import cells, clock, columns, fields, meters, numbers, registers, repeats, times
 from eisenergy.readings.columns import NUMBERS, Role
 from eisenergy.readings.mapping import Mapping
 from eisenergy.readings.model import Choice, RawTable, TableMeta
-from eisenergy.sheets import UnreadableFile
 
 _ENERGY: Final = ("kwh_import", "kwh_export")
 

@@ -7,8 +7,8 @@ from typing import Final
 
 import polars as pl
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.readings.model import Choice
-from eisenergy.sheets import UnreadableFile
 
 _GROUPED: Final = {",": r"^[+-]?[1-9]\d{0,2}(,\d{3})+$", ".": r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$"}
 _NOTHING: Final = ("", "-", "--", "---", "n/a", "na", "null", "none", "nd", "n/d", "s/d")

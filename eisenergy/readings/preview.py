@@ -9,12 +9,13 @@ from typing import Final
 
 import polars as pl
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Finding, blocking
 from eisenergy.readings import columns, distributor
 from eisenergy.readings.intake import identify, mapping_for, raw_tables, read, settings
 from eisenergy.readings.mapping import BadMapping, Mapping
 from eisenergy.readings.model import Format, RawTable, ReadMeta, TableMeta
-from eisenergy.sheets import UnreadableFile, cell
+from eisenergy.sheets import cell
 
 ROWS: Final = 200
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Finding, info
 from eisenergy.readings import cells, columns, fields, meters, numbers, registers, regulartimes
 from eisenergy.readings.columns import NUMBERS, TIMES, Role
@@ -23,7 +24,6 @@ from eisenergy.readings.model import Choice, RawTable, TableMeta
 from eisenergy.readings.normalise import used_columns
 from eisenergy.readings.regulartimes import Table
 from eisenergy.readings.scan import Texts
-from eisenergy.sheets import UnreadableFile
 
 _FEWEST: Final = 8  # rows; shorter tables prove too little to be called regular
 
@@ -71,9 +71,8 @@ def normal(table: Table, *, client: str, timezone: str, sha256: str) -> Regular 
         findings = [agrees]
     used = {**stamped.columns, **chosen.columns}
     texts = _beside(table, raw, block, set(chosen.columns.values()), stamped.columns, decimal.value)
-    unknown = [
-        column for column in range(len(table.headers)) if column not in used_columns(raw, table.roles, [block], used)
-    ]
+    known = used_columns(raw, table.roles, [block], used)
+    unknown = [column for column in range(len(table.headers)) if column not in known]
     meta = TableMeta(
         sheet=table.sheet,
         header_row=table.header_row + 1,

@@ -10,10 +10,10 @@ import html
 import io
 import re
 import zipfile
-import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -27,13 +27,14 @@ from eisenergy.readings.mapping import Mapping
 from eisenergy.readings.scan import Cells, Texts
 from eisenergy.sheets import Sheet
 
-_HEAD_ROWS: Final = 40
+_HEAD_ROWS: Final = 20
 """Rows that are looked at to find the header and what stands below it."""
 
 _FIGURE: Final = re.compile(r"[+-]?\d+(\.\d+)?")
 _SHEET: Final = re.compile(rb"<sheet [^>]*>")
 _ROW: Final = re.compile(rb'<row [^>]*?\br="(\d+)"')
 _PLAIN_TEXT: Final = re.compile(rb"<si><t>([^<]*)</t></si>")
+_OFTEN_SEEN: Final = 16_384  # bytes; larger parts hold what is a workbook's own
 _EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001  local, as spreadsheets count
 _SURE: Final = 1e-4  # s; further from a whole second nobody can say how the library would write it
 
@@ -89,7 +90,7 @@ def _parts(data: bytes) -> dict[str, bytes] | None:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked.check_size(archive)
             return {entry.filename: unpacked.part(archive, entry) for entry in archive.infolist()}
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError):
+    except unpacked.REFUSED:
         return None
 
 
@@ -113,7 +114,7 @@ def _head(parts: dict[str, bytes], sheet: str, xml: bytes) -> tuple[str, list[li
         with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as archive:
             for part, content in parts.items():
                 kept = xml[:end] + b"</sheetData></worksheet>" if part == sheet else content
-                Extent(part).see(kept, last=True)  # every part: the book may name another one as its sheet
+                _see(part, kept)  # every part: the book may name another one as its sheet
                 archive.writestr(part, kept)
     except TooWide:
         return None  # whoever reads any workbook says why
@@ -129,6 +130,20 @@ def _head(parts: dict[str, bytes], sheet: str, xml: bytes) -> tuple[str, list[li
         return None
     left = indices[0].absolute_index if indices else 0
     return title, [[None] * left + list(row) for row in frame.iter_rows()], starts
+
+
+def _see(part: str, content: bytes) -> None:
+    """Look how far a part reaches. :raises TooWide:"""
+    if len(content) > _OFTEN_SEEN:
+        Extent(part).see(content, last=True)
+    else:
+        _see_once(part, content)
+
+
+@lru_cache(maxsize=128)
+def _see_once(part: str, content: bytes) -> None:
+    """Of a program's workbooks most parts are the same bytes; one that reaches too far is looked at every time, and refused."""
+    Extent(part).see(content, last=True)
 
 
 def _shared(part: bytes | None) -> list[str] | None:
@@ -206,30 +221,53 @@ def _seconds(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.int64] | None:
 def _days(numbers: npt.NDArray[np.float64]) -> Texts | None:
     if numbers.min() < 20_000 or numbers.max() > 80_000 or not _whole(numbers):
         return None
-    different, codes = np.unique(numbers, return_inverse=True)
-    return Texts(
-        codes.astype(np.int32), tuple(f"{_EPOCH + timedelta(days=day):%Y-%m-%d} 00:00:00" for day in different)
-    )
+    return _texts(numbers.astype(np.int64), _days_written)
 
 
 def _clocks(numbers: npt.NDArray[np.float64]) -> Texts | None:
     seconds = _seconds(numbers)
     if seconds is None or seconds.min() < 0 or seconds.max() >= 86_400:
         return None
-    different, codes = np.unique(seconds, return_inverse=True)
-    return Texts(codes.astype(np.int32), tuple(f"1899-12-31 {_clock(second)}" for second in different.tolist()))
+    return _texts(seconds, _times_written)
 
 
 def _stamps(numbers: npt.NDArray[np.float64]) -> tuple[Texts, Texts] | None:
     seconds = _seconds(numbers)
     if seconds is None or numbers.min() < 20_000 or numbers.max() > 80_000:
         return None
-    days, codes = np.unique(seconds // 86_400, return_inverse=True)
-    clocks, places = np.unique(seconds % 86_400, return_inverse=True)
-    return (
-        Texts(codes.astype(np.int32), tuple(f"{_EPOCH + timedelta(days=day):%Y-%m-%d}" for day in days.tolist())),
-        Texts(places.astype(np.int32), tuple(_clock(second) for second in clocks.tolist())),
-    )
+    days, clocks = np.divmod(seconds, 86_400)
+    return _texts(days, _stamp_days), _texts(clocks, _stamp_clocks)
+
+
+def _texts(values: npt.NDArray[np.int64], written: Callable[[tuple[int, ...]], tuple[str, ...]]) -> Texts:
+    """Code whole numbers that lie near each other, in their order: with a place for each no sorting is needed."""
+    low = int(values.min())
+    places = values - low
+    there = np.zeros(int(places.max()) + 1, np.bool_)
+    there[places] = True
+    different = np.flatnonzero(there)
+    codes = np.empty(len(there), np.int32)
+    codes[different] = np.arange(len(different), dtype=np.int32)
+    return Texts(codes[places], written(tuple((different + low).tolist())))
+
+
+# The same days and times of day are in every file of a month.
+@lru_cache(maxsize=64)
+def _stamp_days(days: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple(f"{_EPOCH + timedelta(days=day):%Y-%m-%d}" for day in days)
+
+
+@lru_cache(maxsize=64)
+def _stamp_clocks(seconds: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple(_clock(second) for second in seconds)
+
+
+def _days_written(days: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple(f"{day} 00:00:00" for day in _stamp_days(days))
+
+
+def _times_written(seconds: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple(f"1899-12-31 {clock}" for clock in _stamp_clocks(seconds))
 
 
 def _clock(second: int) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.frames import SLOT_MINUTES
 from eisenergy.readings import clock, numbers
 from eisenergy.readings import stamps as writing
@@ -20,7 +21,6 @@ from eisenergy.readings.columns import TIMES, Role
 from eisenergy.readings.model import Choice
 from eisenergy.readings.scan import Cells
 from eisenergy.readings.times import HOURS_ONLY, SAMPLE
-from eisenergy.sheets import UnreadableFile
 
 _SLOT: Final = SLOT_MINUTES * 60_000_000
 _YEAR: Final = 366 * writing.DAY_US
@@ -82,10 +82,10 @@ def stamped(table: Table, timezone: str) -> Stamps | None:
         return None
     order, day_values, clock_values, offset, whole_days = parted
     stamp = day_values[days.codes] + clock_values[clocks.codes]
-    steps = np.diff(stamp)
-    often = int(np.count_nonzero(steps == _SLOT))
-    if steps.min() <= 0 or steps.max() > _YEAR or 2 * often <= len(steps) or (stamp % _SLOT).any():
+    often = _often(stamp)
+    if often is None:
         return None
+    count = len(stamp) - 1
     headers = {role.stamp for column in chosen.values() if (role := table.roles[column]) and role.stamp}
     convention = clock.convention_of(
         int(stamp[0]),
@@ -102,13 +102,31 @@ def stamped(table: Table, timezone: str) -> Stamps | None:
     back = _SLOT if convention.value == "end" else 0
     return Stamps(
         start=stamp - (offset + back),
-        gaps=often < len(steps),
+        gaps=often < count,
         order=order,
         convention=convention,
-        interval=Choice(value=str(SLOT_MINUTES), why=f"{often} of {len(steps)} steps between stamps"),
+        interval=Choice(value=str(SLOT_MINUTES), why=f"{often} of {count} steps between stamps"),
         columns=chosen,
         reasons={column: (role.why if (role := table.roles[column]) is not None else "") for column in chosen.values()},
     )
+
+
+def _often(stamp: npt.NDArray[np.int64]) -> int | None:
+    """How many steps are of one interval; ``None`` where stamps are off the grid, out of order or mostly at another distance."""
+    first, size = int(stamp[0]), len(stamp)
+    if first % _SLOT == 0 and np.array_equal(stamp, _straight(first, size)):
+        return size - 1
+    steps = np.diff(stamp)
+    often = int(np.count_nonzero(steps == _SLOT))
+    if steps.min() <= 0 or steps.max() > _YEAR or 2 * often <= len(steps) or (stamp % _SLOT).any():
+        return None
+    return often
+
+
+@lru_cache(maxsize=16)
+def _straight(first: int, size: int) -> npt.NDArray[np.int64]:
+    """Stamps without a gap: most files of a folder are of one month."""
+    return first + np.arange(size, dtype=np.int64) * _SLOT
 
 
 def _stamp_columns(table: Table) -> dict[str, int] | None:

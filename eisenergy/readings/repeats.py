@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Finding, blocking, info
 from eisenergy.readings import clock
 from eisenergy.readings.columns import NUMBERS
 from eisenergy.readings.model import RawTable
-from eisenergy.sheets import UnreadableFile
 
 
 def dropped(frame: pl.DataFrame, table: RawTable, meter: str, timezone: str) -> tuple[pl.DataFrame, list[Finding]]:

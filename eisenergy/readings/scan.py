@@ -7,6 +7,7 @@ is not of this kind ends the pass, and the reader that takes its time reads the 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +24,12 @@ DIFFERENT: Final = 4096
 """Texts that a column may have; one with more is read the careful way."""
 
 _NEVER: Final = np.iinfo(np.int64).max
+_NEWLINE: Final = 10
+
+_USUAL: Final = 64
+"""Columns up to which the room for their texts is kept for the next file: 12 MB."""
+
+_rooms = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +72,18 @@ def table(data: bytes, at: int, separator: str, decimal: str, kinds: npt.NDArray
     """
     from eisenergy.readings import scankernel  # loaded where it pays, see taking.QUICK_BYTES
 
-    most = data.count(b"\n", at) + 1
+    buffer = np.frombuffer(data, np.uint8)
+    most = int(np.count_nonzero(buffer[at:] == _NEWLINE)) + 1
     of_figures = [column for column, kind in enumerate(kinds) if kind == FIGURE]
     of_texts = [(column, part) for column, kind in enumerate(kinds) if kind != FIGURE for part in range(kind)]
     figures = np.empty((max(1, len(of_figures)), most))
     loose = np.full(max(1, len(of_figures)), _NEVER)
     signed = np.zeros(1, np.bool_)
     codes = np.empty((max(1, len(of_texts)), most), np.int32)
-    places = np.empty((max(1, len(of_texts)), DIFFERENT, 2), np.int64)
     counts = np.zeros(max(1, len(of_texts)), np.int64)
-    slots = np.full((max(1, len(of_texts)), scankernel.SLOTS), -1, np.int32)
-    buffer = np.frombuffer(data, np.uint8)
+    places, slots, after = room(max(1, len(of_texts)))
     rows = scankernel.table(
-        buffer, at, ord(separator), ord(decimal), kinds, figures, loose, signed, codes, places, counts, slots
+        buffer, at, ord(separator), ord(decimal), kinds, figures, loose, signed, codes, places, counts, slots, after
     )
     if rows <= 0:
         return None
@@ -99,6 +105,29 @@ def table(data: bytes, at: int, separator: str, decimal: str, kinds: npt.NDArray
         signed=bool(signed[0]),
         written=lambda column, row: _cell(data, at, separator, column, row),
     )
+
+
+_Room = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32]]
+
+
+def room(columns: int) -> _Room:
+    """Return where texts lie, hash slots that are all free, and what follows which, for some columns of texts.
+
+    They are this thread's until it asks again: to get them anew for each file takes longer than to read its texts.
+    """
+    from eisenergy.readings import scankernel
+
+    kept: _Room | None = getattr(_rooms, "kept", None)
+    if kept is None or len(kept[0]) < columns:
+        kept = (
+            np.empty((columns, DIFFERENT, 2), np.int64),
+            np.empty((columns, scankernel.SLOTS), np.int32),
+            np.empty((columns, DIFFERENT), np.int32),
+        )
+        if columns <= _USUAL:
+            _rooms.kept = kept
+    kept[1][:columns].fill(-1)
+    return kept[0][:columns], kept[1][:columns], kept[2][:columns]
 
 
 def _cell(data: bytes, at: int, separator: str, column: int, row: int) -> str:

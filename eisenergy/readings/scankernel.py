@@ -26,6 +26,7 @@ _TABLE = types.int64(
     types.int64[:, :, ::1],
     types.int64[::1],
     types.int32[:, ::1],
+    types.int32[:, ::1],
 )
 
 
@@ -73,8 +74,12 @@ def table(
     places: Any,
     counts: Any,
     slots: Any,
+    after: Any,
 ) -> Any:  # pragma: no cover
-    """Read the rows from byte ``at`` on; how many, or -1 where the table is not regular."""
+    """Read the rows from byte ``at`` on; how many, or -1 where the table is not regular.
+
+    :param after: per column of texts and code, which code followed it the last time it stood there: what is looked for first
+    """
     size, width = len(data), len(kinds)
     powers = np.array([10.0**n for n in range(_DIGITS + 1)])
     row = 0
@@ -110,35 +115,46 @@ def table(
             else:
                 first = at
                 while True:
-                    while at < size:
-                        letter = data[at]
-                        if letter == separator or letter == 10 or letter == 13:
-                            break
-                        if kind == STAMP and (letter == 32 or letter == 84):
-                            break
-                        if letter == 34 or letter == 59 or letter == 44 or letter == 9 or letter == 124:
-                            return -1  # a quote, or what parts fields in some other table
-                        at += 1
-                    if first == at:
-                        codes[text, row] = -1
-                    else:
-                        code = -1
-                        if row and codes[text, row - 1] >= 0:
-                            known = codes[text, row - 1]
-                            begin = places[text, known, 0]
-                            if places[text, known, 1] - begin == at - first:
-                                code = known
-                                for step in range(at - first):
-                                    if data[begin + step] != data[first + step]:
-                                        code = -1
-                                        break
-                        if code < 0:
+                    before = codes[text, row - 1] if row else -1
+                    code = after[text, before] if before >= 0 else -1
+                    if code >= 0:
+                        begin = places[text, code, 0]
+                        end = first + places[text, code, 1] - begin
+                        if end > size:
+                            code = -1
+                        else:
+                            while at < end and data[begin] == data[at]:
+                                at += 1
+                                begin += 1
+                            # It is that text if it ends there, too.
+                            if at < end or not (
+                                at == size
+                                or data[at] == separator
+                                or data[at] == 10
+                                or data[at] == 13
+                                or (kind == STAMP and (data[at] == 32 or data[at] == 84))
+                            ):
+                                code, at = -1, first
+                    if code < 0:
+                        while at < size:
+                            letter = data[at]
+                            if letter == separator or letter == 10 or letter == 13:
+                                break
+                            if kind == STAMP and (letter == 32 or letter == 84):
+                                break
+                            if letter == 34 or letter == 59 or letter == 44 or letter == 9 or letter == 124:
+                                return -1  # a quote, or what parts fields in some other table
+                            at += 1
+                        if first < at:
                             code = entered(data, first, at, places[text], slots[text], counts[text])
                             if code == -2:
                                 return -1
                             if code == counts[text]:
+                                after[text, code] = -1
                                 counts[text] += 1
-                        codes[text, row] = code
+                            if before >= 0:
+                                after[text, before] = code
+                    codes[text, row] = code
                     text += 1
                     if kind != STAMP:
                         break

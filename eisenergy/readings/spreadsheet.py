@@ -10,10 +10,11 @@ from typing import Final
 
 import polars as pl
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.readings import columns
 from eisenergy.readings.mapping import Mapping
 from eisenergy.readings.model import RawTable
-from eisenergy.sheets import UnreadableFile, Workbook
+from eisenergy.sheets import Workbook
 
 _HEAD_ROWS: Final = 300
 _FIGURE: Final = re.compile(r"[+-]?\d+(\.\d+)?")

@@ -13,8 +13,9 @@ from typing import Final
 
 import polars as pl
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.readings.model import Choice
-from eisenergy.sheets import UnreadableFile, fold
+from eisenergy.sheets import fold
 
 DAY_US: Final = 86_400_000_000
 _MONTHS: Final = {

@@ -9,13 +9,14 @@ from typing import Final
 
 import polars as pl
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Finding, blocking, info, warning
 from eisenergy.readings import clock, numbers
 from eisenergy.readings import stamps as writing
 from eisenergy.readings.columns import TIMES, Role
 from eisenergy.readings.mapping import Mapping
 from eisenergy.readings.model import Choice, RawTable
-from eisenergy.sheets import UnreadableFile, fold, uncalculated
+from eisenergy.sheets import fold, uncalculated
 
 SAMPLE: Final = 500
 """Cells of a column that say what kind of times it holds."""

@@ -1,21 +1,15 @@
 """More machines: batches of customers for the workers of a ``dask.distributed`` scheduler.
 
 The scheduler and its workers are started by whoever runs the machines (``dask scheduler``, and ``dask worker ADDRESS`` in the
-project's folder); here a command connects to them, makes sure that each can do the work, and hands out batches. A worker
-finds everything by address, see :mod:`eisenergy.run.share`. When one dies, the scheduler gives its batches to another;
+project's folder); here a command makes sure that each can do the work, once it is connected (:mod:`eisenergy.run.scheduler`), and hands
+out batches. A worker finds everything by address, see :mod:`eisenergy.run.share`. When one dies, the scheduler gives its batches to another;
 a document that the dead one had finished is not made again, since it lies in its place with its stamp.
 """
 
 from __future__ import annotations
 
-import importlib
-import logging
-import queue
 import secrets
 import socket
-import threading
-import time
-import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
@@ -31,16 +25,11 @@ from eisenergy.desk.workspace import Workspace
 from eisenergy.run import pool, share
 from eisenergy.run.batches import Limits, cut, outcome
 from eisenergy.run.orders import forks
+from eisenergy.run.scheduler import ClusterUnusable, Watch, connected, wait_for_workers
 
 Task = TypeVar("Task")
 
-CONNECT_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 3.0
-WORKERS_SECONDS: Final = 30.0
-"""How long the first worker may take to appear."""
-
-LOST_SECONDS: Final = 60.0
-"""How long there may be no worker, or no scheduler, before what is left is given up."""
 
 AHEAD: Final = 4
 """Batches handed to the scheduler at a time, per thread of its workers."""
@@ -69,10 +58,6 @@ DECISIVE: Final = (
 
 _OF_THIS_MACHINE: Final = ("PARAMS", "SAMPLES", "WORKERS", "SCHEDULER")
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1", "")
-
-
-class ClusterUnusable(RuntimeError):
-    """A scheduler or workers that cannot do the work. Says what was found and what to do; nothing was run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,10 +134,10 @@ def reached(workspace: Workspace, address: str, *, programs: tuple[str, ...] = (
     """
     settings = workspace.settings
     check_addresses(settings, address)
-    client = _connected(address)
+    client = connected(address)
     try:
         code = share.fingerprint(settings.root)
-        _wait_for_workers(client, address)
+        wait_for_workers(client, address)
         _check_versions(client, address)
         environment = travelling(workspace)
         _check_workers(client, workspace, environment, code, programs)
@@ -162,7 +147,7 @@ def reached(workspace: Workspace, address: str, *, programs: tuple[str, ...] = (
             environment=environment,
             root=settings.root,
             code=code,
-            lost=_Watch(client, address),
+            lost=Watch(client, address),
         )
     finally:
         with suppress(Exception):  # the scheduler may be gone
@@ -205,75 +190,6 @@ def travelling(workspace: Workspace) -> dict[str, str]:
     """Return the settings that go to the workers; folders and numbers that are this machine's own business stay."""
     given = workspace.environment()
     return {name: value for name, value in given.items() if name.removeprefix("EISENERGY_") not in _OF_THIS_MACHINE}
-
-
-def _connected(address: str) -> Any:
-    try:
-        distributed = importlib.import_module("distributed")
-    except ImportError as problem:
-        raise ClusterUnusable(
-            f"a scheduler needs the package distributed, which is not installed ({problem}): install eisenergy[cluster]"
-        ) from problem
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it says, this module says as a sentence
-    _knock(address)
-
-    class Connection(distributed.Client):  # type: ignore[misc, name-defined]
-        def __del__(self) -> None:  # one that never connected fails to close, aloud
-            with suppress(Exception):
-                super().__del__()
-
-    answers: queue.Queue[Any] = queue.Queue()
-
-    def connect() -> None:
-        try:
-            answers.put(Connection(address, timeout=CONNECT_SECONDS, set_as_default=False))
-        except Exception as problem:
-            answers.put(problem)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about versions: _check_versions says what is the matter
-        # In a thread of its own: for a scheduler that was stopped the client waits for ever, whatever limit it is given.
-        threading.Thread(target=connect, daemon=True).start()
-        try:
-            answer = answers.get(timeout=CONNECT_SECONDS + 5)
-        except queue.Empty:
-            answer = TimeoutError("nothing came back")
-    if isinstance(answer, Exception):
-        raise ClusterUnusable(
-            f"what listens at {address} does not answer as a dask scheduler: {answer}. "
-            f"Check the address, that it speaks {urlsplit(address).scheme}, and that it is not stopped"
-        ) from answer
-    return answer
-
-
-def _knock(address: str) -> None:
-    """Wait until something listens there: the client of ``distributed`` waits as long and says less."""
-    parts = urlsplit(address)
-    host, port = parts.hostname or "", parts.port or 0
-    deadline = time.monotonic() + CONNECT_SECONDS
-    while True:
-        try:
-            socket.create_connection((host, port), timeout=max(0.1, deadline - time.monotonic())).close()
-        except OSError as problem:
-            if time.monotonic() + 0.3 > deadline:
-                raise ClusterUnusable(
-                    f"no scheduler listens at {address} ({problem.strerror or problem}): start one with `dask scheduler "
-                    f"--port {port}` and workers with `dask worker {address}` in the project's folder, or leave out "
-                    "--scheduler and EISENERGY_SCHEDULER to work on this machine"
-                ) from problem
-            time.sleep(0.2)
-        else:
-            return
-
-
-def _wait_for_workers(client: Any, address: str) -> None:
-    try:
-        client.wait_for_workers(1, timeout=WORKERS_SECONDS)
-    except TimeoutError as problem:
-        raise ClusterUnusable(
-            f"the scheduler {address} has no worker after {WORKERS_SECONDS:g} s: start some with `dask worker {address}` in the "
-            "project's folder"
-        ) from problem
 
 
 def _check_versions(client: Any, address: str) -> None:
@@ -332,35 +248,6 @@ def _check_workers(
     ]
     if told:
         raise ClusterUnusable(". ".join(told))
-
-
-class _Watch:
-    """Says when nobody is left to do the work; a scheduler or workers that come back in time are waited for."""
-
-    def __init__(self, client: Any, address: str) -> None:
-        self._client = client
-        self._address = address
-        self._since: float | None = None
-
-    def __call__(self) -> str | None:
-        what = self._missing()
-        now = time.monotonic()
-        if what is None:
-            self._since = None
-            return None
-        self._since = self._since or now
-        if now - self._since < LOST_SECONDS:
-            return None
-        return f"{what} for {LOST_SECONDS:g} s; mend that and run the same command again to do what is left"
-
-    def _missing(self) -> str | None:
-        if self._client.status != "running":
-            return f"the scheduler {self._address} has not been there"
-        try:
-            workers = self._client.sync(self._client.scheduler.ncores, callback_timeout=CONNECT_SECONDS)
-        except Exception:
-            return f"the scheduler {self._address} has not answered"
-        return None if workers else f"the scheduler {self._address} has had no worker"
 
 
 def _told(problem: BaseException) -> BaseException:

@@ -10,14 +10,17 @@ import gc
 import multiprocessing
 import os
 import queue
-from collections.abc import Callable, Mapping, Sequence
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from importlib import import_module
 from multiprocessing.connection import Connection
-from typing import Any, Final, ParamSpec, TypeVar
+from multiprocessing.process import BaseProcess
+from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
 
-from eisenergy.run import pool
+from eisenergy.run import heap, pool
 from eisenergy.run.orders import ONE_THREAD, can_fork
 
 P = ParamSpec("P")
@@ -32,38 +35,98 @@ def workers(count: int, environment: Mapping[str, str], imports: Sequence[str]) 
     :param environment: variables every process has, beside those that give each library one thread
     :param imports: modules; importing them may start no thread
     """
-    return Forked(count, environment, imports) if can_fork() else pool.local(count, environment)
+    return _spawned(count, environment, imports) if can_fork() else pool.local(count, environment)
+
+
+Ends: TypeAlias = "Sequence[Connection[Any, Any]]"
+
+
+class Spare:
+    """A process forked off a command that has only imported so far: it has what the command has, without importing it again.
+
+    It waits, and ends with the command when nothing is asked of it.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Fork. :param most: processes that may be wanted"""
+        context = multiprocessing.get_context("fork")
+        pairs = [context.Pipe() for _ in range(most + 1)]
+        (self._word, theirs), *rest = pairs
+        self._mine = [mine for mine, _ in rest]
+        self.process = context.Process(
+            target=_spare, args=(theirs, [other for _, other in rest], [mine for mine, _ in pairs]), daemon=False
+        )
+        self.process.start()
+        for _, other in pairs:
+            other.close()
+
+    def begin(self, count: int, environment: Mapping[str, str], imports: Sequence[str]) -> Executor:
+        """Return an executor of processes, see :func:`workers`. Once."""
+        count = min(count, len(self._mine))
+        own, self._mine = self._mine[:count], self._mine[count:]
+        self._word.send((count, dict(environment), list(imports)))
+        return Forked(own, self.process)
+
+    def end(self) -> None:
+        """Let it end, if it was never asked."""
+        for connection in (self._word, *self._mine):
+            connection.close()
+        _joined(self.process)
+
+
+@contextmanager
+def spared(most: int) -> Iterator[Spare]:
+    """Fork a spare process. Only where nothing has run yet: no query, no thread, no connection (and where :func:`can_fork`)."""
+    spare = Spare(most)
+    try:
+        yield spare
+    finally:
+        spare.end()
+
+
+def _spawned(count: int, environment: Mapping[str, str], imports: Sequence[str]) -> Forked:
+    context = multiprocessing.get_context("spawn")
+    pairs = [context.Pipe() for _ in range(count)]
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(
+        ONE_THREAD
+    )  # inherited, so that it stands before anything is imported there; nothing reads it here
+    try:
+        parent = context.Process(
+            target=_parent, args=([other for _, other in pairs], dict(environment), list(imports)), daemon=False
+        )
+        parent.start()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+    for _, other in pairs:
+        other.close()
+    return Forked([mine for mine, _ in pairs], parent)
+
+
+def _joined(process: BaseProcess) -> None:
+    process.join(JOIN_SECONDS)
+    if process.is_alive():
+        process.kill()
+        process.join()
 
 
 class Forked(Executor):
-    """Forked processes, each at the other end of a pipe. What one of them died of ends the work of all."""
+    """Forked processes, each at the other end of a pipe. What one of them died of ends the work of all.
 
-    def __init__(self, count: int, environment: Mapping[str, str], imports: Sequence[str]) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._threads = ThreadPoolExecutor(count)
+    :param connections: to the processes
+    :param parent: the process that forked them
+    """
+
+    def __init__(self, connections: Ends, parent: BaseProcess) -> None:
+        self._threads = ThreadPoolExecutor(len(connections))
         self._idle: queue.SimpleQueue[Connection[Any, Any] | None] = queue.SimpleQueue()
-        theirs = []
-        for _ in range(count):
-            mine, other = context.Pipe()
-            self._idle.put(mine)
-            theirs.append(other)
-        before = {name: os.environ.get(name) for name in ONE_THREAD}
-        os.environ.update(
-            ONE_THREAD
-        )  # inherited, so that it stands before anything is imported there; nothing reads it here
-        try:
-            self._parent = context.Process(
-                target=_parent, args=(theirs, dict(environment), list(imports)), daemon=False
-            )
-            self._parent.start()
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
-        for other in theirs:
-            other.close()
+        for connection in connections:
+            self._idle.put(connection)
+        self._parent = parent
 
     def submit(self, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Have a process call a function of a module.
@@ -78,10 +141,7 @@ class Forked(Executor):
         while not self._idle.empty():
             if (connection := self._idle.get()) is not None:
                 connection.close()
-        self._parent.join(JOIN_SECONDS)
-        if self._parent.is_alive():
-            self._parent.kill()
-            self._parent.join()
+        _joined(self._parent)
 
     def _ask(self, work: Callable[..., R], args: Sequence[Any], kwargs: Mapping[str, Any]) -> R:
         connection = self._idle.get()
@@ -103,10 +163,25 @@ class Forked(Executor):
         return answer
 
 
-def _parent(
-    connections: Sequence[Connection[Any, Any]], environment: Mapping[str, str], imports: Sequence[str]
-) -> None:
+def _spare(word: Connection[Any, Any], connections: Ends, not_mine: Ends) -> None:
+    """Be the process that waits until it is told to begin."""
+    for other in not_mine:  # held here, they would hide that the command is gone
+        other.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever is asked to stop is the command; this ends with it
+    os.environ.update(ONE_THREAD)  # its libraries are loaded, and have started nothing: they look when they first do
+    try:
+        count, environment, imports = word.recv()
+    except EOFError:
+        return
+    for unused in connections[count:]:
+        unused.close()
+    _parent(connections[:count], environment, imports)
+
+
+def _parent(connections: Ends, environment: Mapping[str, str], imports: Sequence[str]) -> None:
     """Be the process that imports: fork one child per connection, and wait for them, so that their CPU time is counted here."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    heap.keep()
     gc.disable()  # what is imported stays: looking for cycles in it takes a tenth of the time
     for name in imports:
         import_module(name)
@@ -118,6 +193,7 @@ def _parent(
         if child == 0:
             code = 1
             try:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 for other in connections:
                     if other is not own:  # held here, it would hide that its process died
                         other.close()

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from eisenergy.accounts import Scope
 from eisenergy.desk.workspace import Workspace
 from eisenergy.run import forked, taking
 from eisenergy.run.load import IngestReport, Load
+from eisenergy.run.orders import can_fork
 from eisenergy.run.taking import Batch, Taken
 from eisenergy.store import sweeping
 
@@ -41,7 +43,13 @@ WORTH_SECONDS: Final = 2.0
 SURE_SECONDS: Final = 10.0
 """Reading [CPU s] that others are started for at once, as files usually are: what is learned first costs this process the same start."""
 
-USUAL: Final = {".csv": 4e-8, ".txt": 4e-8, ".tsv": 4e-8, ".xlsx": 1.1e-7, ".xlsm": 1.1e-7}
+SPARE_SECONDS: Final = 2.0
+"""Reading [CPU s], as files usually are, from which on a command forks a process before it does anything else."""
+
+SPARED_SECONDS: Final = 1.0
+"""Reading [CPU s] that a process is worth where one is spare: until it reads at its pace, another one takes 0.15 s."""
+
+USUAL: Final = {".csv": 3.5e-8, ".txt": 3.5e-8, ".tsv": 3.5e-8, ".xlsx": 8.5e-8, ".xlsm": 8.5e-8}
 """What reading cost [CPU s per byte] on the machine this was written on."""
 
 IMPORTS: Final = (taking.__name__, "eisenergy.readings.scankernel", "eisenergy.readings.gridkernel")
@@ -85,6 +93,28 @@ def gather(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(result))
 
 
+def promise(paths: Iterable[Path], costs: Mapping[str, float] = USUAL) -> float:
+    """Return what reading files would take, as files usually are [CPU s].
+
+    :param costs: of reading [CPU s per byte], by the ending of a file's name
+    """
+    most = max(costs.values())
+    return sum(costs.get(path.suffix.lower(), most) * path.stat().st_size for path in paths)
+
+
+@contextmanager
+def spared(paths: Sequence[Path], workers: int) -> Iterator[forked.Spare | None]:
+    """Fork a process that others will be forked from, where files promise work for several; ``None`` where they do not.
+
+    :param workers: the most there may be
+    """
+    if workers < 2 or not can_fork() or promise(paths) < SPARE_SECONDS:
+        yield None
+        return
+    with forked.spared(workers) as spare:
+        yield spare
+
+
 def ingest(
     workspace: Workspace,
     scope: Scope,
@@ -92,27 +122,47 @@ def ingest(
     *,
     step: Callable[[str], None] = lambda _: None,
     executor: Executor | None = None,
+    spare: forked.Spare | None = None,
 ) -> IngestReport:
     """Take files in. One that is refused does not stop the others.
 
     :param paths: files, see :func:`gather`
     :param step: called with each file's name when it was read
+    :param spare: from :func:`spared`
     :param executor: who reads the batches; by default this process, and others beside it where that pays, as many as the settings say
     :raises BadMapping: when the mappings under ``params/mappings`` cannot be read
     :raises WorkerDied: when a process that reads died
     """
     with tempfile.TemporaryDirectory(prefix=sweeping.waiting(scope), dir=workspace.settings.home) as folder:
         load = Load(workspace, scope, Path(folder))
-        batches = load.batches(load.known(paths, step), BATCH_FILES, FIRST if executor is None else ())
-        with closing(_read(workspace, batches, executor)) as results:
-            for taken in results:
-                load.add(taken)
-                for arrival in taken.arrivals:
-                    step(arrival.path.name)
-                if load.rows >= LOAD_ROWS:
-                    load.finish()
+        new = load.known(paths, step)
+        with _readers(workspace, new, executor, spare) as readers:
+            batches = load.batches(new, BATCH_FILES, FIRST if readers is None else ())
+            with closing(_read(workspace, batches, readers)) as results:
+                for taken in results:
+                    load.add(taken)
+                    for arrival in taken.arrivals:
+                        step(arrival.path.name)
+                    if load.rows >= LOAD_ROWS:
+                        load.finish()
         load.finish()
         return load.report(paths)
+
+
+@contextmanager
+def _readers(
+    workspace: Workspace, new: Sequence[Path], executor: Executor | None, spare: forked.Spare | None
+) -> Iterator[Executor | None]:
+    """Who reads: the one that was given, or those that a spare process forks; ``None`` where this process begins by itself."""
+    if executor is not None or spare is None or (seconds := promise(new)) < SPARE_SECONDS:
+        yield executor
+        return
+    count = max(1, min(workspace.settings.workers, int(seconds / SPARED_SECONDS)))
+    begun = spare.begin(count, workspace.environment(), IMPORTS)
+    try:
+        yield begun
+    finally:
+        begun.shutdown(cancel_futures=True)
 
 
 class _Pace:
@@ -123,6 +173,11 @@ class _Pace:
 
     def take(self, batch: Batch) -> Taken:
         """Read a batch, and learn."""
+        if (
+            batch.quick
+        ):  # to load what is compiled takes as long as reading a hundred files, and says nothing of the next ones
+            for name in IMPORTS:
+                import_module(name)
         began = time.process_time()
         taken = taking.take(batch)
         spent = (time.process_time() - began) / max(1, sum(arrival.bytes for arrival in taken.arrivals))
@@ -131,10 +186,7 @@ class _Pace:
 
     def seconds(self, batches: Iterable[Batch]) -> float:
         """What reading batches would take."""
-        usual = max(self._costs.values())
-        return sum(
-            self._costs.get(path.suffix.lower(), usual) * path.stat().st_size for one in batches for path in one.paths
-        )
+        return promise((path for one in batches for path in one.paths), self._costs)
 
 
 def _read(workspace: Workspace, batches: Sequence[Batch], executor: Executor | None) -> Generator[Taken]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, TypeVar, overload
@@ -21,7 +22,7 @@ from eisenergy.run.past import Past
 from eisenergy.run.pricers import Answer, Pricers
 from eisenergy.run.sparing import seldom_collected
 from eisenergy.store import books, masters
-from eisenergy.store.drafts import bases
+from eisenergy.store.drafts import Basis, bases
 from eisenergy.store.roster import Listed
 from eisenergy.store.selection import Reviewed
 
@@ -174,6 +175,10 @@ def bill_month(
     )
 
 
+def _past_and_bases(workspace: Workspace, scope: Scope, month: BillingMonth) -> tuple[Past, dict[str, Basis]]:
+    return Past.read(workspace, scope, month), bases(workspace.database, scope, month)
+
+
 def _drafts_of(
     workspace: Workspace, scope: Scope, month: BillingMonth, entries: Sequence[Entry]
 ) -> tuple[books.Draft, ...]:
@@ -205,14 +210,15 @@ def issue_month(
     :param noted: see there
     :raises DraftsChanged: where the drafts are not those that were reviewed; nothing is issued
     """
-    contracts = {contract.number: contract for contract in chosen_contracts(workspace, scope, customers)}
+    with ThreadPoolExecutor(1) as beside:  # the roster is read at the same time
+        known = beside.submit(_past_and_bases, workspace, scope, month) if verify else None
+        contracts = {contract.number: contract for contract in chosen_contracts(workspace, scope, customers)}
     stale: list[Finding] = []
     fit = set(contracts)
     if reviewed is not None:
         fit &= reviewed.contracts
-    if verify:
-        past = Past.read(workspace, scope, month)
-        before = bases(workspace.database, scope, month)
+    if known is not None:
+        past, before = known.result()
         doubtful = past.doubtful([(contracts[number], made) for number, made in before.items() if number in fit])
         again = [listed.contract() for listed in doubtful]
         for contract, result in draft_all(past.common, again, month, lambda c: past.corrections(c.number)):

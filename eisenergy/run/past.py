@@ -49,7 +49,8 @@ class Past:
 
     def corrections(self, contract: str) -> tuple[Correction, ...]:
         """What a contract's earlier invoices billed too much or too little."""
-        return corrections(self.common, self.month, self.heads.get(contract, ()), self.standing)
+        heads = self.heads.get(contract)
+        return corrections(self.common, self.month, heads, self.standing) if heads else ()
 
     def basis(self, entry: Listed) -> str:
         """See :func:`eisenergy.desk.whole.basis_of`."""

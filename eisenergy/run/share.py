@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import eisenergy
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.run.batches import NURSERY, Parent
 from eisenergy.run.orders import MayNotFork, Numbered, Order, forks
+from eisenergy.variables import BadSetting
 
 SERIAL: Final = "eisenergy.run.serial"
 IDLE_SECONDS: Final = 60.0

@@ -18,6 +18,7 @@ import polars as pl
 from eisenergy import unpacked
 from eisenergy.accounts import Scope
 from eisenergy.config import Settings
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Finding, blocked, blocking
 from eisenergy.frames import READINGS
 from eisenergy.readings import (
@@ -33,7 +34,6 @@ from eisenergy.readings import (
     read_regular,
     read_report,
 )
-from eisenergy.sheets import UnreadableFile
 from eisenergy.store import loading
 from eisenergy.store.lake import Lake
 from eisenergy.store.loading import Part, Span
@@ -108,10 +108,9 @@ def take(batch: Batch) -> Taken:
     :raises OSError: when a file cannot be read, or the workspace not be written to
     """
     unpacked.limit(batch.settings.unpacked)
-    originals = Originals(batch.settings, batch.scope)
     arrivals: list[Arrival] = []
     readings: dict[str, ReadResult | RegularFile] = {}
-    try:
+    with Originals(batch.settings, batch.scope) as originals:
         for path in batch.paths:
             sha256, data = originals.keep(path)
             outcome = _read(batch, path, data, sha256)
@@ -122,8 +121,6 @@ def take(batch: Batch) -> Taken:
                 readings.setdefault(sha256, outcome)
             arrivals.append(arrival)
         originals.settle()
-    finally:
-        originals.drop()
     return _written(batch, arrivals, readings)
 
 

@@ -16,8 +16,8 @@ from eisenergy.accounts import OutOfScope, Role, Scope
 from eisenergy.store import audit, tables
 from eisenergy.store.audit import Actor
 from eisenergy.store.database import Database
+from eisenergy.store.grants import EVERY_CLIENT, BadAccount, Grant, read_grants
 from eisenergy.store.opaque import hashed, new_token
-from eisenergy.store.people import EVERY_CLIENT, BadAccount, Grant, read_grants
 
 LONGEST: Final = timedelta(days=366)
 PREFIX: Final = "eis_"
@@ -227,6 +227,30 @@ def revoke(
         if name is not None:
             audit.write(connection, client, by, at, "TOKEN_REVOKED", name, old={"token": str(token)})
     return name
+
+
+def end_all(connection: Connection, user: uuid.UUID, at: datetime, *, client: str | None = None) -> None:
+    """End every token of an account.
+
+    :param client: only those for this one
+    """
+    table = tables.api_tokens
+    query = update(table).where(table.c.user_id == user, table.c.revoked_at.is_(None))
+    if client is not None:
+        query = query.where(table.c.client == client)
+    connection.execute(query.values(revoked_at=at))
+
+
+def end_wider(connection: Connection, user: uuid.UUID, grant: Grant, at: datetime) -> None:
+    """End the tokens that go beyond a right that takes another's place: they would be back if that one were ever given again."""
+    table = tables.api_tokens
+    query = select(table).where(table.c.user_id == user, table.c.client == grant.client, table.c.revoked_at.is_(None))
+    wider = [
+        row.id
+        for row in connection.execute(query)
+        if not _within(Scope(client=grant.client, role=Role(row.role), customers=_customers(row)), [grant])
+    ]
+    connection.execute(update(table).where(table.c.user_id == user, table.c.id.in_(wider)).values(revoked_at=at))
 
 
 def asked(connection: Connection, scope: Scope, job: uuid.UUID, token: uuid.UUID) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Table, insert, select, text
+from sqlalchemy import Connection, Select, Table, bindparam, insert, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from eisenergy.accounts import OutOfScope, Scope
@@ -103,6 +104,14 @@ def append(
     return Saved(added=1) if newest is None else Saved(changed=1)
 
 
+@cache
+def _newest(table: Table, kind: str, of_version: bool) -> Select[Any]:
+    query = select(table.c.ordinal, table.c.version, table.c.at).where(table.c[kind] == bindparam("of"))
+    if of_version:
+        query = query.where(table.c.version == bindparam("like"))
+    return query.order_by(table.c.ordinal.desc()).limit(1)
+
+
 def newest(
     database: Database,
     scope: Scope,
@@ -119,11 +128,12 @@ def newest(
     :param read: makes a thing of the kind's from its document; what it makes is given to others, too
     """
     name = table.c[kind]
-    query = select(table.c.ordinal, table.c.version, table.c.at).where(name == key).order_by(table.c.ordinal.desc())
-    if version is not None:
-        query = query.where(table.c.version == version)
+    query, values = (
+        _newest(table, kind, version is not None),
+        {"of": key} if version is None else {"of": key, "like": version},
+    )
     with database.session(scope) as connection:
-        found = connection.execute(query.limit(1)).first()
+        found = connection.execute(query, values).first()
         what = f"{kind} {key}" if version is None else f"{kind} {key}, version {version},"
         ordinal = one(None if found is None else found._mapping, what, f"import the {kind}s")["ordinal"]
         assert found is not None

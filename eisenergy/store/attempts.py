@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Row, select, text, update
 from eisenergy.accounts import Role, Scope
 from eisenergy.store import api_tokens, audit, tables
 from eisenergy.store.database import Database
+from eisenergy.store.grants import read_grants
 from eisenergy.store.jobs import FAILED, OPEN, QUEUE, RUNNING, WAITING, Job, of_id, to_job
-from eisenergy.store.people import read_grants
 
 DEATHS: Final = 3
 """So often a worker may die over a job before it is left alone."""

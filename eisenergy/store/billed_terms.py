@@ -54,7 +54,6 @@ def months(database: Database, scope: Scope, count: int) -> tuple[BillingMonth, 
 def terms(database: Database, scope: Scope, month: BillingMonth) -> tuple[Terms, ...]:
     """Return the terms of a month's invoices, and of the drafts of those who have none, in order of contract numbers."""
     with database.session(scope) as connection:
-        connection.execute(text("SET LOCAL jit = off"))
         rows = connection.execute(_TERMS, {"client": scope.client, "month": str(month)}).all()
     return tuple(_terms(month, *row) for row in rows)
 

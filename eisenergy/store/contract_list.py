@@ -11,13 +11,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from eisenergy.accounts import Contract, Scope
 from eisenergy.masters import codec, record
 from eisenergy.period import BillingMonth
-from eisenergy.store import audit, masters, tables
+from eisenergy.store import audit, listing, masters, tables
 from eisenergy.store.appended import check_operator
 from eisenergy.store.audit import Actor
 from eisenergy.store.database import Database
@@ -96,10 +96,12 @@ def lines(
         wanted.append(table.c.contract == number)
     name = table.c.document["customer"]["name"].astext.label("name")
     columns = (table.c.contract, table.c.customer, name, table.c.meter, table.c.tariff, table.c.starts, table.c.ends)
-    page = select(*columns).where(*wanted).order_by(table.c.contract).limit(limit).offset(after)
+    page = select(*columns).where(table.c.client == scope.client).order_by(table.c.contract)
     with database.session(scope) as connection:
-        count = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()
-        rows = connection.execute(page).all()
+        count, numbers = listing.chosen(
+            connection, table.c.contract, wanted, search=search + number, limit=limit, after=after
+        )
+        rows = connection.execute(page.where(table.c.contract.in_(numbers))).all()
         newest = (
             select(billed.c.contract, billed.c.number, billed.c.month, billed.c.total, billed.c.currency)
             .ext(distinct_on(billed.c.contract))

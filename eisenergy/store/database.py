@@ -9,19 +9,22 @@ from __future__ import annotations
 import json
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
 from eisenergy.accounts import Scope
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.store import server
 from eisenergy.store.migrate import HEAD, NotMigrated, current, migrate
 from eisenergy.store.migrations.policies import APP
+from eisenergy.variables import BadSetting
+
+T = TypeVar("T")
 
 OWNER: Final = "eisenergy_owner"
 NAME: Final = "eisenergy"
@@ -33,8 +36,9 @@ _PROVISION_LOCK: Final = 0x65697365_00000001
 
 _SET_SCOPE: Final = (
     "SELECT set_config('eisenergy.client', :client, true), set_config('eisenergy.role', :role, true), "
-    "set_config('eisenergy.customers', :customers, true)"
+    "set_config('eisenergy.customers', :customers, true), set_config('jit', 'off', true)"
 )
+"""Compiling takes longer than any of our statements, and a statement of its own to say so would be one more."""
 _WORK_IN: Final = text(_SET_SCOPE)
 _READ_IN: Final = text(f"{_SET_SCOPE}, set_config('transaction_read_only', 'on', true)")
 
@@ -110,11 +114,25 @@ class Database:
             yield
             return
         with self._begun(scope, read_only=True) as connection:
-            self._thread.scope, self._thread.connection = scope, connection
+            self._thread.scope, self._thread.connection, self._thread.read = scope, connection, {}
             try:
                 yield
             finally:
-                self._thread.scope, self._thread.connection = None, None
+                self._thread.scope, self._thread.connection, self._thread.read = None, None, None
+
+    def once(self, scope: Scope, key: Hashable, read: Callable[[], T]) -> T:
+        """Return what is read, asked for once within :meth:`reading` of the scope: three parts of a page ask for the same rows.
+
+        :param key: names what is read, and of what
+        :param read: opens sessions of this scope; what it returns is given to others, too, and must not be changed
+        """
+        if getattr(self._thread, "scope", None) != scope:
+            return read()
+        known: dict[Hashable, Any] = self._thread.read
+        if key not in known:
+            known[key] = read()
+        found: T = known[key]
+        return found
 
     @contextmanager
     def _begun(self, scope: Scope, *, read_only: bool = False) -> Iterator[Connection]:

@@ -105,7 +105,6 @@ def due(database: Database, home: str, at: datetime, *, kafka: bool) -> tuple[tu
         f"AND (s.kind <> '{KAFKA}' OR :kafka) AND EXISTS (SELECT {_NEXT}) ORDER BY s.client, s.made_at"
     )
     with database.session(Scope(client=home, role=Role.SYSTEM_ADMIN)) as connection:
-        connection.execute(text("SET LOCAL jit = off"))
         return tuple((row[0], row[1]) for row in connection.execute(query, {"at": at, "kafka": kafka}))
 
 
@@ -158,7 +157,6 @@ def next_ones(
     )
     values = {"client": scope.client, "subscription": subscription, "at": at, "limit": limit}
     with database.session(scope) as connection:
-        connection.execute(text("SET LOCAL jit = off"))
         return tuple(_delivery(row) for row in connection.execute(query, values))
 
 

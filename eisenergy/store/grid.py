@@ -10,31 +10,23 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
-from urllib.parse import unquote
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from deltalake import DeltaTable
 
-from eisenergy.accounts import OutOfScope, Scope
-from eisenergy.frames import MEASURED, READINGS
+from eisenergy.blockruns import microseconds
+from eisenergy.frames import MEASURED
 from eisenergy.places import SLOT_US, places
 from eisenergy.spares import NO_SPARES, Spares
-from eisenergy.store.lake import Lake
-from eisenergy.stretches import Filled, Stretches, copied, copied_figures, stretches
-from eisenergy.timeofuse import microseconds
+from eisenergy.store.columns import doubles, runs
+from eisenergy.store.monthrows import FIGURES, Files, Part, rows_of
+from eisenergy.stretches import Filled, Stretches, copied, copied_figures, copied_runs, stretches
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
-
-FIGURES: Final = (
-    "kwh_import", "kwh_export", "kw", "kvar", "kvarh", "register_kwh", "forecast_kwh",
-    "loss_factor", "ftpms", "cost_pos", "cost_neg",
-)  # fmt: skip
-"""Columns that a check or a bill looks at."""
 
 BESIDE: Final = ("meter", "start", "kwh_import", "quality")
 """Columns that are looked at around the period."""
@@ -70,47 +62,6 @@ class Grid:
     beside: Floats
 
 
-class Files:
-    """The files of a client, at one version of the table, asked for once.
-
-    :raises LookupError: for a version the table does not have
-    :raises OutOfScope: for a scope that is limited to customers
-    """
-
-    def __init__(self, lake: Lake, scope: Scope, version: int) -> None:
-        if scope.customers is not None:
-            raise OutOfScope("the files hold every customer's readings, and the scope is limited to customers")
-        table = lake._table(version)
-        self._address = lake.address
-        self._months = {} if table is None else _by_month(table, scope.client)
-
-    def within(self, start: datetime, end: datetime) -> dict[str, list[str]]:
-        """Return UTC month -> addresses of its files, of the months that ``[start, end)`` touches."""
-        return {
-            month: [f"{self._address}/{unquote(path)}" for path in files["path"]]
-            for month, files in self._touched(start, end).items()
-        }
-
-    def empty(self, start: datetime, end: datetime) -> frozenset[str]:
-        """The columns of :data:`FIGURES` of which the files of ``[start, end)`` say that no row of theirs has one."""
-        found = self._touched(start, end).values()
-        return frozenset(name for name in FIGURES if all(_says_empty(files, name) for files in found))
-
-    def _touched(self, start: datetime, end: datetime) -> dict[str, pl.DataFrame]:
-        return {m: files for m, files in self._months.items() if f"{start:%Y-%m}" <= m <= f"{end:%Y-%m}"}
-
-
-def _by_month(table: DeltaTable, client: str) -> dict[str, pl.DataFrame]:
-    actions = pl.DataFrame(table.get_add_actions(flatten=True)).filter(pl.col("partition.client") == client)
-    return {str(month): files for (month,), files in actions.sort("path").group_by("partition.month")}
-
-
-def _says_empty(files: pl.DataFrame, name: str) -> bool:
-    """Whether a column has no value by what the table's log counts; what is not counted may have some."""
-    nulls = f"null_count.{name}"
-    return nulls in files.columns and bool((files[nulls] == files["num_records"]).fill_null(value=False).all())
-
-
 def grid(
     files: Files,
     meters: Collection[str],
@@ -130,25 +81,28 @@ def grid(
     origin, rows = microseconds(start), int((microseconds(end) - microseconds(start)) // SLOT_US)
     some = [name for name in FIGURES if name == "kwh_import" or name not in files.empty(start, end)]
     columns = ["meter", "start", *some, "quality", "source", "source_row", "block_in_file"]
-    frames, read = _rows(files, serials, start, end, columns)
+    parts, read = rows_of(files, serials, start, end, columns)
     size = len(serials) * rows
     filled = Filled.nothing(len(serials), rows, spares)
-    parts = [(frame, _stretches(frame, serials, origin, rows, filled)) for frame in frames]
+    placed = [(part.frame, _stretches(part, origin, rows, filled)) for part in parts]
     spares.give(filled.taken)
     entire = int(filled.present.sum()) == size
-    at_hand = [frame.select(BESIDE)[found.outside] for frame, found in parts]
+    at_hand = [_some(part, found.outside) for part, (_, found) in zip(parts, placed, strict=True)]
     beside, apart = _beside(files, serials, (start, end), around, at_hand, read)
     nobody = np.zeros(len(serials), dtype=np.bool_)
     figures = {
-        name: _figures(name, parts, spares, size, rows, entire) if name in some else (None, nobody) for name in FIGURES
+        name: _figures(name, placed, spares, size, rows, entire) if name in some else (None, nobody) for name in FIGURES
     }
-    sources, source = _numbered("source", parts, spares.full(size, 0, np.int32))
-    names, named = _numbered("block_in_file", parts, spares.full(size, -1, np.int32))
+    sources, source = _numbered("source", placed, spares.full(size, 0, np.int32))
+    names, named = _numbered("block_in_file", placed, spares.full(size, -1, np.int32))
     source_row = spares.full(size, 0, np.int32)
     measured = spares.full(size, 0, np.bool_)
-    for frame, found in parts:
+    for frame, found in placed:
         copied(frame["source_row"].to_numpy(), found, source_row)
-        copied((frame["quality"] == MEASURED).to_numpy(), found, measured)
+        qualities, ends = runs(frame["quality"])
+        copied_runs(
+            np.array([each == MEASURED for each in qualities], dtype=np.bool_), ends, len(frame), found, measured
+        )
     blocks = named.astype(np.int16) if names else None
     spares.give(named)
     return Grid(
@@ -172,91 +126,78 @@ def give_back(found: Grid, spares: Spares) -> None:
     spares.give(*found.figures.values(), found.measured, found.source, found.source_row)
 
 
-def _rows(
-    files: Files,
-    meters: Sequence[str],
-    start: datetime,
-    end: datetime,
-    columns: Sequence[str],
-    without: Any = None,
-    known: Collection[str] = (),
-) -> tuple[list[pl.DataFrame], frozenset[str]]:
-    """Rows of some meters, a frame per month, and the months all of whose rows are among them.
-
-    Those outside of the time are left out only where they are most of a file.
-
-    :param without: condition on the rows that are wanted
-    :param known: months that are left out
-    """
-    parts, entire = [], set()
-    for month, addresses in files.within(start, end).items():
-        if month in known:
-            continue
-        first = datetime.fromisoformat(f"{month}-01T00:00:00+00:00")
-        after = datetime(first.year + first.month // 12, first.month % 12 + 1, 1, tzinfo=first.tzinfo)
-        kept = [pl.col("meter").is_between(pl.lit(meters[0]), pl.lit(meters[-1]))]
-        if (min(end, after) - max(start, first)) * 2 < after - first:
-            kept.append((pl.col("start") >= start) & (pl.col("start") < end))
-        else:
-            entire.add(month)
-        if without is not None:
-            kept.append(without)
-        part = pl.scan_parquet(addresses, glob=False, hive_partitioning=False).filter(*kept)
-        parts.append(part.select(pl.col(name).cast(READINGS[name]) for name in columns))
-    return pl.collect_all(parts), frozenset(entire)
+def _stretches(part: Part, origin: int, rows: int, filled: Filled) -> Stretches:
+    start = part.frame["start"].to_physical().to_numpy()
+    return stretches(part.meter, part.begin, part.end, start, origin=origin, rows=rows, filled=filled)
 
 
-def _runs(column: pl.Series, meters: Sequence[str]) -> tuple[Integers, Integers, Integers]:
-    """Runs of some meters in a column of serials: number of the meter, first row, row after the last."""
-    known = {meter: number for number, meter in enumerate(meters)}
-    runs = column.rle().struct.unnest()
-    ends = runs["len"].cast(pl.Int64).cum_sum().to_numpy()
-    number = np.array([known.get(meter, -1) for meter in runs["value"]], dtype=np.int64)
-    mine = number >= 0
-    begins = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]]) if len(ends) else ends
-    return number[mine], begins[mine], ends[mine]
-
-
-def _stretches(frame: pl.DataFrame, meters: Sequence[str], origin: int, rows: int, filled: Filled) -> Stretches:
-    start = frame["start"].to_physical().to_numpy()
-    return stretches(*_runs(frame["meter"], meters), start, origin=origin, rows=rows, filled=filled)
-
-
-_Parts = Sequence[tuple[pl.DataFrame, Stretches]]
+_Placed = Sequence[tuple[pl.DataFrame, Stretches]]
 
 
 def _figures(
-    name: str, parts: _Parts, spares: Spares, size: int, rows: int, entire: bool
+    name: str, placed: _Placed, spares: Spares, size: int, rows: int, entire: bool
 ) -> tuple[Floats | None, Booleans]:
     """A column's figures in their places, ``None`` without any, and the meters that have one.
 
     :param entire: every place has a row
     """
     count = np.zeros(size // rows, dtype=np.int64)
-    if all(frame[name].null_count() == len(frame) for frame, _ in parts):
+    if all(frame[name].null_count() == len(frame) for frame, _ in placed):
         return None, count > 0
     result = spares.empty(size, np.float64) if entire else spares.full(size, np.nan, np.float64)
-    for frame, found in parts:
-        copied_figures(_floats(frame[name]), found, rows, result, count)
+    for frame, found in placed:
+        column = doubles(frame[name])
+        copied_figures(column.values, found, rows, result, count, valid=column.valid, bit=column.first)
     if not count.any():
         spares.give(result)
         return None, count > 0
     return result, count > 0
 
 
-def _floats(column: pl.Series) -> Floats:
-    """A column as doubles, NaN for null."""
-    return (column.fill_null(float("nan")) if column.null_count() else column).to_numpy()
-
-
-def _numbered(name: str, parts: _Parts, result: npt.NDArray[np.int32]) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+def _numbered(
+    name: str, placed: _Placed, result: npt.NDArray[np.int32]
+) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
     """The distinct texts of a column, and the number among them of each place's row; -1 for none."""
     numbers: dict[str, int] = {}
-    for frame, found in parts:
-        runs = frame[name].rle().struct.unnest()
-        each = [-1 if text is None else numbers.setdefault(text, len(numbers)) for text in runs["value"]]
-        copied(np.repeat(np.array(each, dtype=np.int32), runs["len"].to_numpy()), found, result)
+    for frame, found in placed:
+        each, ends = runs(frame[name])
+        known = [-1 if text is None else numbers.setdefault(text, len(numbers)) for text in each]
+        copied_runs(np.array(known, dtype=np.int32), ends, len(frame), found, result)
     return tuple(numbers), result
+
+
+class _Beside(NamedTuple):
+    """Rows outside of a period: number of the meter, UTC microseconds, energy, whether it is measured [one per row]."""
+
+    meter: Integers
+    start: Integers
+    kwh: Floats
+    measured: Booleans
+
+
+_NO_INTEGERS: Final = np.zeros(0, dtype=np.int64)
+_NONE: Final = _Beside(_NO_INTEGERS, _NO_INTEGERS, np.zeros(0), np.zeros(0, dtype=np.bool_))
+
+
+def _some(part: Part, rows: Integers) -> _Beside:
+    """Some rows of a part, all of them in its runs."""
+    if not len(rows):  # mostly
+        return _NONE
+    taken = part.frame.select("start", "kwh_import", "quality")[rows]
+    kwh = taken["kwh_import"]
+    return _Beside(
+        part.meter[np.searchsorted(part.begin, rows, side="right") - 1],
+        taken["start"].to_physical().to_numpy(),
+        (kwh.fill_null(float("nan")) if kwh.null_count() else kwh).to_numpy(),
+        (taken["quality"] == MEASURED).to_numpy(),
+    )
+
+
+def _outside(part: Part, start: int, end: int) -> _Beside:
+    """The rows of a part's runs that are not in ``[start, end)``, in UTC microseconds."""
+    rows = np.concatenate([_NO_INTEGERS, *(np.arange(a, b) for a, b in zip(part.begin, part.end, strict=True))])
+    at = part.frame["start"].to_physical().to_numpy()[rows]
+    return _some(part, rows[(at < start) | (at >= end)])
 
 
 def _beside(
@@ -264,7 +205,7 @@ def _beside(
     meters: Sequence[str],
     period: tuple[datetime, datetime],
     around: tuple[datetime, datetime],
-    at_hand: Sequence[pl.DataFrame],
+    at_hand: Sequence[_Beside],
     read: Collection[str],
 ) -> tuple[Floats, Booleans]:
     """Mean energy beside the period, and the meters of which some interval there has two rows, or one is off the grid.
@@ -272,19 +213,18 @@ def _beside(
     :param at_hand: the rows outside of the period that were read for it
     :param read: months all of whose rows are among them
     """
-    start, end = period
+    start, end = (microseconds(instant) for instant in period)
     first, last = around
     rows = int((microseconds(last) - microseconds(first)) // SLOT_US)
-    outside = (pl.col("start") < start) | (pl.col("start") >= end)
-    more, _ = _rows(files, meters, first, last, BESIDE, outside, read)
-    frame = pl.concat([pl.DataFrame(schema={name: READINGS[name] for name in BESIDE}), *at_hand, *more])
-    begin = microseconds(first)
-    start_us = frame["start"].to_physical().to_numpy()
-    found = places(*_runs(frame["meter"], meters), start_us, meters=len(meters), origin=begin, rows=rows)
-    kwh = _floats(frame["kwh_import"])
-    usable = (found.place >= 0) & (frame["quality"] == MEASURED).to_numpy() & np.isfinite(kwh)
-    meter = found.place[usable] // rows
-    count = np.bincount(meter, minlength=len(meters))
-    total = np.bincount(meter, weights=kwh[usable], minlength=len(meters))
+    more, _ = rows_of(files, meters, first, last, BESIDE, read)
+    all_of_them = [_NONE, *at_hand, *(_outside(part, start, end) for part in more)]
+    meter, start_us, kwh, measured = (np.concatenate(column) for column in zip(*all_of_them, strict=True))
+    begin = np.flatnonzero(np.diff(meter, prepend=-1))
+    ends = np.append(begin[1:], len(meter)) if len(begin) else begin
+    found = places(meter[begin], begin, ends, start_us, meters=len(meters), origin=microseconds(first), rows=rows)
+    usable = (found.place >= 0) & measured & np.isfinite(kwh)
+    number = found.place[usable] // rows
+    count = np.bincount(number, minlength=len(meters))
+    total = np.bincount(number, weights=kwh[usable], minlength=len(meters))
     with np.errstate(invalid="ignore"):
         return total / count, found.stray

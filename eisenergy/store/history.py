@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from eisenergy.accounts import Scope
 from eisenergy.store import bulk, tables
@@ -63,18 +63,25 @@ def keys(database: Database, scope: Scope) -> dict[tuple[str, str], str]:
         return {(row.contract, row.month): row.key for row in connection.execute(query)}
 
 
-def load(database: Database, scope: Scope, contract: str) -> dict[str, Entry]:
+def load(database: Database, scope: Scope, contract: str) -> Mapping[str, Entry]:
     """Return month -> entry of a contract that the scope may see."""
-    return load_all(database, scope, [contract]).get(contract, {})
+    kept: Mapping[str, Entry] = database.once(
+        scope, ("history", contract), lambda: load_all(database, scope, [contract]).get(contract, {})
+    )
+    return kept
+
+
+_KEPT: Final = select(tables.history).where(
+    tables.history.c.client == bindparam("of"), tables.history.c.contract.in_(bindparam("numbers", expanding=True))
+)
 
 
 def load_all(database: Database, scope: Scope, contracts: Collection[str]) -> dict[str, dict[str, Entry]]:
     """Return contract -> month -> entry of contracts that the scope may see."""
-    columns = tables.history.c
-    query = select(tables.history).where(columns.client == scope.client, columns.contract.in_(sorted(contracts)))
+    values = {"of": scope.client, "numbers": sorted(contracts)}
     result: dict[str, dict[str, Entry]] = {}
     with database.session(scope) as connection:
-        for row in connection.execute(query):
+        for row in connection.execute(_KEPT, values):
             result.setdefault(row.contract, {})[row.month] = Entry(
                 contract=row.contract, customer=row.customer, month=row.month, key=row.key, document=row.document
             )

@@ -16,7 +16,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -26,12 +26,14 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.schema import PrimitiveType
 
 from eisenergy.accounts import OutOfScope, Scope
-from eisenergy.config import BadSetting, Settings
-from eisenergy.frames import KEY, READINGS, empty_readings
-from eisenergy.store import catalogue
+from eisenergy.config import Settings
+from eisenergy.frames import KEY, READINGS
+from eisenergy.store import catalogue, standing
 from eisenergy.store.remembered import Remembered
+from eisenergy.store.scanned import between, nothing, scanned, supplied
 from eisenergy.store.superseding import LAYOUT, checked, current, differences, span
 from eisenergy.store.superseding import Commit as Commit
+from eisenergy.variables import BadSetting
 
 if (
     TYPE_CHECKING
@@ -133,17 +135,14 @@ class Lake:
         supplies = self._allowed(scope, meters)
         table = self._state(version)
         if table is None:
-            return empty_readings().select(columns)
-        frame = current(self._rows(table, scope, meters, start, end, columns=columns))
+            return nothing(columns)
+        rows = self._rows(table, scope, meters, start, end, columns=columns)
+        if rows.is_empty():  # of this month, before any came
+            return nothing(columns)
+        frame = current(rows)
         if supplies is not None:
-            inside = [
-                (pl.col("meter") == supply.meter)
-                & (pl.col("start") >= supply.start)
-                & (pl.lit(True) if supply.end is None else pl.col("start") < supply.end)
-                for supply in supplies
-            ]
-            frame = frame.filter(pl.any_horizontal(inside))
-        return frame.select(list(columns))
+            frame = supplied(frame, supplies)
+        return pl.DataFrame([frame[name] for name in columns])
 
     def append(self, scope: Scope, frame: pl.DataFrame) -> Commit:
         """Load readings in one write: all of them or none.
@@ -269,6 +268,11 @@ class Lake:
             return None
         return self.address, first.st_ino, first.st_mtime_ns
 
+    def _named(self, table: DeltaTable) -> Hashable:
+        """Names the table that lies here and its state; ``None`` where that cannot be told."""
+        place = self._place()
+        return None if place is None else (place, table.version())
+
     def made(self) -> DeltaTable:
         """Return the table, made where there is none."""
         table = self._table()
@@ -303,22 +307,30 @@ class Lake:
     ) -> pl.DataFrame:
         """Every state of the intervals, from the folders of the client and the months concerned."""
         wanted = list(dict.fromkeys((*KEY, *columns, "loaded")))
-        within = pl.col("start").is_between(start, end, closed="both" if closed else "left")
         paths = self._paths(table, scope, f"{start:%Y-%m}", f"{end:%Y-%m}", meters)
-        if not paths:  # of this month, before any came
-            return pl.DataFrame(schema={name: LAYOUT[name] for name in wanted})
-        rows = self._opened(scope, paths)
+        if not paths:
+            return nothing(wanted)
+        rows = self._opened(scope, paths, wanted)
         if len(meters) > catalogue.FEW:
-            return rows.filter(pl.col("meter").is_in(sorted(meters)), within).select(wanted).collect()
+            within = pl.col("start").is_between(start, end, closed="both" if closed else "left")
+            return rows.filter(pl.col("meter").is_in(sorted(meters)), within).collect()
         # The folders are the months, so little is beyond the ends: cut off here, it costs a third less than a condition in each file.
         mine = pl.any_horizontal([pl.col("meter") == meter for meter in sorted(meters)] or [pl.lit(value=False)])
-        return rows.filter(mine).select(wanted).collect().rechunk().filter(within)
+        found = rows.filter(mine).collect().rechunk()
+        standing.note(self._named(table), scope.client, meters, (f"{start:%Y-%m}", f"{end:%Y-%m}"), found)
+        return between(found, start, end + timedelta(microseconds=1) if closed else end)
 
     def _scan(
-        self, table: DeltaTable, scope: Scope, first: str = "", last: str = "9", meters: Collection[str] = ()
+        self,
+        table: DeltaTable,
+        scope: Scope,
+        first: str = "",
+        last: str = "9",
+        meters: Collection[str] = (),
+        columns: Collection[str] = tuple(LAYOUT),
     ) -> pl.LazyFrame:
         """The rows of :meth:`_paths`."""
-        return self._opened(scope, self._paths(table, scope, first, last, meters))
+        return self._opened(scope, self._paths(table, scope, first, last, meters), columns)
 
     def _paths(self, table: DeltaTable, scope: Scope, first: str, last: str, meters: Collection[str]) -> list[str]:
         """The client's files of a range of months.
@@ -327,21 +339,8 @@ class Lake:
         """
         return catalogue.of(table, self._place()).holding(scope.client, first, last, meters)
 
-    def _opened(self, scope: Scope, paths: list[str]) -> pl.LazyFrame:
-        """The rows of a client's files; what names a folder is put back as columns.
-
-        The files are taken from the table's log by hand: Polars' own reader of Delta tables does not find a local folder
-        whose path has a space or an accent.
-        """
-        if not paths:
-            return pl.LazyFrame(schema=LAYOUT)
-        files = [f"{self.address}/{path}" for path in paths]
-        return pl.scan_parquet(files, glob=False, hive_partitioning=False).select(
-            client=pl.lit(scope.client),
-            **{name: pl.col(name).cast(dtype) for name, dtype in READINGS.items() if name != "client"},
-            loaded=pl.col("loaded"),
-            month=pl.col("start").dt.strftime("%Y-%m"),
-        )
+    def _opened(self, scope: Scope, paths: list[str], columns: Collection[str]) -> pl.LazyFrame:
+        return scanned([f"{self.address}/{path}" for path in paths], scope.client, columns)
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

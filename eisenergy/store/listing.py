@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
-from sqlalchemy import func, literal, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, bindparam, func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from eisenergy.accounts import Scope
@@ -61,12 +62,16 @@ class InvoiceLine:
     correction: Decimal | None
 
 
+_NAME: Final = select(tables.customers.c.document["name"].astext).where(
+    tables.customers.c.client == bindparam("of"), tables.customers.c.customer == bindparam("whose")
+)
+"""Made once: each of a customer's pages asks."""
+
+
 def customer_name(database: Database, scope: Scope, customer: str) -> str | None:
     """Return a customer's name, ``None`` when there is none of that code in the scope."""
-    table = tables.customers
-    query = select(table.c.document["name"].astext).where(table.c.client == scope.client, table.c.customer == customer)
     with database.session(scope) as connection:
-        name: str | None = connection.execute(query).scalar()
+        name: str | None = connection.execute(_NAME, {"of": scope.client, "whose": customer}).scalar()
     return name
 
 
@@ -82,10 +87,10 @@ def customers(
     wanted = [table.c.client == scope.client]
     if search:
         wanted.append(or_(table.c.customer.icontains(search, autoescape=True), name.icontains(search, autoescape=True)))
-    page = select(table.c.customer, name.label("name")).where(*wanted).order_by(table.c.customer)
     with database.session(scope) as connection:
-        count = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()
-        rows = connection.execute(page.limit(limit).offset(after)).all()
+        count, codes = chosen(connection, table.c.customer, wanted, search=search, limit=limit, after=after)
+        page = select(table.c.customer, name.label("name")).where(table.c.client == scope.client)
+        rows = connection.execute(page.where(table.c.customer.in_(codes)).order_by(table.c.customer)).all()
         newest = (
             select(billed.c.customer, billed.c.month, billed.c.total, billed.c.currency)
             .ext(distinct_on(billed.c.customer))
@@ -103,6 +108,31 @@ def customers(
         )
         for row in rows
     )
+
+
+def chosen(
+    connection: Connection,
+    key: Column[str],
+    wanted: Collection[ColumnElement[bool]],
+    *,
+    search: str,
+    limit: int,
+    after: int,
+) -> tuple[int, list[str]]:
+    """Return how many rows of a table there are, and the keys of some in their order.
+
+    What a page shows is asked of those keys alone: of rows that are passed over, too, the server makes every column that is selected.
+
+    :param wanted: conditions on the rows
+    :param search: where they hold one that looks into every row, these are gone through once and not twice
+    """
+    page = select(key).where(*wanted).order_by(key).limit(limit).offset(after)
+    counted = select(func.count()).select_from(key.table).where(*wanted)
+    if not search:
+        return connection.execute(counted).scalar_one(), list(connection.execute(page).scalars())
+    rows = connection.execute(page.add_columns(func.count().over())).all()
+    count = rows[0][1] if rows else 0 if not after else connection.execute(counted).scalar_one()
+    return count, [row[0] for row in rows]
 
 
 def customer_page(

@@ -26,6 +26,7 @@ from deltalake.transaction import AddAction
 
 from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.frames import KEY, READINGS
+from eisenergy.store import superseding
 from eisenergy.store.lake import ATTEMPTS, Lake, LakeBusy, loads_of
 from eisenergy.store.superseding import checked, in_order
 
@@ -35,6 +36,8 @@ PAGE: Final = 131_072
 """Bytes of a page before it is packed: a customer's month lies on two or three, and its forty neighbours' need not be unpacked."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]+")
+_CUT: Final = 32
+"""Bytes from which on whoever wrote a file may have cut the greatest text that its log names."""
 _STATISTICS: Final = ("meter", "start", "source", "loaded")
 
 
@@ -104,10 +107,15 @@ def stage(lake: Lake, scope: Scope, frames: Iterable[pl.DataFrame], ordinal: int
         if (rows["client"] != scope.client).any():
             raise OutOfScope(f"the readings are not all of client {scope.client}")
         rows = rows.drop("client")
+        if rows.is_empty():
+            continue
+        months = pl.Series(superseding.span(rows)).dt.truncate("1mo")
+        if months[0] == months[1]:  # looked at first: to truncate every stamp takes a tenth as long as writing it
+            by_month.setdefault(months[0], []).append(rows)
+            continue
         months = rows["start"].dt.truncate("1mo")
         for month in months.unique():
-            own = rows if (months == month).all() else rows.filter(months == month)
-            by_month.setdefault(month, []).append(own)
+            by_month.setdefault(month, []).append(rows.filter(months == month))
     parts = []
     for month, members in sorted(by_month.items()):
         rows = pl.concat(members).with_columns(loaded=pl.lit(ordinal, pl.Int64))
@@ -195,6 +203,13 @@ def _there(lake: Lake, table: DeltaTable, scope: Scope, spans: Sequence[Span]) -
     if "max.start" in chosen.columns:  # what the log says of a file spares opening it
         at = pl.col("min.start").cast(pl.Datetime("us", "UTC")), pl.col("max.start").cast(pl.Datetime("us", "UTC"))
         chosen = chosen.filter((at[0] <= last).fill_null(True), (at[1] >= first).fill_null(True))
+    if "max.meter" in chosen.columns:
+        lowest, highest = min(span.meter for span in spans), max(span.meter for span in spans)
+        ends = pl.col("min.meter"), pl.col("max.meter")
+        chosen = chosen.filter(
+            (ends[0] <= highest).fill_null(True),
+            ((ends[1] >= lowest) | (ends[1].str.len_bytes() >= _CUT)).fill_null(True),
+        )
     if chosen.is_empty():
         return set()
     wanted = pl.DataFrame(

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, Text, any_, insert, literal, select, text
+from sqlalchemy import ColumnElement, Connection, Select, Table, Text, any_, bindparam, insert, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -75,14 +75,17 @@ def put_client(connection: Connection, scope: Scope, client: Client) -> Put:
     return _put(connection, scope, tables.clients, "client", entries, datetime.now(UTC))[client.code]
 
 
+_CLIENT: Final = select(tables.clients.c.document).where(tables.clients.c.client == bindparam("of"))
+"""Like others here made once: every page asks, and to make a statement takes as long as to send it."""
+
+
 def client(database: Database, scope: Scope) -> Client:
     """Return the scope's client. :raises NotStored: when it was never saved."""
     with database.session(scope) as connection:
-        query = select(tables.clients.c.document).where(tables.clients.c.client == scope.client)
         return codec.load(
             Client,
             one(
-                connection.execute(query).scalar(),
+                connection.execute(_CLIENT, {"of": scope.client}).scalar(),
                 f"client {scope.client}",
                 "import it with `eisenergy client import FILE`",
             ),
@@ -161,20 +164,28 @@ def customers(database: Database, scope: Scope) -> tuple[Customer, ...]:
         return tuple(codec.load(Customer, document) for document in connection.execute(query).scalars())
 
 
+_CUSTOMERS_CONTRACTS: Final = (
+    select(tables.contracts.c.document)
+    .where(tables.contracts.c.client == bindparam("of"), tables.contracts.c.customer == bindparam("whose"))
+    .order_by(tables.contracts.c.contract)
+)
+
+
 def contracts(database: Database, scope: Scope, *, customer: str | None = None) -> tuple[Contract, ...]:
     """Return the contracts the scope may see, as they stand now, in order of their numbers.
 
     :param customer: only this customer's
     :raises OutOfScope: when the customer is outside the scope
     """
-    query = (
-        select(tables.contracts.c.document).where(*own(scope, tables.contracts)).order_by(tables.contracts.c.contract)
-    )
-    if customer is not None:
+    columns, values = tables.contracts.c, {"of": scope.client, "whose": customer}
+    if customer is None:
+        query = select(columns.document).where(*own(scope, tables.contracts)).order_by(columns.contract)
+        values = {}
+    else:
         scope.check(customer)
-        query = query.where(tables.contracts.c.customer == customer)
+        query = _CUSTOMERS_CONTRACTS
     with database.session(scope) as connection:
-        return tuple(codec.load(Contract, document) for document in connection.execute(query).scalars())
+        return tuple(codec.load(Contract, document) for document in connection.execute(query, values).scalars())
 
 
 def contract(database: Database, scope: Scope, number: str) -> Contract:
@@ -198,16 +209,34 @@ def contract_history(database: Database, scope: Scope, number: str) -> tuple[tup
     return tuple((at.astimezone(UTC), codec.load(Contract, document)) for at, document in rows)
 
 
+def _supplied() -> Select[Any]:
+    columns, client = tables.contracts.c, tables.clients.c
+    timezone = select(client.document["timezone"].astext).where(client.client == bindparam("of")).scalar_subquery()
+    query = select(columns.meter, columns.starts, columns.ends, timezone).where(columns.client == bindparam("of"))
+    return query.order_by(columns.meter, columns.starts)
+
+
+_SUPPLIES: Final = {
+    False: _supplied(),
+    True: _supplied().where(tables.contracts.c.customer.in_(bindparam("whose", expanding=True))),
+}
+"""By whether the scope is limited to customers, whom an index finds; see :func:`own`."""
+
+
 def supplies(database: Database, scope: Scope) -> tuple[Supply, ...]:
     """Return which meters the scope's contracts take energy through, and when.
 
     A meter that went from one customer to another is each one's for its own time only.
     """
-    columns, document = tables.contracts.c, tables.clients.c.document
-    timezone = select(document["timezone"].astext).where(tables.clients.c.client == scope.client).scalar_subquery()
-    query = select(columns.meter, columns.starts, columns.ends, timezone).where(*own(scope, tables.contracts))
+    return database.once(scope, "supplies", lambda: _supplies(database, scope))
+
+
+def _supplies(database: Database, scope: Scope) -> tuple[Supply, ...]:
+    values: dict[str, Any] = {"of": scope.client}
+    if scope.customers is not None:
+        values["whose"] = sorted(scope.customers)
     with database.session(scope) as connection:
-        rows = connection.execute(query.order_by(columns.meter, columns.starts)).all()
+        rows = connection.execute(_SUPPLIES[scope.customers is not None], values).all()
 
     def instant(day: date, zone: str | None) -> datetime:
         return midnight(day, zone or "UTC")

@@ -13,7 +13,7 @@ from eisenergy.store.tables import SCHEMA
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0013"
+HEAD: Final = "0014"
 """The newest migration of this version of eisenergy; known without loading Alembic, which most processes never need."""
 
 _LOCK: Final = 0x65697365_00000002

@@ -28,6 +28,8 @@ def sha256_of(path: Path) -> str:
 class Originals:
     """Keeps originals below ``inbox/CLIENT``, each whole or not at all; many of them wait for the disk once, at :meth:`settle`.
 
+    A context: what is not settled when it ends is forgotten.
+
     :raises OutOfScope: for a scope that may not write for the whole client
     :raises OSError: when the inbox cannot be written
     """
@@ -37,6 +39,12 @@ class Originals:
         self._inbox = _inbox(settings, scope)
         self._inbox.mkdir(parents=True, exist_ok=True)
         self._open: list[tuple[int, Path, Path]] = []
+
+    def __enter__(self) -> Originals:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._drop()
 
     def keep(self, path: Path) -> tuple[str, bytes]:
         """Copy a file; nothing when it is there already. It is kept as it was read, also where it is written to meanwhile.
@@ -97,9 +105,9 @@ class Originals:
             for folder in {target.parent for _, _, target in self._open}:
                 _sync_folder(folder)
         finally:
-            self.drop()
+            self._drop()
 
-    def drop(self) -> None:
+    def _drop(self) -> None:
         """Forget what was copied and is not in its place yet."""
         for handle, part, _ in self._open:
             os.close(handle)
@@ -112,12 +120,9 @@ def archive(settings: Settings, scope: Scope, path: Path) -> str:
 
     :returns: sha256 of its bytes, under which :func:`original` finds it
     """
-    originals = Originals(settings, scope)
-    try:
+    with Originals(settings, scope) as originals:
         sha256, _ = originals.keep(path)
         originals.settle()
-    finally:
-        originals.drop()
     return sha256
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Text, cast, func, literal, select
+from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
 
 from eisenergy.accounts import Scope
@@ -35,37 +37,48 @@ class Posted:
     issued_at: datetime
 
 
+_POSTED: Final = (
+    select(tables.invoices.c.month, tables.invoices.c.number, tables.invoices.c.input_hash, tables.invoices.c.issued_at)
+    .where(
+        tables.invoices.c.client == bindparam("of"),
+        tables.invoices.c.contract == bindparam("number"),
+        tables.invoices.c.customer == bindparam("whose"),
+    )
+    .order_by(tables.invoices.c.month.desc())
+)
+
+
 def posted(database: Database, scope: Scope, customer: str, contract: str) -> tuple[Posted, ...]:
     """Return the invoices of a customer's contract that the scope may see, newest month first.
 
     :raises OutOfScope: when the customer is outside the scope
     """
     scope.check(customer)
-    columns = tables.invoices.c
-    query = (
-        select(columns.month, columns.number, columns.input_hash, columns.issued_at)
-        .where(columns.client == scope.client, columns.contract == contract, columns.customer == customer)
-        .order_by(columns.month.desc())
-    )
+    values = {"of": scope.client, "number": contract, "whose": customer}
     with database.session(scope) as connection:
-        rows = connection.execute(query).all()
+        rows = connection.execute(_POSTED, values).all()
     return tuple(Posted(BillingMonth.parse(month), *rest) for month, *rest in rows)
 
 
 def outlines(database: Database, scope: Scope, numbers: Collection[str]) -> tuple[Invoice, ...]:
     """Return those of some issued invoices that the scope may see, in outline, in order of series and sequence."""
+    values = {"of": scope.client, "numbers": sorted(numbers)}
+    with database.session(scope) as connection:
+        return tuple(ledger.load(document, bill) for document, bill in connection.execute(_outlines(), values))
+
+
+@cache
+def _outlines() -> Select[Any]:
     columns = tables.invoices.c
     # Older rows have the bill in the document alone.
     bill = func.coalesce(columns.bill, columns.document["bill"], type_=JSONB)
     beside = columns.document.op("-", return_type=JSONB())(cast("bill", Text))
     alone = func.jsonb_set(bill, literal(["lines"], ARRAY(Text)), _total(bill), type_=JSONB)
-    query = (
+    return (
         select(beside, alone)
-        .where(columns.client == scope.client, columns.number.in_(sorted(numbers)))
+        .where(columns.client == bindparam("of"), columns.number.in_(bindparam("numbers", expanding=True)))
         .order_by(columns.series, columns.sequence)
     )
-    with database.session(scope) as connection:
-        return tuple(ledger.load(document, bill) for document, bill in connection.execute(query))
 
 
 def _total(bill: ColumnElement[object]) -> ColumnElement[object]:

@@ -1,69 +1,27 @@
-"""Accounts and rights, as operators manage them. What an account proves itself with is in :mod:`eisenergy.store.signins`."""
+"""Accounts, as operators manage them: invited, given rights (:mod:`eisenergy.store.grants`), shut. What an account proves itself with is in
+:mod:`eisenergy.store.signins`.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from eisenergy.accounts import OutOfScope, Role, Scope
-from eisenergy.store import audit, tables, tickets
+from eisenergy.store import api_tokens, audit, sessions, tables, tickets
 from eisenergy.store.audit import Actor
 from eisenergy.store.database import Database
+from eisenergy.store.grants import EVERY_CLIENT, BadAccount, Grant, check_customers, grant_of, put_grant, read_grants
 
-EVERY_CLIENT: Final = "*"
 INVITATION: Final = timedelta(days=7)
-LIMITED: Final = frozenset({Role.CUSTOMER_MANAGER, Role.CUSTOMER_USER})
-
-
-class BadAccount(ValueError):
-    """An account or a right that cannot be made as asked for."""
 
 
 class NoUser(LookupError):
     """No such account, or the scope does not manage it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """A right: a role at one client, and for customers' users the customers it covers.
-
-    :param client: its code, or ``*`` for a system administrator
-    """
-
-    client: str
-    role: Role
-    customers: frozenset[str] | None = None
-
-    def __post_init__(self) -> None:
-        if (self.role in LIMITED) != bool(self.customers):
-            raise BadAccount(
-                f"role {self.role}: "
-                + ("expected at least one customer" if self.role in LIMITED else "covers every customer, name none")
-            )
-        if (self.role is Role.SYSTEM_ADMIN) != (self.client == EVERY_CLIENT):
-            raise BadAccount(
-                f"role {self.role} at client {self.client}: SYSTEM_ADMIN, and only it, is for every client"
-            )
-
-    def scope(self, client: str) -> Scope | None:
-        """Return the scope of this right at a client, ``None`` where it gives none."""
-        if self.client not in (client, EVERY_CLIENT):
-            return None
-        return Scope(client=client, role=self.role, customers=self.customers)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the right as JSON types."""
-        return {
-            "client": self.client,
-            "role": self.role.value,
-            "customers": None if self.customers is None else sorted(self.customers),
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,28 +62,6 @@ def address_of(email: str) -> str:
     return plain
 
 
-def homes(grants: Iterable[Grant]) -> tuple[str, ...]:
-    """Return the clients whose logs tell what somebody does with the account itself; nobody's where there are none."""
-    return tuple(sorted({grant.client for grant in grants})) or (audit.NOBODYS,)
-
-
-def read_grants(connection: Connection, users: Iterable[uuid.UUID] | None = None) -> dict[uuid.UUID, list[Grant]]:
-    """Return user -> rights that this transaction may see."""
-    table = tables.grants
-    query = select(table).order_by(table.c.client)
-    if users is not None:
-        query = query.where(table.c.user_id.in_(list(users)))
-    found: dict[uuid.UUID, list[Grant]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row.user_id, []).append(_grant(row.client, row))
-    return found
-
-
-def _grant(client: str, row: Row[Any]) -> Grant:
-    customers = None if row.customers is None else frozenset(row.customers)
-    return Grant(client=client, role=Role(row.role), customers=customers)
-
-
 def invite(
     database: Database,
     scope: Scope,
@@ -148,7 +84,7 @@ def invite(
     _check(scope, grant)
     with database.signing_in(scope) as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": plain})
-        _check_customers(connection, grant)
+        check_customers(connection, grant)
         table = tables.users
         user = connection.execute(select(table.c.id).where(table.c.email == plain).with_for_update()).scalar()
         if user is None:
@@ -170,11 +106,11 @@ def invite(
                 )
             tickets.void_links(connection, user)
         if before != grant:
-            _put(connection, user, grant, by, at)
+            put_grant(connection, user, grant, by, at)
             if before is not None:
-                _end_sessions(connection, user)
+                sessions.end_all(connection, user)
                 if not any(one.client == EVERY_CLIENT for one in everything):
-                    _end_wider_tokens(connection, user, grant, at)
+                    api_tokens.end_wider(connection, user, grant, at)
             old = None if before is None else before.to_json()
             audit.write(connection, grant.client, by, at, "GRANT", plain, old=old, new=grant.to_json())
         password = connection.execute(
@@ -208,7 +144,7 @@ def users(
     if after:
         query = query.where(table.c.email > after)
     with database.session(scope) as connection:
-        return tuple(_user(row, [_grant(scope.client, row)]) for row in connection.execute(query))
+        return tuple(_user(row, [grant_of(scope.client, row)]) for row in connection.execute(query))
 
 
 def revoke(database: Database, scope: Scope, user: uuid.UUID, *, by: Actor, at: datetime) -> str:
@@ -222,14 +158,11 @@ def revoke(database: Database, scope: Scope, user: uuid.UUID, *, by: Actor, at: 
         old = next(one for one in grants if one.client == scope.client)
         table = tables.grants
         connection.execute(delete(table).where(table.c.client == scope.client, table.c.user_id == user))
-        _end_sessions(connection, user)
-        tokens = tables.api_tokens
-        ended = update(tokens).where(tokens.c.user_id == user, tokens.c.revoked_at.is_(None))
-        if scope.client != EVERY_CLIENT:  # that right made tokens at any client
-            ended = ended.where(tokens.c.client == scope.client)
-        connection.execute(ended.values(revoked_at=at))
+        sessions.end_all(connection, user)
+        # A right at every client made tokens at any of them.
+        api_tokens.end_all(connection, user, at, client=None if scope.client == EVERY_CLIENT else scope.client)
         if not [one for one in grants if one.client != scope.client]:
-            _void_links(connection, user)
+            tickets.end_all(connection, user)
         audit.write(connection, scope.client, by, at, "REVOKE", email, old=old.to_json())
     return email
 
@@ -247,11 +180,9 @@ def set_disabled(database: Database, scope: Scope, user: uuid.UUID, disabled: bo
         table = tables.users
         connection.execute(update(table).where(table.c.id == user).values(disabled_at=at if disabled else None))
         if disabled:
-            _end_sessions(connection, user)
-            _void_links(connection, user)
-            tokens = tables.api_tokens
-            ended = update(tokens).where(tokens.c.user_id == user, tokens.c.revoked_at.is_(None))
-            connection.execute(ended.values(revoked_at=at))
+            sessions.end_all(connection, user)
+            tickets.end_all(connection, user)
+            api_tokens.end_all(connection, user, at)
         action = "DISABLE" if disabled else "ENABLE"
         old, new = {"disabled": before is not None}, {"disabled": disabled}
         audit.write(connection, scope.client, by, at, action, email, old=old, new=new)
@@ -278,37 +209,6 @@ def _check(scope: Scope, grant: Grant) -> None:
         raise OutOfScope(f"a right at client {grant.client} is given by its operators")
 
 
-def _check_customers(connection: Connection, grant: Grant) -> None:
-    if grant.client == EVERY_CLIENT:
-        return
-    table = tables.customers
-    if grant.customers is None:
-        known = connection.execute(
-            select(tables.clients.c.client).where(tables.clients.c.client == grant.client)
-        ).first()
-        if known is None:
-            raise BadAccount(f"client {grant.client} is not stored; import it with `eisenergy client import FILE`")
-        return
-    query = select(table.c.customer).where(
-        table.c.client == grant.client, table.c.customer.in_(sorted(grant.customers))
-    )
-    if unknown := sorted(grant.customers - set(connection.execute(query).scalars())):
-        raise BadAccount(
-            f"no customer {', '.join(unknown)} at client {grant.client}; list them with `eisenergy customers list`"
-        )
-
-
-def _put(connection: Connection, user: uuid.UUID, grant: Grant, by: Actor, at: datetime) -> None:
-    values = {
-        "role": grant.role.value,
-        "customers": None if grant.customers is None else sorted(grant.customers),
-        "granted_by": by.name,
-        "granted_at": at,
-    }
-    query = upsert(tables.grants).values({"client": grant.client, "user_id": user, **values})
-    connection.execute(query.on_conflict_do_update(index_elements=["client", "user_id"], set_=values))
-
-
 def _managed(connection: Connection, scope: Scope, user: uuid.UUID) -> tuple[str, datetime | None, list[Grant]]:
     """Return address, when it was shut, and all rights of an account that has one at the scope's client."""
     scope.check_writes()
@@ -327,32 +227,9 @@ def _alone(scope: Scope, email: str, grants: list[Grant]) -> None:
         )
 
 
-def _end_sessions(connection: Connection, user: uuid.UUID) -> None:
-    connection.execute(delete(tables.sessions).where(tables.sessions.c.user_id == user))
-
-
-def _end_wider_tokens(connection: Connection, user: uuid.UUID, grant: Grant, at: datetime) -> None:
-    """End the tokens that go beyond a right that takes another's place: they would be back if that one were ever given again."""
-    table, rank = tables.api_tokens, list(Role)
-    query = select(table.c.id, table.c.role, table.c.customers).where(
-        table.c.user_id == user, table.c.client == grant.client, table.c.revoked_at.is_(None)
-    )
-    wider = [
-        row.id
-        for row in connection.execute(query)
-        if rank.index(Role(row.role)) < rank.index(grant.role)
-        or (grant.customers is not None and (row.customers is None or not grant.customers.issuperset(row.customers)))
-    ]
-    connection.execute(update(table).where(table.c.user_id == user, table.c.id.in_(wider)).values(revoked_at=at))
-
-
-def _void_links(connection: Connection, user: uuid.UUID) -> None:
-    connection.execute(delete(tables.tickets).where(tables.tickets.c.user_id == user))
-
-
 def _begin_anew(connection: Connection, user: uuid.UUID) -> None:
     """Empty an account that has no rights: whoever gave it some before may know its password, or hold its telephone."""
-    _void_links(connection, user)  # first: whoever uses one at this moment is done, or finds it gone
+    tickets.end_all(connection, user)  # first: whoever uses one at this moment is done, or finds it gone
     proofs = tables.credentials
     nothing: dict[str, Any] = {
         "password": None,
@@ -364,7 +241,7 @@ def _begin_anew(connection: Connection, user: uuid.UUID) -> None:
     connection.execute(
         update(proofs).where(proofs.c.user_id == user).values({**nothing, "issuer": None, "subject": None})
     )
-    _end_sessions(connection, user)
+    sessions.end_all(connection, user)
 
 
 def _user(row: Row[Any], grants: list[Grant]) -> User:

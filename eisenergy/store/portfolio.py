@@ -92,7 +92,6 @@ def billed(database: Database, scope: Scope, first: BillingMonth, last: BillingM
     """Yield the invoices of some months that the scope may see, in order of their numbers, then the last month's drafts."""
     key = {"client": scope.client, "first": str(first), "last": str(last)}
     with database.session(scope) as connection:
-        connection.execute(text("SET LOCAL jit = off"))  # compiling takes longer than these statements
         for query in (_INVOICES, _DRAFTS):
             for row in connection.execute(query, key, execution_options={"yield_per": AT_A_TIME}):
                 yield _billed(row)
@@ -116,7 +115,6 @@ def shown(database: Database, scope: Scope, month: BillingMonth) -> Mapping[str,
     """Return customer -> what its documents of a month show, for every customer with an invoice of any month or a draft."""
     key = {"client": scope.client, "month": str(month)}
     with database.session(scope) as connection:
-        connection.execute(text("SET LOCAL jit = off"))
         invoices = {
             customer: (tuple(names), bool(this_month))
             for customer, names, this_month in connection.execute(_SHOWN, key)

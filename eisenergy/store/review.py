@@ -101,6 +101,13 @@ _SORTED: Final = {
     "share": "abs((d.total - b.total) / nullif(b.total, 0))",
     "findings": "{warnings}",
 }
+_PAGE: Final = """
+    {rows} SELECT count(*) AS count, coalesce(sum(kwh), 0) AS kwh, coalesce(sum(total), 0) AS total,
+        coalesce(sum(before) FILTER (WHERE total IS NOT NULL), 0) AS before,
+        coalesce(sum(total) FILTER (WHERE before IS NOT NULL), 0) AS compared,
+        ARRAY(SELECT contract FROM {listed} ORDER BY {by} LIMIT :limit OFFSET :after) AS contracts
+    FROM {of}
+"""
 _NOTES: Final = "CASE WHEN d.made ? 'findings' THEN coalesce((d.made -> 'findings' ->> 'info')::integer, 0) ELSE 0 END"
 
 
@@ -125,27 +132,24 @@ def page(
     :param after: how many to pass over
     """
     table = _TABLES[view]
-    figures = ("NULL::numeric", "NULL::numeric") if table == "parked" else ("d.kwh", "d.total")
-    sort = _SORTED[order].format(name=_NAME[table], warnings=_WARNINGS[table])
     if table == "parked" and order not in ("contract", "customer"):
-        sort = _SORTED["contract"]
-    found = ""
-    if search:
-        found = f" AND (d.contract ILIKE :like OR d.customer ILIKE :like OR {_NAME[table]} ILIKE :like)"
+        order, down = "contract", False
     way = "DESC" if down else "ASC"
-    last = way if order == "contract" else "ASC"
-    query = f"""
-        WITH s AS MATERIALIZED (
-            SELECT d.contract, {figures[0]} AS kwh, {figures[1]} AS total, b.total AS before, {sort} AS sort
-            FROM eisenergy.{table} d {_BEFORE.format(of_i="", of_o="")}
-            WHERE d.client = :client AND d.month = :month{_NARROWED.get(view, "")}{found}
-        )
-        SELECT count(*) AS count, coalesce(sum(kwh), 0) AS kwh, coalesce(sum(total), 0) AS total,
-            coalesce(sum(before) FILTER (WHERE total IS NOT NULL), 0) AS before,
-            coalesce(sum(total) FILTER (WHERE before IS NOT NULL), 0) AS compared,
-            ARRAY(SELECT contract FROM s ORDER BY sort {way} NULLS LAST, contract {last} LIMIT :limit OFFSET :after) AS contracts
-        FROM s
-    """
+    by = f"contract {way}" if order == "contract" else f"sort {way} NULLS LAST, contract ASC"
+    figures = "NULL::numeric AS kwh, NULL::numeric AS total" if table == "parked" else "d.kwh, d.total"
+    sort = f"{_SORTED[order].format(name=_NAME[table], warnings=_WARNINGS[table])} AS sort"
+    before = _BEFORE.format(of_i="", of_o="")
+    looked_into = _NARROWED.get(view, "")
+    if search:
+        looked_into += f" AND (d.contract ILIKE :like OR d.customer ILIKE :like OR {_NAME[table]} ILIKE :like)"
+    some = f"WHERE d.client = :client AND d.month = :month{looked_into}"
+    rows = f"(SELECT d.contract, {figures}, b.total AS before, {sort} FROM eisenergy.{table} d {before} {some})"
+    if looked_into:  # once, for the sums and for the list
+        query = _PAGE.format(rows=f"WITH s AS MATERIALIZED {rows}", listed="s", of="s", by=by)
+    else:  # the sums from an index, and the list from it, too, where that has its order
+        compared = before if order in ("difference", "share") else ""
+        listed = f"(SELECT d.contract, {sort} FROM eisenergy.{table} d {compared} {some}) AS l"
+        query = _PAGE.format(rows="", listed=listed, of=f"{rows} AS s", by=by)
     key = {**_key(scope, month), "limit": limit, "after": after}
     if search:
         key["like"] = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
@@ -192,8 +196,7 @@ def _lines(
 
 
 def _settle(connection: Connection) -> None:
-    """Compiling takes longer than these statements; and before a bulk of new rows was counted, all would be compared with all."""
-    connection.execute(text("SET LOCAL jit = off"))
+    """Before a bulk of new rows was counted, all would be compared with all."""
     connection.execute(text("SET LOCAL enable_nestloop = off"))
 
 

@@ -19,7 +19,8 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
+from eisenergy.variables import BadSetting
 
 FILE: Final = "secret.key"
 BYTES: Final = 32

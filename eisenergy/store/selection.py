@@ -99,7 +99,6 @@ def select(
     :param chosen: contracts, with :data:`CHOSEN`; what has no draft is passed over
     """
     with database.session(scope) as connection:
-        connection.execute(text("SET LOCAL jit = off"))  # compiling takes longer than this statement
         row = connection.execute(text(_SELECT.format(more=_MORE[which])), _values(scope, month, which, chosen)).one()
     return Selection(**row._mapping)
 

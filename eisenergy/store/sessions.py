@@ -8,14 +8,14 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from eisenergy.store import tables
 from eisenergy.store.database import Database
+from eisenergy.store.grants import Grant, grant_of, read_grants
 from eisenergy.store.opaque import hashed, new_token
-from eisenergy.store.people import Grant, read_grants
 
 IDLE: Final = timedelta(hours=2)
 """A session that nobody used for so long is over."""
@@ -63,29 +63,41 @@ def start(connection: Connection, user: uuid.UUID, at: datetime) -> str:
     return token
 
 
+def _found() -> Select[Any]:
+    """A session, its account, and a row per right; made once, for every request asks."""
+    table, people, rights = tables.sessions.c, tables.users.c, tables.grants.c
+    return (
+        select(*tables.sessions.c, people.email, people.locale, rights.client, rights.role, rights.customers)
+        .join_from(tables.sessions, tables.users, people.id == table.user_id)
+        .outerjoin(tables.grants, rights.user_id == table.user_id)
+        .where(
+            table.token_hash == bindparam("hash"),
+            table.expires_at > bindparam("at"),
+            table.seen_at > bindparam("since"),
+            people.disabled_at.is_(None),
+        )
+        .order_by(rights.client)
+    )
+
+
+_FOUND: Final = _found()
+
+
 def find(database: Database, token: str, at: datetime, *, used: bool = True) -> Session | None:
     """Return whose session a token is; ``None`` for one that is unknown or over, or whose account is shut.
 
     :param used: whether somebody used it just now; what goes on by itself does not keep a session alive
     """
-    table, people = tables.sessions, tables.users
-    query = (
-        select(table, people.c.email, people.c.locale)
-        .join_from(table, people, people.c.id == table.c.user_id)
-        .where(
-            table.c.token_hash == hashed(token),
-            table.c.expires_at > at,
-            table.c.seen_at > at - IDLE,
-            people.c.disabled_at.is_(None),
-        )
-    )
+    values = {"hash": hashed(token), "at": at, "since": at - IDLE}
     with database.signing_in() as connection:
-        row = connection.execute(query).first()
-        if row is None:
+        rows = connection.execute(_FOUND, values).all()
+        if not rows:
             return None
+        row = rows[0]
         if used and row.seen_at < at - _NOTICE:
+            table = tables.sessions
             connection.execute(update(table).where(table.c.token_hash == row.token_hash).values(seen_at=at))
-        grants = tuple(read_grants(connection, [row.user_id]).get(row.user_id, ()))
+    grants = tuple(grant_of(one.client, one) for one in rows if one.client is not None)
     return Session(
         user=row.user_id,
         email=row.email,

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, any_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, any_, func, or_, select, update
 
-from eisenergy.store import tables
+from eisenergy.store import sessions, tables, tickets
 from eisenergy.store.database import Database
-from eisenergy.store.people import Grant, read_grants
+from eisenergy.store.grants import Grant, read_grants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +76,8 @@ def set_password(connection: Connection, user: uuid.UUID, password: str, at: dat
     """Keep the hash of a new password; every session, trusted device and open link of the account ends."""
     proofs = tables.credentials
     connection.execute(update(proofs).where(proofs.c.user_id == user).values(password=password, password_at=at))
-    for table in (tables.sessions, tables.tickets):
-        connection.execute(delete(table).where(table.c.user_id == user))
+    sessions.end_all(connection, user)
+    tickets.end_all(connection, user)
 
 
 def still(connection: Connection, login: Login) -> bool:

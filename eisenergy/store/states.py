@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from itertools import groupby
+from typing import Final
 
 import polars as pl
 
 from eisenergy.accounts import OutOfScope, Scope
+from eisenergy.store import standing
 from eisenergy.store.lake import Lake, loads_of
 
 States = Mapping[str, tuple[int, int]]
 """UTC month, for example ``2021-09`` -> (rows, ordinal of the last load); a month without rows is not in it."""
+
+_MONTH: Final = (pl.col("start").dt.year().cast(pl.Int32) * 12 + pl.col("start").dt.month() - 1).alias("month")
+_COUNT: Final = pl.len().alias("rows")
+_LAST: Final = pl.col("loaded").max().alias("last")
 
 
 def states(
@@ -33,19 +40,26 @@ def states(
     table = lake._state(version)
     if table is None:
         return result
-    rows = lake._scan(table, scope, f"{start:%Y-%m}", f"{end:%Y-%m}", meters).filter(
-        pl.col("meter").is_in(sorted(meters))
-    )
-    month = pl.col("start").dt.year().cast(pl.Int32) * 12 + pl.col("start").dt.month() - 1
-    found = (
-        rows.select("meter", "loaded", month=month)
-        .group_by("meter", "month")
-        .agg(rows=pl.len(), last=pl.col("loaded").max())
-        .collect()
-    )
-    for meter, number, count, last in found.select("meter", "month", "rows", "last").iter_rows():
+    first, last = f"{start:%Y-%m}", f"{end:%Y-%m}"
+    known = standing.known(lake._named(table), scope.client, meters)
+    for meter in meters if known else ():
+        result[meter] = {month: stand for month, stand in known.items() if stand is not None and first <= month <= last}
+    paths = lake._paths(table, scope, first, last, meters)
+    if known:
+        paths = [
+            path
+            for unknown, run in groupby(standing.months(first, last), key=lambda month: month not in known)
+            if unknown and (months := list(run))
+            for path in lake._paths(table, scope, months[0], months[-1], meters)
+        ]
+    if not paths:
+        return result
+    rows = lake._opened(scope, paths, ("meter", "start", "loaded"))
+    mine = pl.col("meter") == next(iter(meters)) if len(meters) == 1 else pl.col("meter").is_in(sorted(meters))
+    found = rows.filter(mine).select("meter", "loaded", _MONTH).group_by("meter", "month").agg(_COUNT, _LAST).collect()
+    for meter, number, count, ordinal in found.iter_rows():
         year, index = divmod(number, 12)
-        result[meter][f"{year:04d}-{index + 1:02d}"] = (count, last)
+        result[meter][f"{year:04d}-{index + 1:02d}"] = (count, ordinal)
     return result
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from eisenergy.frames import KEY, READINGS
+from eisenergy.frames import KEY, READINGS, stamps_of
 
 LAYOUT: Final[dict[str, pl.DataType]] = {**READINGS, "loaded": pl.Int64(), "month": pl.String()}
 """Columns of the table, and the month that names a folder."""
@@ -92,7 +92,7 @@ def _merged(rows: pl.DataFrame) -> pl.DataFrame | None:
 
 def in_order(rows: pl.DataFrame) -> bool:
     """Whether rows follow one another by meter and time, each interval once. :param rows: of one client"""
-    stamps = rows["start"].to_physical().to_numpy()
+    stamps = stamps_of(rows)
     later = stamps[1:] > stamps[:-1]
     meter, before = rows["meter"][1:], rows["meter"][:-1]
     same = meter == before

@@ -74,7 +74,7 @@ contracts: Final = Table(
     _document(),
     Column("search", Text, Computed(SEARCHED, persisted=True)),  # small letters without accents
     ForeignKeyConstraint(["client", "customer"], ["eisenergy.customers.client", "eisenergy.customers.customer"]),
-    Index("ix_eisenergy_contracts_customer", "client", "customer"),
+    Index("ix_eisenergy_contracts_supplied", "client", "customer", postgresql_include=["meter", "valid"]),
 )
 
 changes: Final = Table(  # append-only: every state that a client, customer or contract ever had
@@ -191,7 +191,13 @@ invoices: Final = Table(  # the database refuses UPDATE, DELETE and TRUNCATE
     Column("made", JSONB),  # what is asked of every earlier invoice, see billing.batch; null likewise
     UniqueConstraint("client", "series", "sequence"),
     UniqueConstraint("client", "contract", "month"),
-    Index("ix_eisenergy_invoices_month", "client", "month", postgresql_include=["contract", "customer", "total"]),
+    Index(
+        "ix_eisenergy_invoices_listed",
+        "client",
+        "month",
+        "contract",
+        postgresql_include=["customer", "kwh", "total"],
+    ),
     Index("ix_eisenergy_invoices_customer", "client", "customer"),
 )
 
@@ -218,6 +224,10 @@ month_sums: Final = Table(  # of the invoices; kept by a trigger on them, and by
     Column("invoices", BigInteger, nullable=False),
     Column("kwh", Numeric, nullable=False),
     Column("total", Numeric, nullable=False),
+    Column("slots", BigInteger, nullable=False, server_default=text("0")),
+    Column("estimated", BigInteger, nullable=False, server_default=text("0")),
+    Column("missing", BigInteger, nullable=False, server_default=text("0")),
+    Column("unsound", BigInteger, nullable=False, server_default=text("0")),  # with an interval of either
 )
 
 parked: Final = Table(

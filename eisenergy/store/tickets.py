@@ -69,6 +69,11 @@ def void_links(connection: Connection, user: uuid.UUID) -> None:
     connection.execute(delete(table).where(table.c.user_id == user, table.c.purpose.in_(LINKS)))
 
 
+def end_all(connection: Connection, user: uuid.UUID) -> None:
+    """End every ticket of an account: links, half-made sign-ins, trusted devices."""
+    connection.execute(delete(tables.tickets).where(tables.tickets.c.user_id == user))
+
+
 def holder(connection: Connection, purposes: tuple[str, ...], token: str, at: datetime) -> uuid.UUID | None:
     """Return whose ticket it is, and leave it; ``None`` for one that is unknown, used or expired."""
     table = tables.tickets

@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from eisenergy.sheets import UnreadableFile
+from eisenergy.contents import UnreadableFile
 
 Step: TypeAlias = str | int
 _SHIPPED = Path(__file__).parents[2] / "params" / "schemas"

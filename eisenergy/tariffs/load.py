@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from eisenergy.accounts import Sourced
+from eisenergy.contents import UnreadableFile
 from eisenergy.period import Dated
-from eisenergy.sheets import UnreadableFile
 from eisenergy.tariffs import document
 from eisenergy.tariffs.model import (
     UNITS,

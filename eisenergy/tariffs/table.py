@@ -14,8 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.money import decimal_of
-from eisenergy.sheets import Header, Sheet, UnreadableFile, Workbook, cell, find_header, fold, uncalculated
+from eisenergy.sheets import Header, Sheet, Workbook, cell, find_header, fold, uncalculated
 
 _UNIT: Final = re.compile(r"(?P<name>.*?)\s*[\(\[](?P<unit>[^)\]]*)[\)\]]\s*", re.DOTALL)
 

@@ -10,12 +10,12 @@ from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from eisenergy.accounts import Client
+from eisenergy.contents import UnreadableFile
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Finding, blocked, blocking, warning
 from eisenergy.masters import calendars, customers
 from eisenergy.readings import Format, load_mappings
 from eisenergy.readings.preview import Preview, preview
-from eisenergy.sheets import UnreadableFile
 from eisenergy.store import files, masters, uploads
 from eisenergy.tariffs import load as tariffs
 from eisenergy.tariffs.model import Tariff

@@ -9,8 +9,8 @@ import re
 from types import TracebackType
 from typing import Any, Final, Self
 
-from eisenergy.config import BadSetting
 from eisenergy.store.outbox import Event
+from eisenergy.variables import BadSetting
 from eisenergy.work.reaching import NotReached
 from eisenergy.work.webhooks import body_of
 

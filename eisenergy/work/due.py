@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 from croniter import croniter
 
 from eisenergy.accounts import Client, Role, Scope
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.period import BillingMonth
 from eisenergy.store import jobs, masters
 from eisenergy.store.audit import Actor
 from eisenergy.store.database import Database
+from eisenergy.variables import BadSetting
 
 LATE: Final = timedelta(hours=24)
 """What was missed while no worker ran is made up for so long."""

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from eisenergy.contents import Content, UnreadableFile, content
 from eisenergy.readings import columns
-from eisenergy.sheets import Content, UnreadableFile, cell, content, open_sheets
+from eisenergy.sheets import cell, open_sheets
 
 LINES: Final = 40
 """Rows among which the header is looked for."""

@@ -21,8 +21,8 @@ import sqlalchemy.exc
 
 from eisenergy.accounts import OutOfScope
 from eisenergy.desk.workspace import Workspace
-from eisenergy.run.cluster import ClusterUnusable
 from eisenergy.run.intake import WorkerDied
+from eisenergy.run.scheduler import ClusterUnusable
 from eisenergy.store import attempts
 from eisenergy.store.attempts import Superseded
 from eisenergy.store.database import DatabaseUnusable

@@ -19,12 +19,13 @@ from typing import Final
 from joserfc.jwk import OctKey
 
 from eisenergy.accounts import Role, Scope
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.store import deliveries, masters, outbox, sealing, subscriptions
 from eisenergy.store.database import Database
 from eisenergy.store.deliveries import DELIVERED, Delivery
 from eisenergy.store.outbox import Event
 from eisenergy.store.subscriptions import KAFKA, NoSubscription, Subscription
+from eisenergy.variables import BadSetting
 from eisenergy.work import webhooks
 from eisenergy.work.reaching import NotAllowed, NotReached, Reached
 

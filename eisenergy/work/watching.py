@@ -66,18 +66,16 @@ class Watched:
 
     def _take(self, scope: Scope, path: Path, look: _Look, at: datetime) -> int:
         settings = self.workspace.settings
-        originals = files.Originals(settings, scope)
-        try:
-            with path.open("rb") as stream:
-                sha256, size = originals.keep_stream(stream)
-            if _look_of(path) != look:  # it was written to meanwhile
+        with files.Originals(settings, scope) as originals:
+            try:
+                with path.open("rb") as stream:
+                    sha256, size = originals.keep_stream(stream)
+                if _look_of(path) != look:  # it was written to meanwhile
+                    return 0
+                originals.settle()
+            except OSError as problem:
+                _log.warning("%s cannot be taken in: %s", path, problem.strerror)
                 return 0
-            originals.settle()
-        except OSError as problem:
-            _log.warning("%s cannot be taken in: %s", path, problem.strerror)
-            return 0
-        finally:
-            originals.drop()
         with self.workspace.database.session(scope) as connection:
             uploads.receive(
                 connection,

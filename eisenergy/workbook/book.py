@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import warnings
 import zipfile
-import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
 from eisenergy import unpacked
-from eisenergy.sheets import UnreadableFile
+from eisenergy.contents import UnreadableFile
 from eisenergy.workbook.model import Value
 
 Key = tuple[str, int, int]
@@ -124,16 +123,7 @@ def open_book(path: Path) -> Book:
             values = openpyxl.load_workbook(path, data_only=True)
     except unpacked.TooLarge as problem:
         raise UnreadableFile(f"{path.name} is not read: {problem}.") from None
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        InvalidFileException,
-        KeyError,
-        ValueError,
-        TypeError,
-        OSError,
-        IndexError,
-    ) as problem:
+    except (*unpacked.REFUSED, InvalidFileException, KeyError, TypeError, IndexError) as problem:
         said = str(problem).replace(str(path), path.name)  # who reads it may not know where files lie here
         raise UnreadableFile(
             f"{path.name}: found a damaged workbook ({said}), expected an .xlsx file. Open it in the spreadsheet program and "

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from eisenergy.sheets import UnreadableFile, cell
+from eisenergy.contents import UnreadableFile
+from eisenergy.sheets import cell
 from eisenergy.workbook.formula import reference
 from eisenergy.workbook.overview import State
 from eisenergy.workbook.parts import MAIN, Edit, Element, Parts, prefix_of, tagged

@@ -13,10 +13,11 @@ from eisenergy.billing.engine import bill
 from eisenergy.billing.model import Bill, LineCode
 from eisenergy.billing.rates import NotBillable
 from eisenergy.billing.slots import price_slots
+from eisenergy.blockruns import compile_runs
 from eisenergy.findings import Finding, blocking
 from eisenergy.period import NotInForce
 from eisenergy.tariffs.model import RateKind, Tariff
-from eisenergy.timeofuse import DayCalendar, compile_runs
+from eisenergy.timeofuse import DayCalendar
 from eisenergy.usage import measure
 from eisenergy.workbook import gaps
 from eisenergy.workbook.derivations import line_words, slot_words, told

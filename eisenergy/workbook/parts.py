@@ -10,7 +10,6 @@ import os
 import posixpath
 import re
 import zipfile
-import zlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 from eisenergy import unpacked
-from eisenergy.sheets import UnreadableFile
+from eisenergy.contents import UnreadableFile
 
 MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 LINKS: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -68,7 +67,7 @@ class Parts:
                 self._dates = {info.filename: info.date_time for info in archive.infolist()}
                 unpacked.check_size(archive)
                 self._data = {info.filename: unpacked.part(archive, info) for info in archive.infolist()}
-        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError) as problem:
+        except unpacked.REFUSED as problem:
             raise UnreadableFile(f"{path.name}: cannot be read as a workbook ({problem}).") from problem
 
     def __contains__(self, name: str) -> bool:

@@ -11,10 +11,10 @@ import bad_files as bad
 import pytest
 
 from eisenergy import readings
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Finding, Severity
 from eisenergy.period import BillingMonth
 from eisenergy.quality.checks import check
-from eisenergy.sheets import UnreadableFile
 
 ZONE = "America/El_Salvador"
 SEPTEMBER = BillingMonth.parse("2021-09").period

@@ -11,10 +11,10 @@ import bad_files as bad
 import openpyxl
 import pytest
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Severity
 from eisenergy.masters import calendars, customers
 from eisenergy.period import NotInForce
-from eisenergy.sheets import UnreadableFile
 from eisenergy.tariffs import load
 from eisenergy.tariffs.model import RateKind
 from eisenergy.timeofuse import CalendarError

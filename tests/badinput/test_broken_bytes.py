@@ -16,8 +16,9 @@ import bad_files as bad
 import pytest
 
 from eisenergy import readings
+from eisenergy.contents import UnreadableFile
 from eisenergy.masters import calendars, customers
-from eisenergy.sheets import UnreadableFile, open_sheets
+from eisenergy.sheets import open_sheets
 from eisenergy.tariffs import load
 from eisenergy.timeofuse import CalendarError
 

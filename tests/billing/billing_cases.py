@@ -278,7 +278,7 @@ def plain_usage(case: Case, period: Period, segments: tuple[Period, ...]) -> Usa
 
 def measured_usage(case: Case, period: Period, segments: tuple[Period, ...]) -> Usage:
     """Aggregate as the library does: readings in binary floats, compiled calendar, kernel."""
-    from eisenergy.timeofuse import compile_runs
+    from eisenergy.blockruns import compile_runs
     from eisenergy.usage import measure
 
     runs = compile_runs(calendar_of(case), segments, case.zone)

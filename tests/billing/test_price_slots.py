@@ -17,8 +17,8 @@ from oracle import Case
 from eisenergy.accounts import Contract, Sourced
 from eisenergy.billing.model import LineCode
 from eisenergy.billing.slots import price_slots
+from eisenergy.blockruns import Runs, compile_runs
 from eisenergy.period import NotInForce, Period
-from eisenergy.timeofuse import Runs, compile_runs
 
 AMOUNTS = {
     "energy_cost": LineCode.ENERGY,

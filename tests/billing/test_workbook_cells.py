@@ -18,9 +18,10 @@ from billing_builders import SEPTEMBER, WORKBOOK, ZONE, make_contract, make_tari
 from eisenergy.billing.engine import bill
 from eisenergy.billing.model import Bill, LineCode
 from eisenergy.billing.slots import price_slots
+from eisenergy.blockruns import compile_runs
 from eisenergy.frames import conform
 from eisenergy.tariffs.model import RateKind, ScalarKind, Tariff
-from eisenergy.timeofuse import BlockHours, DayCalendar, compile_runs
+from eisenergy.timeofuse import BlockHours, DayCalendar
 from eisenergy.usage import measure
 
 BLOCK_ROWS = {"VALLE": 11, "RESTO": 12, "PUNTA": 13}

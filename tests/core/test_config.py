@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from eisenergy.config import KNOWN, BadSetting, Mail, OpenId, PortalSettings, Settings
+from eisenergy.config import Mail, OpenId, PortalSettings, Settings
+from eisenergy.variables import KNOWN, BadSetting
 
 
 def test_defaults_lie_in_the_working_directory(tmp_path, monkeypatch):

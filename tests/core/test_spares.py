@@ -12,16 +12,20 @@ from eisenergy.run.sparing import RARELY, seldom_collected
 from eisenergy.spares import NO_SPARES, Spares
 
 
-def test_what_was_given_back_is_used_again_for_the_same_size_and_kind() -> None:
+def test_what_was_given_back_is_used_again_for_about_the_same_size_and_the_same_kind() -> None:
     spares = Spares()
-    first = spares.full(4, 7, np.int32)
+    first = spares.full(3, 7, np.int32)
+    assert first.tolist() == [7] * 3
     spares.give(first, None)
-    assert spares.empty(5, np.int32) is not first
-    assert spares.empty(4, np.float64) is not first
+    assert not np.shares_memory(spares.empty(5, np.int32), first), "it is too short"
+    assert not np.shares_memory(spares.empty(3, np.float64), first)
     again = spares.full(4, -1, np.int32)
-    assert again is first
+    assert np.shares_memory(again, first)
     assert again.tolist() == [-1] * 4
-    assert spares.empty(4, np.int32) is not first, "it is in use"
+    assert not np.shares_memory(spares.empty(4, np.int32), first), "it is in use"
+    spares.give(again)
+    assert np.shares_memory(spares.empty(3, np.int32), first), "and may be shorter again"
+    assert spares.empty(0, np.int32).tolist() == []
 
 
 def test_nothing_is_kept_where_nobody_gives_back_what_is_his() -> None:

@@ -190,7 +190,10 @@ def _eisenergy(name: str, command: list[str], environment: dict[str, str], folde
             assert process.poll() is None, (folder / f"{name}.log").read_text()
         finally:
             process.terminate()
-            process.wait(timeout=60)
+            try:
+                process.wait(timeout=60)
+            finally:
+                process.kill()  # else the block's own end would wait for ever
 
 
 @contextmanager

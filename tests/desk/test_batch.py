@@ -9,8 +9,10 @@ from month_kinds import BLEMISHED, READINGS, SEPTEMBER, figures
 
 from eisenergy.accounts import Contract
 from eisenergy.desk import batch
-from eisenergy.desk.drafting import prepare
+from eisenergy.desk.drafting import Facts, Prepared, prepare
 from eisenergy.desk.masters import Masters
+from eisenergy.findings import Severity
+from eisenergy.period import BillingMonth
 
 
 def test_each_draft_is_the_one_it_gets_alone(
@@ -62,6 +64,33 @@ def test_neither_order_nor_threads_nor_company_change_a_draft(
             assert figures(result) == alone[contract.number], contract.meter.serial
     finally:
         numba.set_num_threads(before)
+
+
+def test_a_fault_with_one_month_leaves_the_others(
+    common: Masters,
+    contracts: list[Contract],
+    alone: dict[str, tuple[object, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(known: Facts, month: BillingMonth) -> Prepared:
+        if known.contract.meter.serial == "gap":
+            raise IndexError("row 0 of none")
+        return prepare(known, month)
+
+    monkeypatch.setattr(batch, "prepare", broken)
+    for contract, result in batch.draft_all(common, contracts[:-1], SEPTEMBER, lambda _: ()):
+        if contract.meter.serial == "gap":
+            assert result.bill is None
+            (finding,) = result.findings
+            assert (finding.severity, finding.code) == (Severity.BLOCKING, "fault")
+            assert (
+                f"contract {contract.number}: its readings of 2021-09 could not be checked (IndexError)"
+                in finding.message
+            )
+        else:
+            assert figures(result) == alone[contract.number]
+    assert "row 0 of none" in caplog.text
 
 
 def test_corrections_go_to_their_contract(common: Masters, contracts: list[Contract]) -> None:

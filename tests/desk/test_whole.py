@@ -19,6 +19,7 @@ from eisenergy.desk import whole
 from eisenergy.desk.drafting import NEIGHBOURS, draft
 from eisenergy.desk.masters import Masters
 from eisenergy.masters import codec
+from eisenergy.store import layout, monthrows
 from eisenergy.store.lake import Lake
 from eisenergy.store.roster import Listed
 
@@ -145,6 +146,26 @@ def test_neither_order_nor_threads_nor_company_change_a_draft(
         assert one == apart[number], number
 
 
+@pytest.mark.parametrize(("near", "spans"), [(0, 1000), (0, 0)], ids=["as slices", "looked through"])
+def test_however_the_rows_lie_a_draft_is_the_same(
+    stored: Masters,
+    everybody: list[Contract],
+    apart: dict[str, Entry | None],
+    monkeypatch: pytest.MonkeyPatch,
+    near: int,
+    spans: int,
+) -> None:
+    """Several loads of several files, so a month's rows are in several slices, or too many."""
+    monkeypatch.setattr(whole, "AT_A_TIME", 20)
+    monkeypatch.setattr(layout, "NEAR", near)
+    monkeypatch.setattr(layout, "TOGETHER", 7_000)
+    monkeypatch.setattr(monthrows, "SPANS", spans)
+    found = priced(stored, everybody)
+    assert len(found) == len(CLEAN)
+    for number, one in found.items():
+        assert one == apart[number], number
+
+
 def test_an_earlier_state_is_read_as_it_stood(stored: Masters, lake: Lake, everybody: list[Contract]) -> None:
     """Before the corrections came, their meters were whole."""
     then = replace_version(stored, 1)
@@ -192,8 +213,22 @@ def test_groups_hold_everybody_once_and_the_first_are_small_where_there_are_seve
     contracts: list[Contract], count: int
 ) -> None:
     everybody = [replace(listed(contracts[0]), number=str(n)) for n in range(count)]
-    groups = whole._groups(everybody)
+    first, later = whole._first(everybody)
+    groups = [*first, *(whole._groups(later, None) if later else ())]
     assert [one for group in groups for one in group] == everybody
     sizes = [len(group) for group in groups]
     assert sizes[:2] == [whole.AT_FIRST] * 2 if count > whole.AT_A_TIME else sizes == [count]
     assert max(sizes) <= whole.AT_A_TIME
+
+
+def test_a_group_ends_where_rows_are_unpacked_together(contracts: list[Contract]) -> None:
+    everybody = [replace(listed(contracts[0]), number=f"{n}", meter=f"{n:04d}") for n in range(700)]
+    rows = layout.TOGETHER // 200
+    stops = rows * np.arange(1, 701)
+    meters = tuple(one.meter for one in everybody)
+    places = {meter: [n] for n, meter in enumerate(meters) if n != 350}  # one has no row
+    found = layout.Layout(("one", "two"), stops[[309, 699]], meters, stops, places)
+    groups = whole._groups(everybody[120:], found)
+    assert [one for group in groups for one in group] == everybody[120:]
+    # 120 to 200 would be too few, so it goes on to the end of the file; 310 is the first of the second.
+    assert [int(group[0].number) for group in groups] == [120, 310, 511]

@@ -22,8 +22,8 @@ from eisenergy.period import BillingMonth
 from eisenergy.run import intake, month
 from eisenergy.store import api_tokens, books, jobs, masters
 from eisenergy.store.database import Database
+from eisenergy.store.grants import EVERY_CLIENT, Grant
 from eisenergy.store.lake import Lake
-from eisenergy.store.people import EVERY_CLIENT, Grant
 from eisenergy.tariffs import load as tariffs
 
 SEPTEMBER = BillingMonth(2021, 9)

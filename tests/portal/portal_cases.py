@@ -46,7 +46,7 @@ from eisenergy.store import (
 )  # fmt: skip
 from eisenergy.store.audit import Actor
 from eisenergy.store.database import Database
-from eisenergy.store.people import EVERY_CLIENT, Grant, read_grants
+from eisenergy.store.grants import EVERY_CLIENT, Grant, read_grants
 from eisenergy.tariffs.model import BillingRules, RateKind, ScalarKind, Tariff
 from eisenergy.tariffs.version import version
 from eisenergy.work import workbooks

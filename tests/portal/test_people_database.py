@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from portal_cases import BY, HASH, START, furnish, owner, populate
@@ -15,8 +16,8 @@ from eisenergy.accounts import OutOfScope, Role, Scope
 from eisenergy.config import Settings
 from eisenergy.store import api_tokens, audit, idempotency, people, sessions, tickets
 from eisenergy.store.database import Database
+from eisenergy.store.grants import BadAccount, Grant
 from eisenergy.store.idempotency import Kept
-from eisenergy.store.people import BadAccount, Grant
 
 SECRET = ("credentials", "sessions", "tickets", "guesses", "api_tokens")
 TABLES = ("users", *SECRET, "grants", "audit", "idempotency")
@@ -349,8 +350,6 @@ def test_what_is_no_address_is_refused(database: Database, email: str) -> None:
 
 
 def test_tokens_do_no_more_than_their_owner_and_end_with_the_right(database: Database) -> None:
-    from datetime import timedelta
-
     operator = Grant(client="EIS", role=Role.CLIENT_ADMIN)
     limited = Grant(client="EIS", role=Role.CUSTOMER_USER, customers=frozenset({"EIS-0001"}))
     invited = people.invite(database, EIS, "tokens@eis.example", limited, by=BY, at=START)
@@ -377,6 +376,22 @@ def test_tokens_do_no_more_than_their_owner_and_end_with_the_right(database: Dat
     assert api_tokens.find(database, other, START) is not None
     api_tokens.revoke(database, "EIS", bearer.id, by=BY, at=START)
     assert api_tokens.find(database, other, START) is None
+
+
+def test_a_narrower_right_ends_the_tokens_beyond_it_for_good(database: Database) -> None:
+    day = timedelta(days=1)
+    operator = Grant(client="EIS", role=Role.CLIENT_ADMIN)
+    both = Grant(client="EIS", role=Role.CUSTOMER_USER, customers=frozenset({"EIS-0001", "EIS-0002"}))
+    one = Grant(client="EIS", role=Role.CUSTOMER_USER, customers=frozenset({"EIS-0001"}))
+    user = people.invite(database, EIS, "narrower@eis.example", operator, by=BY, at=START).user
+    made = [
+        api_tokens.create(database, user, grant, name, day, client="EIS", by=BY, at=START)
+        for name, grant in (("all", operator), ("both", both), ("one", one))
+    ]
+    for narrower, left in ((operator, [True, True, True]), (both, [False, True, True]), (one, [False, False, True])):
+        people.invite(database, EIS, "narrower@eis.example", narrower, by=BY, at=START)
+        people.invite(database, EIS, "narrower@eis.example", operator, by=BY, at=START)
+        assert [api_tokens.find(database, token, START) is not None for token in made] == left
 
 
 def test_the_log_is_read_newest_first_and_page_by_page(database: Database) -> None:

@@ -39,8 +39,8 @@ from eisenergy.portal.api.limits import Buckets
 from eisenergy.portal.api.problems import KINDS, MEDIA_TYPE, Problem
 from eisenergy.store import api_tokens, attempts, idempotency, jobs, listing, masters, people, uploads
 from eisenergy.store.database import Database
+from eisenergy.store.grants import BadAccount, Grant
 from eisenergy.store.lake import Lake
-from eisenergy.store.people import BadAccount, Grant
 from eisenergy.work.running import Runner
 
 STEEL = "/v1/customers/EIS-0001"
@@ -822,6 +822,14 @@ def test_odd_records_are_refused(eis: Api) -> None:
     assert eis.post("operator", "/v1/customers", {"customers": [ROW] * 2001}).status_code == 422
 
 
+def narrow() -> bytes:
+    """A workbook of one cell."""
+    found, book = io.BytesIO(), openpyxl.Workbook()
+    book.active["A1"] = 1  # type: ignore[index]
+    book.save(found)
+    return found.getvalue()
+
+
 def test_workbooks_that_are_none(eis: Api) -> None:
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -829,7 +837,11 @@ def test_workbooks_that_are_none(eis: Api) -> None:
     wide, book = io.BytesIO(), openpyxl.Workbook()  # five kilobytes, and seventeen billion cells once they are laid out
     book.active["A1"] = book.active["XFD1048576"] = 1  # type: ignore[index]
     book.save(wide)
+    torn = bytearray(narrow())
+    sheet = zipfile.ZipFile(io.BytesIO(torn)).getinfo("xl/worksheets/sheet1.xml")
+    torn[sheet.header_offset + 30 + len(sheet.filename)] = 0xFF  # no block of deflate begins like this
     for body, kind in (
+        (bytes(torn), "invalid"),
         (b"", "invalid"),
         (b"PK\x03\x04", "invalid"),
         (b"a,b", "invalid"),

@@ -33,8 +33,8 @@ from eisenergy.period import BillingMonth
 from eisenergy.run import intake
 from eisenergy.store import attempts, books, jobs, masters, month_jobs, selection, server
 from eisenergy.store.database import Database, provision
+from eisenergy.store.grants import Grant
 from eisenergy.store.lake import Lake
-from eisenergy.store.people import Grant
 from eisenergy.tariffs import load as tariffs
 from eisenergy.work.running import Runner
 
@@ -216,6 +216,9 @@ def test_lists_are_sorted_filtered_and_cut(drafted: Desk, monkeypatch: pytest.Mo
     monkeypatch.setattr(billing, "PAGE", 1)
     assert order("") == ["EIS-0001"]
     assert order("desde=1") == ["EIS-0002"]
+    assert order("desde=9999999") == []
+    for odd in ("-1", "x", "%D9%A1", "10000000", "1e0"):
+        assert order(f"desde={odd}") == ["EIS-0001"], "no number of seven digits at most: from the beginning"
     assert "13,0" not in drafted.get(f"{PAGE}?ver=warned&q=none")
     for path in ("2021-13", "1999-01", "abc", "0000-00"):
         drafted.get(f"{HOME}/{path}", 404)

@@ -16,7 +16,6 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -26,12 +25,12 @@ from typer.testing import CliRunner, Result
 
 from eisenergy.accounts import Scope
 from eisenergy.cli import app, serving
-from eisenergy.config import BadSetting, PortalSettings, Settings
+from eisenergy.config import PortalSettings, Settings
 from eisenergy.store import api_tokens, audit, jobs
 from eisenergy.store.database import Database
+from eisenergy.variables import BadSetting
 
 EIS = Scope.operator("EIS")
-PROGRAM = str(Path(sys.executable).parent / "eisenergy")
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +47,14 @@ def run(environment: dict[str, str], *words: str) -> Result:
 
 @pytest.fixture
 def served(environment: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
-    """The portal's address and what the command said."""
+    """The portal's address and what the command said. A request that never comes to its end does not keep the portal."""
+    impatient = "from eisenergy.cli import main, serving; assert serving.ENDING > 5; serving.ENDING = 1; main()"
     with subprocess.Popen(
-        [PROGRAM, "serve", "--port", "0"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-c", impatient, "serve", "--port", "0"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline()]
@@ -59,8 +63,18 @@ def served(environment: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
         if not run(environment, "users", "list").stdout.count("@"):
             lines.append(process.stdout.readline())
         yield url[0], lines
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
+        host, port = url[0].removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as half:
+            kind = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100"
+            half.sendall(
+                f"POST /entrar HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {url[0]}\r\n{kind}\r\n\r\nemail=".encode()
+            )
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=60)
+            finally:
+                process.kill()
         assert process.returncode in (0, 130, -signal.SIGINT)
 
 

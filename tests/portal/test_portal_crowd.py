@@ -19,7 +19,7 @@ from benchmarks import crowd
 from benchmarks.crowd import Visitor
 from eisenergy.accounts import Role
 from eisenergy.portal.workshop import MOST, Workshop
-from eisenergy.store.people import Grant
+from eisenergy.store.grants import Grant
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.testclient import TestClient
 
 from eisenergy.accounts import OutOfScope, Role, Scope
-from eisenergy.config import BadSetting, PortalSettings, Settings
+from eisenergy.config import PortalSettings, Settings
 from eisenergy.portal import factor, passwords, signing
 from eisenergy.portal.app import guarded
 from eisenergy.portal.context import Context
@@ -29,7 +29,8 @@ from eisenergy.portal.headers import Guarded
 from eisenergy.portal.visit import own_path
 from eisenergy.store import api_tokens, audit, guesses, people, sealing, sessions, signins, tickets
 from eisenergy.store.database import Database
-from eisenergy.store.people import Grant
+from eisenergy.store.grants import Grant
+from eisenergy.variables import BadSetting
 
 HOME = "/c/EIS/clientes/EIS-0001"
 OWN = Grant(client="EIS", role=Role.CUSTOMER_USER, customers=frozenset({"EIS-0001"}))

@@ -20,7 +20,7 @@ from eisenergy.portal.guard import BadRule, Rule
 from eisenergy.portal.routes import Routes
 from eisenergy.store import api_tokens, jobs, listing, people, sessions, uploads
 from eisenergy.store.api_tokens import Bearer
-from eisenergy.store.people import Grant
+from eisenergy.store.grants import Grant
 
 
 @pytest.fixture(autouse=True)

@@ -15,12 +15,13 @@ from portal_cases import Running
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.portal import logs
 from eisenergy.portal.app import guarded
 from eisenergy.portal.context import Context
 from eisenergy.portal.observe import Meters
 from eisenergy.store.database import Database
+from eisenergy.variables import BadSetting
 
 PDF = "/c/EIS/clientes/EIS-0001/sitio/2021-09/invoice.pdf"
 

@@ -14,7 +14,7 @@ from eisenergy.portal import sites
 from eisenergy.portal.routes import NoSuchPage
 from eisenergy.portal.words import TEXTS
 from eisenergy.store import audit, people
-from eisenergy.store.people import Grant
+from eisenergy.store.grants import Grant
 
 HOME = "/c/EIS/clientes/EIS-0001"
 

@@ -13,12 +13,12 @@ from portal_cases import BY, PASSWORD, START, Browser, Running, leads_to_sign_in
 from sqlalchemy import text
 
 from eisenergy.accounts import Role, Scope
-from eisenergy.config import BadSetting
 from eisenergy.portal import factor, guard, passwords, routes, signing
 from eisenergy.portal.context import Context
 from eisenergy.portal.visit import own_path
 from eisenergy.store import guesses, people, sessions, signins, tickets
-from eisenergy.store.people import Grant
+from eisenergy.store.grants import Grant
+from eisenergy.variables import BadSetting
 
 HOME = "/c/EIS/clientes/EIS-0001"
 OWN = Grant(client="EIS", role=Role.CUSTOMER_USER, customers=frozenset({"EIS-0001"}))

@@ -37,8 +37,8 @@ from eisenergy.publish import usage_files
 from eisenergy.run import intake, month
 from eisenergy.store import books, masters, outlines
 from eisenergy.store.database import Database
+from eisenergy.store.grants import Grant
 from eisenergy.store.lake import Lake
-from eisenergy.store.people import Grant
 from eisenergy.store.remembered import Remembered
 from eisenergy.tariffs import load as tariffs
 

@@ -23,8 +23,8 @@ from eisenergy.desk.workspace import Workspace
 from eisenergy.portal.headers import POLICY
 from eisenergy.store import jobs, masters
 from eisenergy.store.database import Database
+from eisenergy.store.grants import Grant
 from eisenergy.store.lake import Lake
-from eisenergy.store.people import Grant
 from eisenergy.work import workbooks
 from eisenergy.work.running import Runner
 

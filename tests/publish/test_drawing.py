@@ -147,10 +147,15 @@ def test_pictures_say_axes_units_and_legends(desk: CustomerMonth) -> None:
 
 
 def test_nothing_to_draw_is_a_drawing() -> None:
-    ET.fromstring(drawings.savings([], [("a", "#1"), ("b", "#2"), ("c", "#3")], {}, {}, {}, 230, "USD").svg())
-    ET.fromstring(drawings.duration([], 230, "x", "y").svg())
-    ET.fromstring(drawings.heat_map(["lun"], {}, ["#FFFFFF", "#000000"], 50, "h", "kW").svg())
-    ET.fromstring(drawings.stacked_area([Layer("x", "#111111", [0.0])], 1, 100, "x", "y").svg())
+    for figure in (
+        drawings.savings([], [("a", "#1"), ("b", "#2"), ("c", "#3")], {}, {}, {}, 230, "USD"),
+        drawings.duration([], 230, "x", "y"),
+        drawings.heat_map(["lun"], {}, ["#FFFFFF", "#000000"], 50, "h", "kW"),
+        drawings.stacked_area([Layer("x", "#111111", [0.0])], 1, 100, "x", "y"),
+    ):
+        places = [value for part in ET.fromstring(figure.svg()).iter() for value in part.attrib.values()]
+        assert places
+        assert not [value for value in places if re.search(r"\b(nan|inf)\b", value, re.IGNORECASE)]
 
 
 def test_stacked_bars_lie_end_to_end() -> None:

@@ -209,6 +209,12 @@ def test_power_of_another_unit_is_blocking_and_single_misfits_are_a_warning() ->
     assert findings(change(sound(), range(2880), kw=lambda kw: kw * 1.001)) == {}
 
 
+def test_rounding_of_a_tiny_load_is_no_other_unit() -> None:
+    """One watt-hour a quarter of an hour is 4 W, which a meter that gives whole hundredths of a kW may show as 10."""
+    rows = [{**row, "kwh_import": 0.001 * (1 + n % 3), "kw": 0.01 * (1 + n % 3)} for n, row in enumerate(sound())]
+    assert {"kw-scale", "kw-inconsistent"}.isdisjoint(findings(rows))
+
+
 def test_a_register_that_disagrees_a_little_is_a_warning_and_much_is_blocking() -> None:
     little = findings(change(without(sound(), "kw"), range(40, 41), kwh_import=lambda kwh: kwh - 1))[
         "register-disagrees"

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Severity
 from eisenergy.readings import Mapping, preview, read
-from eisenergy.sheets import UnreadableFile, open_sheets
+from eisenergy.sheets import open_sheets
 
 HEAD = ["Fecha;Hora;kWh"]
 Slots = Callable[..., list[dt.datetime]]

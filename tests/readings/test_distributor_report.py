@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.period import Period
 from eisenergy.readings import Format, identify, preview, read, read_report
-from eisenergy.sheets import UnreadableFile
 
 HEAD = [
     ["CAESS - Reporte"],

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.readings import read
-from eisenergy.sheets import UnreadableFile
 
 SAMPLE = Path(__file__).parents[2] / "data" / "samples" / "5741444.csv"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from eisenergy.sheets import UnreadableFile, Workbook
+from eisenergy.contents import UnreadableFile
+from eisenergy.sheets import Workbook
 from eisenergy.workbook.book import open_book
 
 SECRET = "the-secret-of-another-file"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from eisenergy.contents import UnreadableFile
 from eisenergy.readings import BadMapping, Mapping, load_mappings, preview, read
-from eisenergy.sheets import UnreadableFile
 
 PARAMS = Path(__file__).parents[2] / "params"
 

@@ -9,9 +9,10 @@ import openpyxl
 import pytest
 
 from eisenergy import extent
+from eisenergy.contents import UnreadableFile
 from eisenergy.extent import Extent, TooWide
 from eisenergy.readings import identify, read, read_regular
-from eisenergy.sheets import UnreadableFile, Workbook
+from eisenergy.sheets import Workbook
 
 
 def sheet(path: Path, *cells: str) -> Path:

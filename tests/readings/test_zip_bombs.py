@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from eisenergy import unpacked
+from eisenergy.contents import UnreadableFile
 from eisenergy.readings import identify, read, read_regular
-from eisenergy.sheets import UnreadableFile
 from eisenergy.workbook.book import open_book
 from eisenergy.workbook.parts import Parts
 

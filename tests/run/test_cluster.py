@@ -24,8 +24,8 @@ from eisenergy.cli import app, documents, output, publishing
 from eisenergy.config import Settings
 from eisenergy.desk.workspace import Workspace, opened
 from eisenergy.period import BillingMonth
-from eisenergy.run import cluster, month, orders, share
-from eisenergy.run.cluster import ClusterUnusable
+from eisenergy.run import cluster, month, orders, scheduler, share
+from eisenergy.run.scheduler import ClusterUnusable
 
 ROOT = Path(__file__).parents[2]
 MONTH = BillingMonth(2021, 9)
@@ -254,8 +254,12 @@ def test_a_worker_that_may_not_fork_makes_the_documents_with_kernels(
     tasks = tasks_of(workspace, monkeypatch)[:1]
     module = "machines_that_may_not_fork"
     (project / f"{module}.py").write_text(
-        "import sys\nfrom multiprocessing.connection import Connection\nboss = Connection(int(sys.argv[1]))\nboss.recv()\n"
-        "boss.send(('unfit', 0, 'threads'))\n"
+        "from multiprocessing.connection import Connection\n"
+        "def main(arguments):\n"
+        "    boss = Connection(int(arguments[0]))\n"
+        "    boss.recv()\n"
+        "    boss.send(('unfit', 0, 'threads'))\n"
+        "    return 0\n"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(project), str(ROOT)]))
     monkeypatch.setattr(share, "NURSERY", module)
@@ -285,7 +289,7 @@ def test_a_worker_refuses_work_of_other_code(
 def test_when_nobody_is_left_the_command_ends_and_says_so(
     fresh: Callable[[str], Workspace], machines: Machines, project: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    monkeypatch.setattr(cluster, "LOST_SECONDS", 2.0)
+    monkeypatch.setattr(scheduler, "LOST_SECONDS", 2.0)
     workspace = fresh(machines.address)
     worker = machines.worker(project)
     with publishing.workers_elsewhere(workspace) as elsewhere:
@@ -317,12 +321,12 @@ def test_workers_that_cannot_do_the_work_are_told_before_anything_is_run(
     tmp_path: Path,
 ) -> None:
     workspace = fresh(machines.address)
-    monkeypatch.setattr(cluster, "WORKERS_SECONDS", 1.0)
+    monkeypatch.setattr(scheduler, "WORKERS_SECONDS", 1.0)
     with pytest.raises(
         ClusterUnusable, match=f"has no worker after 1 s: start some with `dask worker {machines.address}`"
     ):
         publish(workspace)
-    monkeypatch.setattr(cluster, "WORKERS_SECONDS", 60.0)
+    monkeypatch.setattr(scheduler, "WORKERS_SECONDS", 60.0)
     astray = machines.worker(tmp_path)
     with pytest.raises(
         ClusterUnusable, match=r"worker tcp://.*no project of eisenergy is: start the worker in the project"
@@ -356,7 +360,7 @@ def test_a_missing_scheduler_is_a_sentence_within_seconds(many: Workspace) -> No
 def test_what_listens_but_is_no_scheduler_is_a_sentence(many: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
-    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 2.0)
+    monkeypatch.setattr(scheduler, "CONNECT_SECONDS", 2.0)
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
         with pytest.raises(ClusterUnusable, match=r"does not answer as a dask scheduler: .*that it is not stopped"):

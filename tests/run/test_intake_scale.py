@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -18,11 +19,11 @@ from intake_folders import fill, know, put
 from polars.testing import assert_frame_equal
 
 from eisenergy.accounts import Scope
+from eisenergy.contents import UnreadableFile
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import blocked
 from eisenergy.readings import read_any
 from eisenergy.run import forked, intake, taking
-from eisenergy.sheets import UnreadableFile
 from eisenergy.store import compaction, files, sweeping
 from eisenergy.store.lake import Lake
 
@@ -109,6 +110,38 @@ def test_a_folder_is_what_its_files_are_one_by_one(
     compaction.compact(fresh.lake, scope)
     assert_frame_equal(fresh.lake.read(scope, meters, START, datetime(2021, 10, 1, tzinfo=UTC)), found)
     assert not list(fresh.settings.home.glob(".intake-*"))
+
+
+SPARED = """
+import sys
+from eisenergy.cli import main
+from eisenergy.run import forked, intake, taking
+if __name__ == "__main__":
+    intake.SPARE_SECONDS, intake.SPARED_SECONDS, intake.BATCH_FILES, taking.QUICK_BYTES = 0.0, 1e-9, 4, 0
+    begin = forked.Spare.begin
+    forked.Spare.begin = lambda own, count, *rest: print("spare", count, file=sys.stderr) or begin(own, count, *rest)
+    main()
+"""
+
+
+def test_the_command_has_files_read_by_processes_it_forks_before_anything_else(
+    workspace: Workspace, scope: Scope, tmp_path: Path
+) -> None:
+    fresh, meters = _aside(workspace, tmp_path), know(workspace, scope, METERS + 6)[METERS:]
+    script = tmp_path / "command.py"
+    script.write_text(SPARED, encoding="utf-8")
+    fill(tmp_path / "in", meters)
+    paths = intake.gather([tmp_path / "in"])
+    done = subprocess.run(
+        [sys.executable, str(script), "ingest", str(tmp_path / "in"), "--json"],
+        env={**os.environ, **fresh.environment()},
+        capture_output=True,
+        text=True,
+    )
+    assert "spare 2" in done.stderr, done.stderr
+    assert [file["file"] for file in json.loads(done.stdout)["files"]] == list(map(str, paths))
+    found = fresh.lake.read(scope, meters, START, END)
+    assert_frame_equal(found, one_by_one(tmp_path / "twin", paths, meters), check_exact=True)
 
 
 KILLED = """

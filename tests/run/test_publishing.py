@@ -14,11 +14,11 @@ import pytest
 
 from eisenergy.accounts import Scope
 from eisenergy.cli import documents, output, publishing
-from eisenergy.config import BadSetting
 from eisenergy.desk.workspace import Workspace
 from eisenergy.period import BillingMonth
 from eisenergy.run import failures, orders
 from eisenergy.run.notebook import Failure
+from eisenergy.variables import BadSetting
 
 ROOT = Path(__file__).parents[2]
 MONTH = BillingMonth(2021, 9)

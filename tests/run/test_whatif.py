@@ -12,6 +12,7 @@ from sqlalchemy import text
 from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.model import Bill, LineCode
+from eisenergy.blockruns import OffGrid
 from eisenergy.desk import proposing
 from eisenergy.desk.drafting import draft, facts
 from eisenergy.desk.workspace import Workspace
@@ -25,7 +26,7 @@ from eisenergy.store.appended import NotStored, Overtaken
 from eisenergy.store.audit import Actor
 from eisenergy.store.proposals import Effect
 from eisenergy.tariffs import revise
-from eisenergy.timeofuse import CalendarError, DayCalendar, OffGrid
+from eisenergy.timeofuse import CalendarError, DayCalendar
 
 SEPTEMBER = BillingMonth(2021, 9)
 BY = Actor(name="ana@eis.example", address="10.0.0.9")

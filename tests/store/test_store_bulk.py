@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 from store_cases import EIS, OTHER, make_client, make_contract
 
@@ -57,7 +57,9 @@ def test_rows_arrive_whole_and_the_later_takes_the_earlier_ones_place(database: 
 
 def test_nothing_is_nothing(database: Database) -> None:
     with database.session(EIS) as connection:
+        before = connection.execute(select(func.count()).select_from(tables.drafts)).scalar_one()
         bulk.put(connection, tables.drafts, [], key=KEY)
+        assert connection.execute(select(func.count()).select_from(tables.drafts)).scalar_one() == before
 
 
 def test_without_a_key_what_is_there_is_an_error_and_nothing_is_written(database: Database) -> None:

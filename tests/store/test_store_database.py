@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from store_cases import (
     AT,
     EIS,
+    OCTOBER,
     OTHER,
     SEPTEMBER,
     finish,
@@ -27,10 +29,13 @@ from store_cases import (
 )
 
 from eisenergy.accounts import Role, Scope
-from eisenergy.config import BadSetting, Settings
-from eisenergy.store import books, masters, server, tables
+from eisenergy.config import Settings
+from eisenergy.findings import blocking
+from eisenergy.store import books, history, masters, server, tables
 from eisenergy.store.database import Database, DatabaseUnusable
 from eisenergy.store.migrate import HEAD, NotMigrated, config
+from eisenergy.store.migrations.policies import OWN_CUSTOMERS
+from eisenergy.variables import BadSetting
 
 
 @contextmanager
@@ -278,17 +283,74 @@ def test_what_is_read_together_is_one_transaction_in_which_nothing_is_written(da
     assert masters.save_contracts(database, EIS, [make_contract(1)]).unchanged == 1  # and afterwards all is as before
 
 
+def test_what_is_read_once_in_a_transaction_is_read_afresh_in_the_next(database: Database) -> None:
+    own, other = Scope.customer("EIS", "EIS-0001"), Scope.customer("EIS", "EIS-0002")
+    reads: list[int] = []
+
+    def read() -> int:
+        reads.append(len(reads))
+        return reads[-1]
+
+    assert [database.once(own, "it", read), database.once(own, "it", read)] == [0, 1]  # nothing is kept outside of one
+    with database.reading(own):
+        assert [database.once(own, "it", read), database.once(own, "it", read)] == [2, 2]
+        assert database.once(own, "else", read) == 3
+        assert [database.once(other, "it", read), database.once(EIS, "it", read)] == [
+            4,
+            5,
+        ]  # another's rows, never these
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(database.once, own, "it", read).result() == 6
+        assert masters.supplies(database, own) is masters.supplies(database, own)
+        assert {one.meter for one in masters.supplies(database, other)} == {"M2"}
+    with database.reading(own):
+        assert database.once(own, "it", read) == 7
+
+
+def test_a_migration_waits_for_whoever_reads_and_ends_nobody(database: Database, settings: Settings) -> None:
+    """A page has read contracts and asks for invoices, while the migration has some of these tables and wants the others."""
+    made = ScriptDirectory.from_config(config()).get_revision("0014").module
+    began, locked = threading.Event(), threading.Event()
+
+    def lock() -> bool:
+        engine = create_engine(str(settings.database_url), poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+            began.set()
+            connection.execute(text(made.LOCKED))
+            locked.set()
+            connection.rollback()
+        return True
+
+    with ThreadPoolExecutor(1) as pool, database.reading(EIS):
+        assert masters.contracts(database, EIS)
+        task = pool.submit(lock)
+        assert began.wait(10)
+        assert not locked.wait(0.5)
+        for table in ("invoices", "customers", "month_sums", "history"):
+            with database.session(EIS) as connection:
+                assert connection.execute(text(f"SELECT count(*) FROM eisenergy.{table}")).scalar() is not None
+        assert not locked.is_set()
+    assert task.result(30)
+
+
 def test_conditions_that_are_asked_once_say_what_they_said(database: Database, settings: Settings) -> None:
-    """Migration 0013 against the conditions of 0001 and 0005, for every role and scope, sensible or not: the same rows."""
+    """Migrations 0013 and 0014 against the conditions of before, for every role and scope, sensible or not: the same rows."""
     script = ScriptDirectory.from_config(config())
-    books_made, people_made = (script.get_revision(number).module for number in ("0001", "0005"))
+    books_made, people_made, lists_made = (script.get_revision(number).module for number in ("0001", "0005", "0014"))
     operators = "client = eisenergy.tenant() AND eisenergy.unlimited()"
     anybody = "eisenergy.signing_in() OR eisenergy.system_admin()"
     before = {
         "grants": f"{anybody} OR ({operators})",
         "users": f"{anybody} OR {people_made.MANAGED}",
         "tariffs": books_made.OWN_TARIFFS,
+        **dict.fromkeys(lists_made.TABLES, OWN_CUSTOMERS),
     }
+    for scope in (EIS, OTHER):
+        books.park(database, scope, OCTOBER.plus(1), make_contract(2), [blocking("no-readings", "m", "no reading")])
+        books.save_drafts(database, scope, OCTOBER, [make_draft(make_contract(n), OCTOBER) for n in (1, 2)])
+        entry = history.Entry(contract="EIS-0001", customer="EIS-0001", month="2021-09", key="k", document={})
+        history.save(database, scope, [entry])
     masters.save_tariff(database, EIS, make_tariff("EIS-TOU"))
     masters.save_tariff(database, EIS, make_tariff("NOBODYS"))
     masters.save_tariff(database, OTHER, make_tariff("EIS-TOU"))
@@ -332,4 +394,6 @@ def test_conditions_that_are_asked_once_say_what_they_said(database: Database, s
         then = seen(connection)
         connection.rollback()
     assert now == then
-    assert {tuple(map(len, rows)) for rows in now.values()} >= {(0, 0, 0), (4, 4, 0), (2, 2, 2), (0, 0, 1)}
+    counts = {tuple(map(len, rows)) for rows in now.values()}
+    assert {each[:3] for each in counts} >= {(0, 0, 0), (4, 4, 0), (2, 2, 2), (0, 0, 1)}
+    assert {each[3:] for each in counts} == {(0,) * 7, (1, 1, 1, 1, 2, 0, 1), (2, 2, 2, 2, 4, 1, 1)}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -55,6 +56,14 @@ def test_an_original_is_kept_by_its_hash_and_never_touched_again(settings: Setti
     assert list((settings.home / "inbox").rglob(".part-*")) == []
     files.copy_original(settings, EIS, SHA, tmp_path / "again.csv")
     assert (tmp_path / "again.csv").read_bytes() == b"5741444;0,01\r\n"
+
+
+def test_what_is_not_settled_when_it_ends_is_forgotten(settings: Settings) -> None:
+    with files.Originals(settings, EIS) as originals:
+        sha256, size = originals.keep_stream(io.BytesIO(b"kept by nobody"))
+        assert len(list((settings.home / "inbox").rglob(".part-*"))) == 1
+    assert list((settings.home / "inbox").rglob(".part-*")) == []
+    assert not files.archived(settings, EIS, sha256, size)
 
 
 def test_a_copy_that_is_not_whole_is_made_again(settings: Settings, tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ from store_cases import EIS, OTHER, QUARTER, START, finish, make_client, make_co
 from store_readings import kwh, readings
 
 from eisenergy.accounts import OutOfScope, Role, Scope
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.frames import readings_schema
 from eisenergy.store import masters
 from eisenergy.store.database import Database
 from eisenergy.store.lake import NOTHING, Commit, Lake
+from eisenergy.variables import BadSetting
 
 END = START + 1000 * QUARTER
 A, B = "a" * 64, "b" * 64

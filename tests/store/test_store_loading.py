@@ -201,6 +201,34 @@ def test_a_late_file_opens_no_file_of_another_time(lake: Lake) -> None:
     assert loading.commit(lake, EIS, parts, [span("M1", 200, 200)])[1] == set()
 
 
+def test_a_load_opens_no_file_of_other_meters_only(lake: Lake) -> None:
+    """The files that are not to be opened are gone: who looked into one would fail."""
+    long = "M" * 40
+    for meters in (("M1", "M2"), ("M5", "M6"), (long,)):
+        frames = [readings(meter, dict.fromkeys(range(50), 1.0)) for meter in meters]
+        parts = loading.stage(lake, EIS, frames, loading.next_ordinal(lake, EIS))
+        loading.commit(lake, EIS, parts, [span(meter, 0, 49) for meter in meters])
+    lake.append(EIS, readings("M8", dict.fromkeys(range(50), 1.0)))
+    for meter, there in (
+        ("M0", set()),
+        ("M2", {A}),
+        ("M3", set()),
+        ("M6", {A}),
+        ("M8", {A}),
+        (long, {A}),
+        ("M9", set()),
+    ):
+        assert loading.there(lake, EIS, [span(meter, 0, 10)]) == there
+    assert loading.there(lake, EIS, [span("M3", 0, 10), span("M7", 0, 10, B)]) == set()
+    assert loading.there(lake, EIS, [span("M4", 0, 10), span("M5", 0, 10, B)]) == {B}
+    for path in paths_of(lake, lake.made()):
+        if pl.read_parquet(path, hive_partitioning=False)["meter"].max() != long:
+            path.unlink()
+    assert loading.there(lake, EIS, [span("M0", 0, 10), span("M00", 0, 10)]) == set()
+    with pytest.raises(FileNotFoundError):
+        loading.there(lake, EIS, [span("M2", 0, 10)])
+
+
 def test_what_killed_loads_left_is_removed_and_nothing_else(lake: Lake) -> None:
     first = loading.stage(lake, EIS, [readings("M1", {0: 1.0})], 1)
     loading.commit(lake, EIS, first, [span("M1", 0, 0)])

@@ -10,17 +10,20 @@ from decimal import Decimal
 from itertools import chain
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from store_cases import AT, make_client, make_contract, make_draft
 
 from eisenergy.accounts import OutOfScope, Scope
+from eisenergy.billing.model import BlockSummary
 from eisenergy.config import Settings
 from eisenergy.findings import blocking, info, warning
 from eisenergy.period import BillingMonth
-from eisenergy.store import books, masters, review, selection, stages
+from eisenergy.store import books, contract_list, listing, masters, review, selection, stages
 from eisenergy.store.books import Draft
 from eisenergy.store.database import Database
+from eisenergy.store.migrate import config
 from eisenergy.store.selection import DraftsChanged, Reviewed
 
 EIS, LUZ = Scope.operator("EIS"), Scope.operator("LUZ")
@@ -34,7 +37,13 @@ def _draft(n: int, month: BillingMonth, total: str) -> Draft:
     draft = make_draft(make_contract(n), month, total=total)
     found = [info("noted", "x", "a note")] * n
     found += [warning("odd", "x", "a warning")] * (n in WARNED)
-    return replace(draft, bill=replace(draft.bill, findings=tuple(found)))
+    nothing = Decimal(0)
+    block = BlockSummary(
+        block="VALLE", kwh=nothing, kwh_export=nothing, energy_rate=None, energy_amount=nothing, max_kw=nothing, max_kw_at=None,
+        max_kw_ties=0, slots=2880 - n, estimated=7 * (n in (2, 4, 5)),
+    )  # fmt: skip
+    bill = replace(draft.bill, findings=tuple(found), blocks=(block,), slots_missing=n % 2)
+    return replace(draft, bill=bill)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -78,6 +87,12 @@ def test_a_list_is_in_the_order_asked_for(database: Database, drafts: dict[int, 
     pages = [_codes(database, review.DRAFTS, order=order, down=down, limit=4, after=after) for after in (0, 4, 8)]
     assert [len(page) for page in pages] == [4, 2, 0]
     assert [*chain(*pages)] == known + sorted(set(total) - set(keys))
+    found = review.page(database, EIS, SEPTEMBER, review.DRAFTS, order=order, down=down, limit=4, after=2)
+    # A search goes through the rows another way: for what all of them hold, it finds the same, and the same sums.
+    searched = review.page(
+        database, EIS, SEPTEMBER, review.DRAFTS, order=order, down=down, limit=4, after=2, search="E"
+    )
+    assert found == searched
 
 
 def test_lines_tell_what_the_records_hold(database: Database, drafts: dict[int, Draft]) -> None:
@@ -189,17 +204,53 @@ def test_what_was_seen_and_nothing_else_is_issued_and_summed(database: Database)
 
 
 def test_sums_by_month_are_those_of_the_invoices(database: Database) -> None:
-    """Of both sellers, whoever issued and however often."""
+    """Of both sellers, whoever issued and however often: of one there are two issues of one month."""
+    for n in (2, 5):
+        books.issue(
+            database, EIS, AUGUST, client=make_client(), issued_on=date(2021, 9, 2), at=AT, contracts={f"EIS-000{n}"}
+        )
     for scope in (EIS, LUZ):
         heads = books.heads(database, scope)
         found = {one.month: (one.issued, one.issued_kwh, one.issued_total) for one in stages.stages(database, scope)}
         for month in (AUGUST, SEPTEMBER):
             ours = [head for head in heads if head.month == month]
             assert found[month] == (len(ours), sum(h.kwh for h in ours), sum(h.total for h in ours))
+        for month in (AUGUST, SEPTEMBER):
+            assert stages.health(database, scope, month) == _health(database, scope, month)
     assert [one.month for one in stages.stages(database, EIS, months=1)] == [SEPTEMBER]
+    assert [one.month for one in stages.stages(database, LUZ, months=2)] == [SEPTEMBER, AUGUST]
     assert stages.stages(database, Scope.customer("EIS", "EIS-0001"))[0].issued == 0
     with database.session(LUZ) as connection:
         assert connection.execute(text("SELECT count(*) FROM eisenergy.month_sums WHERE client = 'EIS'")).scalar() == 0
+
+
+def _health(database: Database, scope: Scope, month: BillingMonth) -> stages.Health:
+    """By the bills themselves, one after the other."""
+    bills = [one.bill for one in (*books.invoices(database, scope, month=month), *books.drafts(database, scope, month))]
+    estimated = [sum(block.estimated for block in bill.blocks) for bill in bills]
+    unsound = [bool(some or bill.slots_missing) for some, bill in zip(estimated, bills, strict=True)]
+    return stages.Health(
+        slots=sum(bill.slots_expected for bill in bills),
+        estimated=sum(estimated),
+        missing=sum(bill.slots_missing for bill in bills),
+        customers=sum(unsound),
+    )
+
+
+def test_sums_of_what_was_issued_before_there_were_any_are_the_same(database: Database, settings: Settings) -> None:
+    """What the migration adds up once is what the trigger adds up as invoices are issued; it is undone here."""
+    made = ScriptDirectory.from_config(config()).get_revision("0014").module
+    sums = text("SELECT * FROM eisenergy.month_sums ORDER BY client, month")
+    engine = create_engine(str(settings.database_url), poolclass=NullPool)
+    with engine.connect() as connection:
+        for table in ("invoices", "month_sums"):
+            connection.execute(text(f"ALTER TABLE eisenergy.{table} NO FORCE ROW LEVEL SECURITY"))
+        kept = connection.execute(sums).all()
+        connection.execute(text("UPDATE eisenergy.month_sums SET slots = 0, estimated = 0, missing = 0, unsound = 0"))
+        assert connection.execute(sums).all() != kept
+        connection.execute(text(made.ISSUED_BEFORE))
+        assert connection.execute(sums).all() == kept
+        connection.rollback()
 
 
 def test_a_scope_that_only_reads_issues_nothing(database: Database) -> None:
@@ -212,6 +263,25 @@ def test_a_scope_that_only_reads_issues_nothing(database: Database) -> None:
             issued_on=date(2021, 10, 1),
             at=AT,
         )
+
+
+@pytest.mark.parametrize("search", ["", "eis-000", "cliente 3", "nobody", "%"])
+@pytest.mark.parametrize(("limit", "after"), [(50, 0), (3, 0), (3, 3), (3, 6), (3, 7), (3, 99)])
+def test_lists_tell_how_many_there_are_and_some_of_them(
+    database: Database, search: str, limit: int, after: int
+) -> None:
+    """Of customers and contracts, on the last page and behind it; against the records themselves."""
+    every = sorted(masters.contracts(database, EIS), key=lambda one: one.number)
+    found = [one for one in every if search in one.number.lower() or search in one.customer.name.lower()]
+    count, customers = listing.customers(database, EIS, search=search, limit=limit, after=after)
+    wanted = found[after : after + limit]
+    assert (count, [(one.code, one.name) for one in customers]) == (
+        len(found), [(one.customer.code, one.customer.name) for one in wanted]
+    )  # fmt: skip
+    count, contracts = contract_list.lines(database, EIS, search=search, limit=limit, after=after)
+    assert (count, [(one.contract, one.meter) for one in contracts]) == (
+        len(found), [(one.number, one.meter.serial) for one in wanted]
+    )  # fmt: skip
 
 
 @contextmanager

@@ -57,6 +57,9 @@ def test_the_application_logs_in_as_its_role_and_there_is_no_network_port(home: 
     with Database.open(workspace(home)) as database, database.session(EIS) as connection:
         asked = "SELECT session_user, current_setting('listen_addresses'), current_setting('fsync')"
         assert tuple(connection.exec_driver_sql(asked).one()) == ("eisenergy_app", "", "on")
+        for line in server.SETTINGS:
+            name, value = line.split(" = ")
+            assert connection.exec_driver_sql(f"SHOW {name}").scalar() == value
         data = Path(database.app_url.split("host=")[1].replace("%2F", "/"))
         assert stat.S_IMODE(data.stat().st_mode) == 0o700
 

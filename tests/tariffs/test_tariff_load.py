@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eisenergy.accounts import Sourced
+from eisenergy.contents import UnreadableFile
 from eisenergy.period import NotInForce
-from eisenergy.sheets import UnreadableFile
 from eisenergy.tariffs import load
 from eisenergy.tariffs.document import BadDocument
 from eisenergy.tariffs.load import BadTariff

@@ -20,9 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eisenergy import frames, kernels
+from eisenergy.blockruns import Runs, compile_runs
 from eisenergy.money import NotFinite
 from eisenergy.period import Period
-from eisenergy.timeofuse import BlockHours, DayCalendar, DayType, Runs, compile_runs
+from eisenergy.timeofuse import BlockHours, DayCalendar, DayType
 from eisenergy.usage import RepeatedReadings, SlotPrices, Usage, excess, measure, shortfall
 
 SLOT = timedelta(minutes=15)

@@ -12,9 +12,10 @@ import polars as pl
 import pytest
 
 from eisenergy import frames
+from eisenergy.blockruns import compile_runs
 from eisenergy.money import decimal_of, product, total
 from eisenergy.period import Period
-from eisenergy.timeofuse import BlockHours, DayCalendar, compile_runs
+from eisenergy.timeofuse import BlockHours, DayCalendar
 from eisenergy.usage import Usage, measure, shortfall
 
 ZONE = "America/El_Salvador"

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eisenergy import frames, kernels, usage
+from eisenergy.blockruns import compile_runs
 from eisenergy.masters import calendars
 from eisenergy.period import Period
 from eisenergy.places import SLOT_US, places
 from eisenergy.pricesets import MOST, sum_priced
 from eisenergy.stretches import Filled, Stretches, copied, copied_figures, stretches
-from eisenergy.timeofuse import compile_runs
 from eisenergy.usage import CellSums, measure, usage_of
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"

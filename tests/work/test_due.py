@@ -9,9 +9,10 @@ import pytest
 from store_cases import make_client
 from work_cases import EIS, LUZ
 
-from eisenergy.config import BadSetting, Settings, WorkSettings
+from eisenergy.config import Settings, WorkSettings
 from eisenergy.store import jobs, masters
 from eisenergy.store.database import Database
+from eisenergy.variables import BadSetting
 from eisenergy.work.due import defer_due, lines
 
 SIX = datetime(2021, 10, 2, 12, 0, tzinfo=UTC)

@@ -24,7 +24,7 @@ from store_cases import OCTOBER, SEPTEMBER, make_client, make_contract, make_dra
 from work_cases import BY, EIS, LUZ, environment, now, wait, working
 
 from eisenergy.accounts import OutOfScope, Scope
-from eisenergy.config import BadSetting, Settings
+from eisenergy.config import Settings
 from eisenergy.findings import warning
 from eisenergy.period import BillingMonth
 from eisenergy.store import audit, books, deliveries, files, masters, outbox, sealing, subscriptions
@@ -32,6 +32,7 @@ from eisenergy.store.database import Database
 from eisenergy.store.files import SourceFile
 from eisenergy.store.outbox import New
 from eisenergy.store.subscriptions import BadSubscription, NoSubscription, Subscription
+from eisenergy.variables import BadSetting
 from eisenergy.work import telling
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)

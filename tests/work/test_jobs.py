@@ -16,7 +16,7 @@ from eisenergy.accounts import OutOfScope, Role, Scope
 from eisenergy.config import Settings
 from eisenergy.store import attempts, jobs, people
 from eisenergy.store.database import Database
-from eisenergy.store.people import Grant
+from eisenergy.store.grants import Grant
 
 SLOW = """
 import os, sys, time

@@ -28,8 +28,8 @@ from eisenergy.readings import read
 from eisenergy.readings.mapping import Mapping, mapping_of, pick
 from eisenergy.store import jobs, masters, uploads
 from eisenergy.store.database import Database
+from eisenergy.store.grants import Grant
 from eisenergy.store.lake import Lake
-from eisenergy.store.people import Grant
 from eisenergy.work.names import cleaned
 from eisenergy.work.watching import Watched
 

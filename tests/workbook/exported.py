@@ -26,10 +26,11 @@ from oracle import Case, settle
 from eisenergy.accounts import Client, Contract
 from eisenergy.billing.engine import bill
 from eisenergy.billing.model import Bill
+from eisenergy.blockruns import compile_runs
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth, Period
 from eisenergy.tariffs.model import Tariff
-from eisenergy.timeofuse import DayCalendar, compile_runs
+from eisenergy.timeofuse import DayCalendar
 from eisenergy.usage import measure
 from eisenergy.workbook.export import Source
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import books
 import pytest
 
-from eisenergy.sheets import UnreadableFile
+from eisenergy.contents import UnreadableFile
 from eisenergy.tariffs.document import BadDocument
 from eisenergy.workbook import check
 from eisenergy.workbook.book import Book, open_book

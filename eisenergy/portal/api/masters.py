@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from eisenergy import extent
+from eisenergy import extent, unpacked
 from eisenergy.accounts import Contract, Sourced
+from eisenergy.contents import UnreadableFile
 from eisenergy.findings import Finding, Severity
 from eisenergy.masters import clients as client_documents
 from eisenergy.masters import customers as customer_lists
@@ -24,7 +25,6 @@ from eisenergy.portal.api.operations import CURSOR, Effect, Operations, Sent, li
 from eisenergy.portal.api.problems import MOST, Problem
 from eisenergy.portal.api.schemas import MOST_RECORDS, TEXT
 from eisenergy.portal.guard import OWN, SYSTEM, WORK
-from eisenergy.sheets import UnreadableFile
 from eisenergy.store import audit, listing, masters
 from eisenergy.store.masters import Conflict, Put
 from eisenergy.tariffs.document import BadDocument
@@ -114,7 +114,7 @@ def _workbook(body: bytes) -> CustomersResult:
                 extent.check(archive, most=LAID_OUT, widest=WIDEST)
     except extent.TooWide as problem:
         raise Problem("too-large", f"The workbook is not read: {problem}.") from None
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, ValueError):
+    except unpacked.REFUSED:
         size = 0  # no archive: an older workbook, or nothing that can be read, which is said below
     if size > UNPACKED:
         raise Problem(

@@ -39,8 +39,7 @@ def upload_readings(call: Call) -> Effect:
     """
     scope = call.within()
     kept: list[tuple[str, str, int]] = []
-    originals = files.Originals(call.context.settings, scope)
-    try:
+    with files.Originals(call.context.settings, scope) as originals:
         for number, one in enumerate(call.files):
             name = cleaned(one.filename)
             why = unfit(name, one.file.read(START))
@@ -50,8 +49,6 @@ def upload_readings(call: Call) -> Effect:
                 raise Problem("invalid", f"{detail}.", errors=[{"pointer": f"/files/{number}", "detail": detail}])
             kept.append((name, *originals.keep_stream(one.file)))
         originals.settle()
-    finally:
-        originals.drop()
 
     def effect(connection: Connection) -> Answer:
         bearer = call.holder()

@@ -17,7 +17,7 @@ from eisenergy.portal.routes import Routes
 from eisenergy.portal.signing import Outcome
 from eisenergy.portal.visit import Visit
 from eisenergy.store import audit, listing, masters, sealing, sessions, signins
-from eisenergy.store.people import EVERY_CLIENT, homes
+from eisenergy.store.grants import EVERY_CLIENT, homes
 from eisenergy.store.signins import Login
 
 routes: Final = Routes()

@@ -47,6 +47,11 @@ def months(visit: Visit) -> Response:
 @routes.page(MONTH, OPERATORS)
 def month_page(visit: Visit) -> Response:
     """Show how far a month is, and its list: drafts, who waits, invoices."""
+    with visit.context.database.reading(visit.within()[0]):
+        return _month_page(visit)
+
+
+def _month_page(visit: Visit) -> Response:
     scope, client = visit.within()
     database, month = visit.context.database, month_of(visit)
     stage = stages.stage(database, scope, month)
@@ -56,13 +61,13 @@ def month_page(visit: Visit) -> Response:
         empty = not stage.drafts
         view = review.ISSUED if empty and stage.issued else review.WAITING if empty and stage.waiting else review.DRAFTS
     order, down = _order(query.get("orden", ""))
-    search = query.get("q", "").replace("\x00", "")[:100].strip()
-    given = query.get("desde", "0")
-    first = min(int(given), 10**6) if given.isascii() and given.isdigit() and len(given) < 8 else 0
+    search = visit.search
     newest = next(iter(month_jobs.newest(database, scope, month)), None)
-    published = next(iter(month_jobs.newest(database, scope, month, (month_jobs.PUBLISH, month_jobs.MONTH))), None)
+    published = newest
+    if newest is not None and newest.kind not in (kinds := (month_jobs.PUBLISH, month_jobs.MONTH)):
+        published = next(iter(month_jobs.newest(database, scope, month, kinds)), None)
     total, lines = review.page(
-        database, scope, month, view, search=search, order=order, down=down, limit=PAGE, after=first
+        database, scope, month, view, search=search, order=order, down=down, limit=PAGE, after=visit.first
     )
     return visit.page(
         "billing",
@@ -78,7 +83,7 @@ def month_page(visit: Visit) -> Response:
         order=order,
         down=down,
         link=lambda **changed: _link({"ver": view, "orden": f"{'-' if down else ''}{order}", "q": search} | changed),
-        first=first,
+        first=visit.first,
         size=PAGE,
         job=newest,
         job_kind="" if newest is None else kind_name(visit, newest),

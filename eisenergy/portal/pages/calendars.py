@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from eisenergy.blockruns import OffGrid
 from eisenergy.desk import proposing
 from eisenergy.masters import calendars
 from eisenergy.masters.calendars import BadHours
@@ -20,7 +21,7 @@ from eisenergy.portal.routes import Routes
 from eisenergy.portal.visit import Visit
 from eisenergy.store import files, masters, proposals
 from eisenergy.store.appended import Overtaken
-from eisenergy.timeofuse import CalendarError, DayCalendar, DayType, OffGrid
+from eisenergy.timeofuse import CalendarError, DayCalendar, DayType
 from eisenergy.work.names import cleaned
 
 routes: Final = Routes()
@@ -94,14 +95,11 @@ def workbook(visit: Visit) -> Response:
     name = "" if sent is None else cleaned(sent.filename)
     if sent is None or PurePath(name).suffix.lower() not in _ENDINGS:
         return _listing(visit, problem=visit.say("calendar.no_workbook"), status=422)
-    originals = files.Originals(visit.context.settings, scope)
-    try:
+    with files.Originals(visit.context.settings, scope) as originals:
         sha256, size = originals.keep_stream(sent.file)
         if not 0 < size <= LARGEST:
             return _listing(visit, problem=visit.say("calendar.no_workbook"), status=422)
         originals.settle()
-    finally:
-        originals.drop()
     proposal = proposing.propose_calendar(
         visit.context.database,
         scope,

@@ -35,10 +35,8 @@ LONGEST: Final = 300
 def listing(visit: Visit) -> Response:
     """List the contracts that match a search."""
     scope, client = visit.within()
-    search = visit.request.query_params.get("q", "").replace("\x00", "")[:100].strip()
-    given = visit.request.query_params.get("desde", "0")
-    first = int(given) if given.isascii() and given.isdigit() and len(given) < 8 else 0
-    count, lines = contract_list.lines(visit.context.database, scope, search=search, limit=PAGE, after=first)
+    search = visit.search
+    count, lines = contract_list.lines(visit.context.database, scope, search=search, limit=PAGE, after=visit.first)
     day = today(visit)
     return visit.page(
         "contracts",
@@ -46,7 +44,7 @@ def listing(visit: Visit) -> Response:
         search=search,
         count=count,
         rows=[(line, _state(line.starts, line.ends, day)) for line in lines],
-        first=first,
+        first=visit.first,
         size=PAGE,
     )
 

@@ -184,7 +184,4 @@ def _found(visit: Visit) -> Subscription:
 
 
 def _id(visit: Visit) -> uuid.UUID:
-    try:
-        return uuid.UUID(str(visit.request.path_params["subscription"]))
-    except ValueError:
-        raise NoSubscription(f"no subscription {visit.request.path_params['subscription']!r}") from None
+    return visit.id_of("subscription", NoSubscription)

@@ -29,17 +29,17 @@ PAGE: Final = 50
 def home(visit: Visit) -> Response:
     """Show customers and months of the client."""
     scope, client = visit.within()
-    search = visit.request.query_params.get("q", "").replace("\x00", "")[:100].strip()
-    first = visit.request.query_params.get("desde", "0")
-    after = min(int(first), 10**9) if first.isascii() and first.isdigit() and len(first) < 10 else 0
+    search, after = visit.search, visit.first
     database = visit.context.database
-    count, customers = listing.customers(database, scope, search=search, limit=PAGE, after=after)
-    months = stages.stages(database, scope)
+    with database.reading(scope):
+        count, customers = listing.customers(database, scope, search=search, limit=PAGE, after=after)
+        months = stages.stages(database, scope)
+        health = stages.health(database, scope, months[0].month) if months else None
     return visit.page(
         "operator",
         client=client,
         newest=months[0] if months else None,
-        health=stages.health(database, scope, months[0].month) if months else None,
+        health=health,
         charts=_charts(visit, months),
         search=search,
         count=count,

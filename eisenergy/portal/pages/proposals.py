@@ -117,24 +117,18 @@ def _day(visit: Visit, one: Stretch, *, several: bool) -> str:
 
 def _proposal(visit: Visit) -> Proposal:
     scope, _ = visit.within()
-    try:
-        wanted = uuid.UUID(str(visit.request.path_params["proposal"]))
-    except ValueError:
-        raise NoProposal(f"no proposal {visit.request.path_params['proposal']!r}") from None
-    return proposals.find(visit.context.database, scope, wanted)
+    return proposals.find(visit.context.database, scope, visit.id_of("proposal", NoProposal))
 
 
 def _page(visit: Visit, proposal: Proposal, *, problem: str | None = None, status: int = 200) -> Response:
     scope, client = visit.within()
     database = visit.context.database
-    given = visit.request.query_params.get("desde", "0")
-    first = int(given) if given.isascii() and given.isdigit() and len(given) < 8 else 0
     try:
         job: Job | None = jobs.find(database, scope, proposal.job)
     except NoJob:
         job = None
     ready = proposal.summary is not None and not (job is not None and job.open)
-    lines = proposals.effects(database, scope, proposal.id, limit=PAGE, after=first) if ready else ()
+    lines = proposals.effects(database, scope, proposal.id, limit=PAGE, after=visit.first) if ready else ()
     count = proposal.summary["lines"] if ready else 0
     fresh = proposals.current(database, scope, proposal)
     saved = None if proposal.saved_at is None else local(proposal.saved_at, client.timezone)
@@ -152,9 +146,9 @@ def _page(visit: Visit, proposal: Proposal, *, problem: str | None = None, statu
         ready=ready,
         summary=_summary(proposal.summary) if ready else None,
         lines=lines if count > PAGE else sorted(lines, key=_size, reverse=True),
-        largest=_largest(proposal.summary) if ready and count > PAGE and not first else (),
+        largest=_largest(proposal.summary) if ready and count > PAGE and not visit.first else (),
         count=count,
-        first=first,
+        first=visit.first,
         size=PAGE,
         savable=ready and saved is None and fresh,
         values=_values(visit, proposal),

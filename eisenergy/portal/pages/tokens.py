@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import uuid
 from datetime import timedelta
 from typing import Final
 
@@ -17,7 +16,7 @@ from eisenergy.portal.routes import NoSuchPage, Routes
 from eisenergy.portal.visit import Visit
 from eisenergy.store import api_tokens, listing, masters, signins
 from eisenergy.store.api_tokens import Token
-from eisenergy.store.people import EVERY_CLIENT, BadAccount, Grant
+from eisenergy.store.grants import EVERY_CLIENT, BadAccount, Grant
 
 routes: Final = Routes()
 OWN: Final = "/cuenta/fichas"
@@ -72,7 +71,7 @@ def make_token(visit: Visit) -> Response:
 def end_own_token(visit: Visit) -> Response:
     """End a token of one's own."""
     assert visit.session is not None
-    database, wanted = visit.context.database, _id(visit)
+    database, wanted = visit.context.database, visit.id_of("token", NoSuchPage)
     found = [one for one in api_tokens.listed(database, user=visit.session.user) if one.id == wanted]
     if not found:
         visit.note("REFUSED", f"token {wanted}")
@@ -91,7 +90,7 @@ def clients_tokens(visit: Visit) -> Response:
 def end_token(visit: Visit) -> Response:
     """End anybody's token at the client."""
     _, client = visit.within()
-    wanted = _id(visit)
+    wanted = visit.id_of("token", NoSuchPage)
     name = api_tokens.revoke(visit.context.database, client.code, wanted, by=visit.actor, at=visit.at)
     if name is None:
         known = {one.id for one in api_tokens.listed(visit.context.database, client=client.code)}
@@ -131,13 +130,6 @@ def _places(visit: Visit) -> list[str]:
         assert anywhere is not None
         codes |= {client.code for client in masters.clients(visit.context.database, anywhere)}
     return sorted(codes)
-
-
-def _id(visit: Visit) -> uuid.UUID:
-    try:
-        return uuid.UUID(str(visit.request.path_params["token"]))
-    except ValueError:
-        raise NoSuchPage from None
 
 
 def _rows(visit: Visit, found: tuple[Token, ...], timezone: str) -> list[tuple[Token, str, str, str]]:

@@ -53,8 +53,7 @@ def received(visit: Visit) -> Response:
         return _listing(visit, problem=visit.say("upload.nothing"), status=422)
     kept: list[tuple[str, str, int]] = []
     refused: list[str] = []
-    originals = files.Originals(visit.context.settings, scope)
-    try:
+    with files.Originals(visit.context.settings, scope) as originals:
         for one in sent:
             name = cleaned(one.filename)
             if (why := _unfit(visit, name, one)) is not None:
@@ -62,8 +61,6 @@ def received(visit: Visit) -> Response:
                 continue
             kept.append((name, *originals.keep_stream(one.file)))
         originals.settle()
-    finally:
-        originals.drop()
     made = []
     with visit.context.database.session(scope) as connection:
         for name, sha256, size in kept:
@@ -218,11 +215,7 @@ def _mapping_name(headers: list[tuple[int, str]]) -> str:
 
 def _upload(visit: Visit) -> Upload:
     scope, _ = visit.within()
-    try:
-        wanted = uuid.UUID(str(visit.request.path_params["upload"]))
-    except ValueError:
-        raise NoUpload(f"no upload {visit.request.path_params['upload']!r}") from None
-    return uploads.find(visit.context.database, scope, wanted)
+    return uploads.find(visit.context.database, scope, visit.id_of("upload", NoUpload))
 
 
 def _count(visit: Visit, made: list[uuid.UUID]) -> str | None:
@@ -239,9 +232,7 @@ def _to_job(visit: Visit, job: uuid.UUID) -> Response:
 
 def _listing(visit: Visit, *, problem: str | None = None, done: str | None = None, status: int = 200) -> Response:
     scope, client = visit.within()
-    given = visit.request.query_params.get("desde", "0")
-    first = min(int(given), 10**6) if given.isascii() and given.isdigit() and len(given) < 8 else 0
-    found = uploads.listed(visit.context.database, scope, limit=PAGE + 1, after=first)
+    found = uploads.listed(visit.context.database, scope, limit=PAGE + 1, after=visit.first)
     limits = visit.context.settings.work
     return visit.page(
         "uploads",
@@ -250,7 +241,7 @@ def _listing(visit: Visit, *, problem: str | None = None, done: str | None = Non
         rows=[(one, local(one.received_at, client.timezone)) for one in found[:PAGE]],
         ready=sum(one.state == uploads.READY for one in found[:PAGE]),
         busy=any(one.state in (uploads.READING, uploads.IMPORTING) for one in found[:PAGE]),
-        first=first,
+        first=visit.first,
         size=PAGE,
         more=len(found) > PAGE,
         most=limits.upload_files,

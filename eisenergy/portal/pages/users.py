@@ -14,7 +14,8 @@ from eisenergy.portal.guard import OPERATORS
 from eisenergy.portal.routes import Routes
 from eisenergy.portal.visit import Visit
 from eisenergy.store import people
-from eisenergy.store.people import BadAccount, Grant, Invited, NoUser
+from eisenergy.store.grants import LIMITED, BadAccount, Grant
+from eisenergy.store.people import Invited, NoUser
 
 routes: Final = Routes()
 HOME: Final = "/c/{client}/usuarios"
@@ -43,7 +44,7 @@ def invite(visit: Visit) -> Response:
         people.address_of(email)
     except BadAccount:
         return _page(visit, problem=visit.say("bad_email", email=email), status=422)
-    if role is None or (role in people.LIMITED) != bool(codes):
+    if role is None or (role in LIMITED) != bool(codes):
         return _page(visit, problem=visit.say("bad_role"), status=422)
     grant = Grant(client=client.code, role=role, customers=frozenset(codes) or None)
     try:
@@ -63,7 +64,9 @@ def new_link(visit: Visit) -> Response:
     """Make a new one-time link for an account."""
     scope, _ = visit.within()
     try:
-        invited = people.new_link(visit.context.database, scope, _user(visit), by=visit.actor, at=visit.at)
+        invited = people.new_link(
+            visit.context.database, scope, visit.id_of("user", NoUser), by=visit.actor, at=visit.at
+        )
     except OutOfScope:
         return _page(visit, problem=visit.say("not_yours"), status=403)
     return _told(visit, invited)
@@ -101,7 +104,7 @@ def _shut(visit: Visit, disabled: bool) -> Response:
 
 def _changed(visit: Visit, done: str, change: Callable[[uuid.UUID], str]) -> Response:
     assert visit.session is not None
-    user = _user(visit)
+    user = visit.id_of("user", NoUser)
     if user == visit.session.user:
         return _page(visit, problem=visit.say("not_yourself"), status=422)
     try:
@@ -123,13 +126,6 @@ def _told(visit: Visit, invited: Invited) -> Response:
             return _page(visit, problem=visit.say("link.not_mailed", problem=problem), status=502)
         return _page(visit, done=visit.say("link.mailed", email=invited.email))
     return _page(visit, link=(invited.email, links.address(context.url, invited.token)))
-
-
-def _user(visit: Visit) -> uuid.UUID:
-    try:
-        return uuid.UUID(str(visit.request.path_params["user"]))
-    except ValueError:
-        raise NoUser from None
 
 
 def _page(

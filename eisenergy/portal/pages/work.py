@@ -36,16 +36,14 @@ def listing(visit: Visit) -> Response:
     scope, client = visit.within()
     state = visit.request.query_params.get("estado")
     chosen = state if state in (jobs.WAITING, jobs.RUNNING, jobs.DONE, jobs.REFUSED, jobs.FAILED) else None
-    given = visit.request.query_params.get("desde", "0")
-    first = min(int(given), 10**6) if given.isascii() and given.isdigit() and len(given) < 8 else 0
-    found = jobs.listed(visit.context.database, scope, limit=PAGE + 1, after=first, state=chosen)
+    found = jobs.listed(visit.context.database, scope, limit=PAGE + 1, after=visit.first, state=chosen)
     return visit.page(
         "jobs",
         client=client,
         rows=[(job, local(job.asked_at, client.timezone), kind_name(visit, job)) for job in found[:PAGE]],
         counts=jobs.counts(visit.context.database, scope),
         chosen=chosen,
-        first=first,
+        first=visit.first,
         size=PAGE,
         more=len(found) > PAGE,
     )
@@ -71,7 +69,7 @@ def again(visit: Visit) -> Response:
     """Try a job that is dead or was refused once more."""
     scope, client = visit.within()
     assert visit.session is not None
-    wanted = _id(visit, "job")
+    wanted = visit.id_of("job", NoJob)
     jobs.again(visit.context.database, scope, wanted, by=visit.actor, user=visit.session.user, at=visit.at)
     return visit.go(address(client.code, wanted))
 
@@ -98,14 +96,7 @@ def problem_of(visit: Visit, job: Job) -> tuple[str, str] | None:
 
 def _job(visit: Visit) -> Job:
     scope, _ = visit.within()
-    return jobs.find(visit.context.database, scope, _id(visit, "job"))
-
-
-def _id(visit: Visit, name: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(str(visit.request.path_params[name]))
-    except ValueError:
-        raise NoJob(f"no job {visit.request.path_params[name]!r}") from None
+    return jobs.find(visit.context.database, scope, visit.id_of("job", NoJob))
 
 
 def _page(visit: Visit, job: Job) -> Response:

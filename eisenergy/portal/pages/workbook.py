@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from pathlib import Path, PurePath
 from typing import Any, Final
 from urllib.parse import quote
@@ -46,12 +45,9 @@ def received(visit: Visit) -> Response:
         return _listing(visit, problem=visit.say("upload.nothing"), status=422)
     if refused := [why for one in sent if (why := _unfit(visit, one)) is not None]:
         return _listing(visit, problem=" ".join(refused), status=422)
-    originals = files.Originals(visit.context.settings, scope)
-    try:
+    with files.Originals(visit.context.settings, scope) as originals:
         kept = [(cleaned(one.filename), originals.keep_stream(one.file)[0]) for one in sent]
         originals.settle()
-    finally:
-        originals.drop()
     made = []
     with visit.context.database.session(scope) as connection:
         for name, sha256 in kept:
@@ -124,11 +120,7 @@ def _unfit(visit: Visit, sent: UploadFile) -> str | None:
 
 def _job(visit: Visit) -> Job:
     scope, _ = visit.within()
-    try:
-        wanted = uuid.UUID(str(visit.request.path_params["job"]))
-    except ValueError:
-        raise NoJob(f"no job {visit.request.path_params['job']!r}") from None
-    job = jobs.find(visit.context.database, scope, wanted)
+    job = jobs.find(visit.context.database, scope, visit.id_of("job", NoJob))
     if job.kind != workbooks.WORKBOOK:
         raise NoSuchPage
     return job
