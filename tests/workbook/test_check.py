@@ -102,6 +102,9 @@ def test_what_is_no_workbook(tmp_path: Path) -> None:
     for name, message in (("a.xlsx", "damaged"), ("none.xlsx", "cannot be read")):
         with pytest.raises(UnreadableFile, match=message):
             check.check(tmp_path / name)
+    (tmp_path / "c.zip").write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(UnreadableFile, match=r"c\.zip: found the ending '\.zip', expected \.xlsx or \.xlsm"):
+        check.check(tmp_path / "c.zip")
     (tmp_path / "b.xls").write_bytes(b"\xd0\xcf\x11\xe0 legacy")
     with pytest.raises(UnreadableFile, match=r"Save it from the spreadsheet program as \.xlsx"):
         check.check(tmp_path / "b.xls")
