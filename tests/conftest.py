@@ -38,6 +38,7 @@ UNTRACED = frozenset(
         "browser",
         "demo",
         "deploy",
+        "desk",
         "masters",
         "notebooks",
         "portal",

@@ -11,11 +11,12 @@ from typing import Any
 
 import checked
 import pytest
-from small import METER, REFERENCE, book
+from small import METER, book
+from small import reference as read_once
 
 from eisenergy.sheets import cell
 from eisenergy.workbook import grid_html
-from eisenergy.workbook.book import Book, open_book
+from eisenergy.workbook.book import Book
 from eisenergy.workbook.grid_data import LETTERS, pack, relative
 from eisenergy.workbook.model import CellCheck, CheckResult, Place, Verdict
 from eisenergy.workbook.overview import SYMBOLS, State
@@ -43,7 +44,7 @@ def small() -> tuple[Book, CheckResult]:
 
 @pytest.fixture(scope="module")
 def large() -> tuple[Book, CheckResult]:
-    reference = open_book(REFERENCE)
+    reference = read_once()
     changes: dict[str, dict[str, Any]] = {
         f"{METER}!K{row}": {"verdict": Verdict.DIFFERENT, "ours": 1.5} for row in (700, 701, 2910)
     }
