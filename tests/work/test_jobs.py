@@ -56,7 +56,6 @@ def test_what_becomes_of_jobs(
     settings: Settings, database: Database, people_: dict[str, Person], tmp_path: Path
 ) -> None:
     """One worker, which takes five seconds to start, for all that may become of a job."""
-    gone = ask(database, "gone")  # first: while it waits for its second try the others are done
     bill = ask(database, "bill", "2021-09", month="2021-09")
     bad = ask(database, "bill", "2021-99", month="2021-99")
     check = ask(database, "check", month="2021-09", scope=LUZ)
@@ -65,12 +64,10 @@ def test_what_becomes_of_jobs(
     more = Scope(client="EIS", role=Role.SYSTEM_ADMIN)
     asked["more"] = ask(database, "check", scope=more, user=people_["stays"].user, month="2021-09")
     orphan = _died_over(database, ask(database, "check", month="2021-09", scope=LUZ))
+    gone = ask(database, "gone")
     people.revoke(database, EIS, people_["goes"].user, by=BY, at=now())
     people.set_disabled(database, EIS, people_["shut"].user, True, by=BY, at=now())
     with working(settings, tmp_path / "log", code=SLOW):
-        wait(lambda: jobs.find(database, EIS, gone).problem, what="for the first try")
-        waiting = jobs.find(database, EIS, gone)
-        assert (waiting.state, waiting.problem["code"]) == ("waiting", "later")
         done = ended(database, bill)
         assert (done.state, done.done, done.total) == ("done", 3, 3), done
         assert done.result["issued_before"] == 3
@@ -89,6 +86,9 @@ def test_what_becomes_of_jobs(
         assert (dead.state, dead.problem["code"]) == ("failed", "internal")
         assert "secret" not in str(dead.problem)
         assert dead.problem["text"] in (tmp_path / "log").read_text()
+        wait(lambda: jobs.find(database, EIS, gone).problem, what="for the first try")
+        waiting = jobs.find(database, EIS, gone)
+        assert (waiting.state, waiting.problem["code"]) == ("waiting", "later")
         wait(lambda: jobs.find(database, EIS, gone).attempt == 2, what="for the second try")
     with database.session(EIS) as connection:
         said = connection.execute(text("SELECT action, actor, new->>'job' FROM eisenergy.audit ORDER BY id")).all()
