@@ -36,6 +36,7 @@ _SET_SCOPE: Final = (
     "set_config('eisenergy.customers', :customers, true)"
 )
 _WORK_IN: Final = text(_SET_SCOPE)
+_SIGNING_IN: Final = text("SELECT set_config('eisenergy.auth', 'on', true)")
 _READ_IN: Final = text(f"{_SET_SCOPE}, set_config('transaction_read_only', 'on', true)")
 
 
@@ -131,7 +132,7 @@ class Database:
         :param scope: whose rights are changed, for who manages accounts; ``None``: nothing of any tenant is seen
         """
         with self.engine.begin() if scope is None else self._begun(scope) as connection:
-            connection.execute(text("SELECT set_config('eisenergy.auth', 'on', true)"))
+            connection.execute(_SIGNING_IN)
             yield connection
 
     def close(self) -> None:

@@ -117,11 +117,12 @@ def read_grants(connection: Connection, users: Iterable[uuid.UUID] | None = None
         query = query.where(table.c.user_id.in_(list(users)))
     found: dict[uuid.UUID, list[Grant]] = {}
     for row in connection.execute(query):
-        found.setdefault(row.user_id, []).append(_grant(row.client, row))
+        found.setdefault(row.user_id, []).append(grant_of(row.client, row))
     return found
 
 
-def _grant(client: str, row: Row[Any]) -> Grant:
+def grant_of(client: str, row: Row[Any]) -> Grant:
+    """Return the right that a row of the table of rights holds."""
     customers = None if row.customers is None else frozenset(row.customers)
     return Grant(client=client, role=Role(row.role), customers=customers)
 
@@ -208,7 +209,7 @@ def users(
     if after:
         query = query.where(table.c.email > after)
     with database.session(scope) as connection:
-        return tuple(_user(row, [_grant(scope.client, row)]) for row in connection.execute(query))
+        return tuple(_user(row, [grant_of(scope.client, row)]) for row in connection.execute(query))
 
 
 def revoke(database: Database, scope: Scope, user: uuid.UUID, *, by: Actor, at: datetime) -> str:

@@ -10,18 +10,32 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from eisenergy.store import tables
 from eisenergy.store.database import Database
 from eisenergy.store.opaque import hashed, new_token
-from eisenergy.store.people import Grant, read_grants
+from eisenergy.store.people import Grant, grant_of, read_grants
 
 IDLE: Final = timedelta(hours=2)
 """A session that nobody used for so long is over."""
 LONGEST: Final = timedelta(hours=12)
 """However much it is used, a session is over after so long."""
 _NOTICE: Final = timedelta(minutes=1)
+_FOUND: Final = (
+    select(tables.sessions, tables.users.c.email, tables.users.c.locale)
+    .add_columns(tables.grants.c.client, tables.grants.c.role, tables.grants.c.customers)
+    .join_from(tables.sessions, tables.users, tables.users.c.id == tables.sessions.c.user_id)
+    .outerjoin(tables.grants, tables.grants.c.user_id == tables.users.c.id)
+    .where(
+        tables.sessions.c.token_hash == bindparam("hash"),
+        tables.sessions.c.expires_at > bindparam("at"),
+        tables.sessions.c.seen_at > bindparam("awake"),
+        tables.users.c.disabled_at.is_(None),
+    )
+    .order_by(tables.grants.c.client)
+)
+"""A session with its account, a row for each of the account's rights; every request asks for one, so it is put together once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,24 +82,15 @@ def find(database: Database, token: str, at: datetime, *, used: bool = True) -> 
 
     :param used: whether somebody used it just now; what goes on by itself does not keep a session alive
     """
-    table, people = tables.sessions, tables.users
-    query = (
-        select(table, people.c.email, people.c.locale)
-        .join_from(table, people, people.c.id == table.c.user_id)
-        .where(
-            table.c.token_hash == hashed(token),
-            table.c.expires_at > at,
-            table.c.seen_at > at - IDLE,
-            people.c.disabled_at.is_(None),
-        )
-    )
+    table = tables.sessions
     with database.signing_in() as connection:
-        row = connection.execute(query).first()
-        if row is None:
+        rows = connection.execute(_FOUND, {"hash": hashed(token), "at": at, "awake": at - IDLE}).all()
+        if not rows:
             return None
+        row = rows[0]
         if used and row.seen_at < at - _NOTICE:
             connection.execute(update(table).where(table.c.token_hash == row.token_hash).values(seen_at=at))
-        grants = tuple(read_grants(connection, [row.user_id]).get(row.user_id, ()))
+    grants = tuple(grant_of(one.client, one) for one in rows if one.client is not None)
     return Session(
         user=row.user_id,
         email=row.email,
