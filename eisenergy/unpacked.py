@@ -71,6 +71,27 @@ def check(archive: zipfile.ZipFile, look: Callable[[str, bytes, bool], object] |
             look(entry.filename, b"", True)
 
 
+class Declarations:
+    """Refuses a workbook whose XML declares a document type, and so may declare entities; given to :func:`check`.
+
+    Source: ECMA-376, part 2, M1.18: no part may hold a DTD, and whoever finds one treats it as an error.
+    """
+
+    _SOUGHT: Final = b"<!DOCTYPE"
+
+    def __init__(self) -> None:
+        self._end = b""
+
+    def __call__(self, name: str, piece: bytes, last: bool) -> None:
+        """Look at a piece of a part. :raises Damaged: naming the part"""
+        if not name.casefold().endswith((".xml", ".rels")):
+            return  # a picture may have one
+        seen = self._end + piece.replace(b"\0", b"")  # without the zeros UTF-16 is as good as UTF-8
+        if self._SOUGHT in seen:
+            raise Damaged(f"its part {name} declares a document type")
+        self._end = b"" if last else seen[1 - len(self._SOUGHT) :]
+
+
 def _pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
     """A part's bytes, piece by piece; zipfile's own reader stops at the size that is named and does not look further."""
     if entry.flag_bits & 0x1:

@@ -15,9 +15,8 @@ from eisenergy.cli.context import Json, guarded, workspace_of
 from eisenergy.cli.output import Exit, emit, fail, progress, say, show_findings, table
 from eisenergy.desk.exporting import export_invoice
 from eisenergy.workbook import annotate, grid_html
-from eisenergy.workbook.book import open_book
 from eisenergy.workbook.check import STEPS
-from eisenergy.workbook.check import check as judge
+from eisenergy.workbook.check import opened as judge
 from eisenergy.workbook.local_times import known
 from eisenergy.workbook.model import CellCheck, CheckResult, Value, Verdict
 from eisenergy.workbook.overview import SYMBOLS, State, amount_to_pay, by_sheet, gravest_first, state, wrong
@@ -71,10 +70,10 @@ def check(
         fail(f"--timezone {timezone}: no time zone has this name. Give an IANA name, for example America/El_Salvador.")
     extra = (html is not None) + (annotated is not None)
     with progress(f"Checking {workbook.name}", len(STEPS) + extra) as step:
-        result = judge(workbook, tariff=tariff, statement=statement, timezone=timezone, progress=step)
+        book, result = judge(workbook, tariff=tariff, statement=statement, timezone=timezone, progress=step)
         if html is not None:
             step("drawing the sheets")
-            _write(html, grid_html.page(result, open_book(workbook)))
+            _write(html, grid_html.page(result, book))
         marked = None
         if annotated is not None:
             step("annotating the copy")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eisenergy.config import Settings
-from eisenergy.workbook.book import Book, open_book
-from eisenergy.workbook.check import check
+from eisenergy.workbook import check
+from eisenergy.workbook.book import Book
 from eisenergy.workbook.model import CheckResult
 
 
@@ -32,5 +32,5 @@ def open_workbook(workbook: str, tariff: str = "", *, settings: Settings | None 
     def placed(name: str) -> Path:
         return root / Path(name).expanduser()
 
-    result = check(placed(workbook), tariff=placed(tariff) if tariff else None)
-    return CheckedWorkbook(book=open_book(placed(workbook)), result=result)
+    book, result = check.opened(placed(workbook), tariff=placed(tariff) if tariff else None)
+    return CheckedWorkbook(book=book, result=result)

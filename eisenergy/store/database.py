@@ -40,6 +40,7 @@ _SET_SCOPE: Final = (
 )
 """Compiling takes longer than any of our statements, and a statement of its own to say so would be one more."""
 _WORK_IN: Final = text(_SET_SCOPE)
+_SIGNING_IN: Final = text("SELECT set_config('eisenergy.auth', 'on', true)")
 _READ_IN: Final = text(f"{_SET_SCOPE}, set_config('transaction_read_only', 'on', true)")
 
 
@@ -149,7 +150,7 @@ class Database:
         :param scope: whose rights are changed, for who manages accounts; ``None``: nothing of any tenant is seen
         """
         with self.engine.begin() if scope is None else self._begun(scope) as connection:
-            connection.execute(text("SELECT set_config('eisenergy.auth', 'on', true)"))
+            connection.execute(_SIGNING_IN)
             yield connection
 
     def close(self) -> None:

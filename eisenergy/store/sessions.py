@@ -8,9 +8,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from eisenergy.store import tables
 from eisenergy.store.database import Database
@@ -22,6 +22,20 @@ IDLE: Final = timedelta(hours=2)
 LONGEST: Final = timedelta(hours=12)
 """However much it is used, a session is over after so long."""
 _NOTICE: Final = timedelta(minutes=1)
+_FOUND: Final = (
+    select(tables.sessions, tables.users.c.email, tables.users.c.locale)
+    .add_columns(tables.grants.c.client, tables.grants.c.role, tables.grants.c.customers)
+    .join_from(tables.sessions, tables.users, tables.users.c.id == tables.sessions.c.user_id)
+    .outerjoin(tables.grants, tables.grants.c.user_id == tables.users.c.id)
+    .where(
+        tables.sessions.c.token_hash == bindparam("hash"),
+        tables.sessions.c.expires_at > bindparam("at"),
+        tables.sessions.c.seen_at > bindparam("awake"),
+        tables.users.c.disabled_at.is_(None),
+    )
+    .order_by(tables.grants.c.client)
+)
+"""A session with its account, a row for each of the account's rights; every request asks for one, so it is put together once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,32 +77,12 @@ def start(connection: Connection, user: uuid.UUID, at: datetime) -> str:
     return token
 
 
-def _found() -> Select[Any]:
-    """A session, its account, and a row per right; made once, for every request asks."""
-    table, people, rights = tables.sessions.c, tables.users.c, tables.grants.c
-    return (
-        select(*tables.sessions.c, people.email, people.locale, rights.client, rights.role, rights.customers)
-        .join_from(tables.sessions, tables.users, people.id == table.user_id)
-        .outerjoin(tables.grants, rights.user_id == table.user_id)
-        .where(
-            table.token_hash == bindparam("hash"),
-            table.expires_at > bindparam("at"),
-            table.seen_at > bindparam("since"),
-            people.disabled_at.is_(None),
-        )
-        .order_by(rights.client)
-    )
-
-
-_FOUND: Final = _found()
-
-
 def find(database: Database, token: str, at: datetime, *, used: bool = True) -> Session | None:
     """Return whose session a token is; ``None`` for one that is unknown or over, or whose account is shut.
 
     :param used: whether somebody used it just now; what goes on by itself does not keep a session alive
     """
-    values = {"hash": hashed(token), "at": at, "since": at - IDLE}
+    values = {"hash": hashed(token), "at": at, "awake": at - IDLE}
     with database.signing_in() as connection:
         rows = connection.execute(_FOUND, values).all()
         if not rows:

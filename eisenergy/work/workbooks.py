@@ -43,8 +43,7 @@ def check_workbook(work: Work) -> Mapping[str, Any]:
     :raises UnreadableFile: for what is no workbook
     """
     from eisenergy.workbook import annotate, grid_html
-    from eisenergy.workbook.book import open_book
-    from eisenergy.workbook.check import STEPS, check
+    from eisenergy.workbook.check import STEPS, opened
     from eisenergy.workbook.model import Verdict
     from eisenergy.workbook.wording import headline
 
@@ -55,9 +54,9 @@ def check_workbook(work: Work) -> Mapping[str, Any]:
     with tempfile.TemporaryDirectory(prefix=".work-", dir=settings.home) as folder:
         path = Path(folder) / name
         files.copy_original(settings, work.scope, str(work.job.arguments["sha256"]), path)
-        result = check(path, progress=work.progress.step)
+        book, result = opened(path, progress=work.progress.step)
         work.progress.step("drawing the sheets")
-        _write(out / GRID, grid_html.page(result, open_book(path), assets=ASSETS))
+        _write(out / GRID, grid_html.page(result, book, assets=ASSETS))
         work.progress.step("annotating the copy")
         copy = Path(folder) / f"copy-{name}"
         marked = annotate.annotate(result, path, copy)

@@ -45,13 +45,13 @@ class Pace:
     """How often a worker does what.
 
     :param heartbeat: seconds between two signs of life; after three times that long without one a worker is dead
-    :param poll: seconds between two looks at the queue; new jobs are announced, those that wait for a time are not
+    :param poll: seconds between two looks at the queue; new jobs are announced, those that wait for a time or for their turn are not
     :param mind: seconds between two looks at clock, folders and dead workers
     :param grace: seconds a job has to come to its next piece when the worker ends
     """
 
     heartbeat: float = 10.0
-    poll: float = 2.0
+    poll: float = 0.5
     mind: float = 5.0
     grace: float = 20.0
 

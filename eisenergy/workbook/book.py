@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.reader.excel import SUPPORTED_FORMATS
 from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
 from eisenergy import unpacked
@@ -113,17 +113,21 @@ def open_book(path: Path) -> Book:
             f"{path.name}: found {what}, expected an .xlsx or .xlsm file. Save it from the spreadsheet program as .xlsx, "
             "without a password."
         )
+    if path.suffix.lower() not in SUPPORTED_FORMATS:
+        raise UnreadableFile(
+            f"{path.name}: found the ending {path.suffix!r}, expected .xlsx or .xlsm. Save it from the spreadsheet program as .xlsx."
+        )
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), path.open("rb") as read:  # openpyxl would leave it open where it cannot read it
             warnings.simplefilter("ignore")
-            with zipfile.ZipFile(path) as archive:
+            with zipfile.ZipFile(read) as archive:
                 unpacked.check_size(archive)
-                unpacked.check(archive)
-            formulas = openpyxl.load_workbook(path)
-            values = openpyxl.load_workbook(path, data_only=True)
+                unpacked.check(archive, unpacked.Declarations())
+            formulas = openpyxl.load_workbook(read)
+            values = openpyxl.load_workbook(read, data_only=True)
     except unpacked.TooLarge as problem:
         raise UnreadableFile(f"{path.name} is not read: {problem}.") from None
-    except (*unpacked.REFUSED, InvalidFileException, KeyError, TypeError, IndexError) as problem:
+    except (*unpacked.REFUSED, KeyError, TypeError, IndexError, SyntaxError) as problem:  # the last: XML that is none
         said = str(problem).replace(str(path), path.name)  # who reads it may not know where files lie here
         raise UnreadableFile(
             f"{path.name}: found a damaged workbook ({said}), expected an .xlsx file. Open it in the spreadsheet program and "

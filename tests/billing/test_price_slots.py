@@ -39,6 +39,7 @@ def priced(case: Case, frame: pl.DataFrame | None = None) -> pl.DataFrame:
     )
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("size", "count"), [("small", 75), ("days", 15)])
 def test_intervals_add_up_to_the_bill(size: str, count: int) -> None:
     for seed in range(count):

@@ -15,6 +15,8 @@ from eisenergy.billing.model import Bill, LineCode
 from eisenergy.tariffs.model import RateKind, ScalarKind, Tariff
 from eisenergy.usage import SlotPrices
 
+pytestmark = pytest.mark.untraced
+
 LINES = {
     "energy": "6441.33",
     "demand": "3798.58",

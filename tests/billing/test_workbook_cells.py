@@ -24,6 +24,8 @@ from eisenergy.tariffs.model import RateKind, ScalarKind, Tariff
 from eisenergy.timeofuse import BlockHours, DayCalendar
 from eisenergy.usage import measure
 
+pytestmark = pytest.mark.untraced
+
 BLOCK_ROWS = {"VALLE": 11, "RESTO": 12, "PUNTA": 13}
 LINE_ROWS = dict(zip(range(16, 27), [c for c in LineCode if c is not LineCode.CORRECTION], strict=True))
 

@@ -19,29 +19,25 @@ from screens import Screens  # noqa: E402
 
 
 @pytest.fixture(scope="module")  # Playwright keeps an event loop running, beside which other tests could have none
-def screens(tmp_path_factory: pytest.TempPathFactory, require: Callable[[str], None]) -> Iterator[Screens]:
-    """Browser windows; pictures go to ``PICTURES_OF_PAGES`` where that names a folder."""
-    with opened(require, tmp_path_factory) as found:
+def screens(require: Callable[[str], None]) -> Iterator[Screens]:
+    """Browser windows; pictures go to the folder that ``PICTURES_OF_PAGES`` names."""
+    with opened(require) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def served_screens(
-    tmp_path_factory: pytest.TempPathFactory, require: Callable[[str], None], services: Services
-) -> Iterator[Screens]:
+def served_screens(require: Callable[[str], None], services: Services) -> Iterator[Screens]:
     """Browser windows that find the name of the services of Compose at this machine."""
-    with opened(require, tmp_path_factory, (HOST, services.port)) as found:
+    with opened(require, (HOST, services.port)) as found:
         yield found
 
 
 @contextmanager
-def opened(
-    require: Callable[[str], None], factory: pytest.TempPathFactory, host: tuple[str, int] | None = None
-) -> Iterator[Screens]:
+def opened(require: Callable[[str], None], host: tuple[str, int] | None = None) -> Iterator[Screens]:
     require("chromium")
     require("playwright")
     program = shutil.which("chromium")
     assert program is not None
     given = os.environ.get("PICTURES_OF_PAGES")
-    with Screens.open(program, Path(given) if given else factory.mktemp("pictures"), host) as found:
+    with Screens.open(program, Path(given) if given else None, host) as found:
         yield found

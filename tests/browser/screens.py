@@ -19,13 +19,14 @@ GRAVE: Final = frozenset({"serious", "critical"})
 class Window:
     """One browser window, with cookies of its own.
 
+    :param pictures: where pictures are put; ``None``: none are taken, each of a whole page is half a second's work
     :param complaints: what the browser said in its console, and pages that failed
     """
 
     context: BrowserContext
     page: Page
     size: str
-    pictures: Path
+    pictures: Path | None
     complaints: list[str] = field(default_factory=list)
 
     def open(self, url: str) -> int:
@@ -35,10 +36,11 @@ class Window:
         return answer.status
 
     def look(self, name: str) -> None:
-        """Take a picture, and expect a page without serious faults of accessibility, nothing cut off at the side, no complaint."""
+        """Expect a page without serious faults of accessibility, nothing cut off at the side, no complaint; take a picture if one is wanted."""
         self.page.wait_for_load_state("load")
         self.page.evaluate("document.fonts.ready")
-        self.page.screenshot(path=self.pictures / f"{name}-{self.size}.png", full_page=True)
+        if self.pictures is not None:
+            self.page.screenshot(path=self.pictures / f"{name}-{self.size}.png", full_page=True)
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{name} on a {self.size}: {wide} px beyond the right edge"
         found = Axe().run(self.page).response["violations"]
@@ -54,20 +56,22 @@ class Window:
 class Screens:
     """Opens windows."""
 
-    def __init__(self, browser: Browser, pictures: Path, *, served: bool = False) -> None:
+    def __init__(self, browser: Browser, pictures: Path | None, *, served: bool = False) -> None:
         self.browser = browser
         self.pictures = pictures
         self.served = served
 
     @classmethod
     @contextmanager
-    def open(cls, program: str, pictures: Path, host: tuple[str, int] | None = None) -> Iterator[Screens]:
+    def open(cls, program: str, pictures: Path | None, host: tuple[str, int] | None = None) -> Iterator[Screens]:
         """Start the browser.
 
         :param program: its path
+        :param pictures: folder for pictures of the pages that are looked at; ``None``: there are to be none
         :param host: a name of HTTPS that is served at this port of the machine, with a certificate that nobody signed
         """
-        pictures.mkdir(parents=True, exist_ok=True)
+        if pictures is not None:
+            pictures.mkdir(parents=True, exist_ok=True)
         rules = [] if host is None else [f"--host-resolver-rules=MAP {host[0]}:443 127.0.0.1:{host[1]}"]
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", *rules])

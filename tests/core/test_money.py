@@ -61,12 +61,14 @@ def half_up(value: Fraction, digits: int) -> Fraction:
     return math.floor(value * scale + Fraction(1, 2)) / scale
 
 
+@pytest.mark.untraced
 @settings(max_examples=500, deadline=None)
 @given(st.floats(min_value=-1e9, max_value=1e9, allow_subnormal=False), st.integers(-4, 8))
 def test_round_equals_fractions_for_any_float(value, places):
     assert Fraction(money.excel_round(value, places)) == by_fractions(Fraction(value), places)
 
 
+@pytest.mark.untraced
 @settings(max_examples=500, deadline=None)
 @given(st.integers(-(10**7), 10**7), st.integers(0, 6))  # at most fifteen digits in all
 def test_round_of_typed_halves(units, places):
@@ -76,6 +78,7 @@ def test_round_of_typed_halves(units, places):
     assert Fraction(money.excel_round(float(typed), places)) == expected
 
 
+@pytest.mark.untraced
 @settings(max_examples=300, deadline=None)
 @given(st.decimals(min_value=-(10**12), max_value=10**12, allow_nan=False, places=9), st.integers(0, 4))
 def test_round_of_decimals_equals_fractions(value, places):
@@ -106,6 +109,7 @@ def test_what_is_no_number_is_no_amount(value):
 AMOUNTS = st.decimals(min_value=-(10**9), max_value=10**9, allow_nan=False, places=6)
 
 
+@pytest.mark.untraced
 @settings(max_examples=200, deadline=None)
 @given(st.lists(AMOUNTS, max_size=20))
 def test_total_is_exact_in_any_order(amounts):
@@ -114,6 +118,7 @@ def test_total_is_exact_in_any_order(amounts):
     assert Fraction(money.total(reversed(amounts))) == expected
 
 
+@pytest.mark.untraced
 @settings(max_examples=200, deadline=None)
 @given(AMOUNTS, AMOUNTS, AMOUNTS)
 def test_product_and_difference_are_exact(a, b, c):
@@ -160,6 +165,7 @@ def test_the_threads_context_does_not_matter():
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 
 
+@pytest.mark.untraced
 @given(st.lists(FLOATS | st.sampled_from([0.0, -0.0, 0.5, 1e15 + 0.5, 1000000000000.125, 1e22])))
 def test_many_decimals_are_those_of_each(values: list[float]) -> None:
     assert [str(one) for one in money.decimals_of(values)] == [str(money.decimal_of(value)) for value in values]

@@ -62,6 +62,7 @@ def test_midnight_that_happens_twice_or_never():
     assert midnight(date(2021, 10, 3), "America/Asuncion") == datetime(2021, 10, 3, 4, tzinfo=UTC)  # 00:00 is 01:00
 
 
+@pytest.mark.untraced
 @settings(max_examples=100, deadline=None)
 @given(DATES, st.integers(1, 60), st.lists(DATES, max_size=6))
 def test_split_covers_the_period_once_and_cuts_at_every_date_inside(start, days, cuts):

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from eisenergy.cli import commands, loading
 
+pytestmark = pytest.mark.untraced
+
 HEAVY = "{'numba', 'papermill', 'nbformat', 'typst', 'altair', 'pandera', 'jsonschema'}"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -48,6 +50,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
     ended = run("demo", "--json")
     assert ended.returncode == 0, ended.stderr + ended.stdout
+    _give_files(home / "demo-files", tmp_path_factory)
     held = server.acquire(home / "pg")  # the commands below find it running, and leave it so
     hidden: dict[str, str | None] = {name: None for name in os.environ if name.startswith("EISENERGY_")}
 
@@ -58,3 +61,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
     yield Demo(home=home, report=json.loads(ended.stdout), run=run, call=call)
     held.release()
+
+
+def _give_files(made: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Leave a copy of the demonstration's files to the tests of ``samples``, which read them and would make them once more."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = tmp_path_factory.getbasetemp().parent
+        with (common / "samples.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (common / "samples").exists():
+                shutil.copytree(made, common / "samples")

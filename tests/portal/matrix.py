@@ -235,7 +235,7 @@ def _one(running: Running, wire: httpx2.Client, case: Case, kept: dict[str, str]
         return
     name, secret = "eisenergy-form", "before sign-in"
     if case.who != "nobody":
-        if method != "GET" or case.who not in kept:  # a form may end or change the session
+        if case.who not in kept or _ends_sessions(case.route):
             kept[case.who] = running.session_of(case.who)
         name, secret = "eisenergy", kept[case.who]
     headers = {"Cookie": f"{name}={secret}", "Origin": running.url}
@@ -247,6 +247,11 @@ def _one(running: Running, wire: httpx2.Client, case: Case, kept: dict[str, str]
         data |= {"email": f"invited-{case.who}@{case.client.lower()}.example"}
         answer = wire.post(path, data=data, headers=headers)
     yield from _judge(running, case, path, answer, before)
+
+
+def _ends_sessions(route: str) -> bool:
+    """Whether a form may end or change the session of who sends it: about oneself, and what takes a customer's view."""
+    return route.startswith("POST ") and (KINDS[route] != OPERATOR or route.endswith("/ver"))
 
 
 def _stream(running: Running, wire: httpx2.Client, case: Case) -> Iterator[str]:

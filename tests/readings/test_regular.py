@@ -10,6 +10,7 @@ import io
 import random
 import zipfile
 from collections.abc import Callable, Collection
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ ZONE = "America/El_Salvador"
 MAPPINGS = load_mappings(ROOT / "params" / "mappings")
 TEXTS = ("log", "register-first log", "iso", "cp1252", "several months")
 SHEETS = ("english", "workbook", "analyst")
+
+
+@cache
+def _prices() -> plan.Prices:
+    """Read once, not for every file."""
+    return plan.prices(SAMPLES)
 
 
 def shaped(shape: str, seed: int, days: int = 2, first: dt.date = dt.date(2021, 8, 30)) -> tuple[str, bytes]:
@@ -57,7 +64,7 @@ def shaped(shape: str, seed: int, days: int = 2, first: dt.date = dt.date(2021, 
         slot = Slot(at, wh, back, wh * 4 // 10, wh + rng.randrange(-500, 500))
         lines.append(Line(slot, 0, register, register_export))
         at += dt.timedelta(minutes=15)
-    content = Content(supply, plan.prices(SAMPLES), first, at.date(), lines)
+    content = Content(supply, _prices(), first, at.date(), lines)
     return SHAPES[shape].name.format(meter=meter), SHAPES[shape].render(content)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 
 from eisenergy.accounts import Scope
@@ -35,6 +36,12 @@ def know(workspace: Workspace, scope: Scope, count: int) -> list[str]:
     return meters
 
 
+@cache
+def _prices() -> plan.Prices:
+    """Read once, not for every file."""
+    return plan.prices(Path(__file__).parents[2] / "data" / "samples")
+
+
 def put(folder: Path, meter: str, kind: str, first: date, days: int, seed: int = 0, name: str = "") -> Path:
     """Write one meter's file."""
     supply = plan.Supply(
@@ -54,10 +61,9 @@ def put(folder: Path, meter: str, kind: str, first: date, days: int, seed: int =
         register += wh
         lines.append(Line(Slot(at, wh, 0, wh // 3, wh + 5), 0, register, 1000 + n))
         at += timedelta(minutes=15)
-    prices = plan.prices(Path(__file__).parents[2] / "data" / "samples")
     path = folder / (name or SHAPES[kind].name.format(meter=meter))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(SHAPES[kind].render(Content(supply, prices, first, at.date(), lines)))
+    path.write_bytes(SHAPES[kind].render(Content(supply, _prices(), first, at.date(), lines)))
     return path
 
 

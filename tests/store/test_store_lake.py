@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -252,16 +253,30 @@ from store_readings import readings
 from eisenergy.store.lake import Lake
 lake = Lake(sys.argv[1], lambda scope: ())
 mine = float(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.readline()
 for turn in range(8):
     lake.append(EIS, readings("M1", {0: mine + turn, int(mine) + turn: 1.0}))
 """
 
 
+def let_go(children: list[subprocess.Popen[str]]) -> None:
+    """When all are ready, let them work, and wait for their ends."""
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("\n")
+        child.stdin.flush()
+    for child in children:
+        finish(child)
+
+
 def test_writers_at_the_same_time_lose_nothing(tmp_path: Path, settings: Settings) -> None:
     address = tmp_path / "un lago #1 ñ"
     children = [start_child(WRITER, settings, str(address), str(writer * 100)) for writer in (1, 2, 3)]
-    for child in children:
-        finish(child)
+    let_go(children)  # all at once: they make the table, too
     lake = unlimited(address)
     assert lake.version() == 24
     frame = read(lake, "M1")
@@ -313,17 +328,10 @@ Lake(sys.argv[1], lambda scope: ()).append(EIS, frame)
 """
 
 
+@pytest.mark.long  # three make one, and go on writing, in test_writers_at_the_same_time_lose_nothing
 def test_a_table_that_several_make_at_once_is_made_once(tmp_path: Path, settings: Settings) -> None:
     children = [start_child(MAKER, settings, str(tmp_path / "lake"), str(slot)) for slot in range(4)]
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write("\n")
-        child.stdin.flush()
-    for child in children:
-        finish(child)
+    let_go(children)
     lake = unlimited(tmp_path / "lake")
     assert lake.version() == 4
     assert kwh(read(lake, "M1")) == [1.0] * 4

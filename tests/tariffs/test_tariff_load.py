@@ -93,6 +93,7 @@ ENGLISH = {
 PLAIN = {"Cargo por energía (USD/kWh)": "cargo por energia", "Vigente desde": "VigenteDesde", "Bloque": " BLOQUE "}
 
 
+@pytest.mark.untraced
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(st.randoms(use_true_random=False), st.sampled_from([{}, ENGLISH, PLAIN]), st.integers(0, 4), st.booleans())
 def test_the_shape_of_the_sheet_does_not_matter(workbook, random: random.Random, names, titles, lower):

@@ -113,6 +113,7 @@ def calendars(draw: st.DrawFn) -> DayCalendar:
     return DayCalendar(name="random", rows=tuple(rows), seasons=seasons, holidays=holidays)
 
 
+@pytest.mark.untraced
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(
     calendars(),
@@ -142,6 +143,12 @@ def test_the_month_of_the_reference_has_91_runs() -> None:
     assert len(runs) == 91
     assert runs.expected == {(0, "VALLE"): 720, (0, "RESTO"): 1560, (0, "PUNTA"): 600}
     assert runs.start_us[0] == microseconds(datetime(2021, 9, 1, 6, tzinfo=UTC))
+    assert (runs.spans.segments, runs.spans.blocks, runs.spans.expected, runs.spans.timezone) == (
+        (Period(date(2021, 9, 1), date(2021, 10, 1)),),
+        ("VALLE", "RESTO", "PUNTA"),
+        {(0, "VALLE"): 720, (0, "RESTO"): 1560, (0, "PUNTA"): 600},
+        "America/El_Salvador",
+    )
 
 
 @pytest.mark.parametrize(

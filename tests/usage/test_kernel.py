@@ -122,6 +122,7 @@ def as_floats(usage: Usage) -> dict[tuple, dict[str, object]]:
     return result
 
 
+@pytest.mark.untraced
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(months(), st.randoms(use_true_random=False))
 def test_measure_equals_the_twin_exactly_whatever_the_order(
@@ -291,6 +292,7 @@ def test_the_types_load_no_arrays() -> None:
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.untraced
 def test_compiled_functions_are_loaded_without_linear_algebra_that_nobody_needs() -> None:
     """Numba looks for it in SciPy; whoever needs SciPy's finds it afterwards. Who only reads files loads no database either."""
     loaded = (

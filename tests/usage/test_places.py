@@ -26,6 +26,7 @@ ROWS = 12
 RUN = st.tuples(st.integers(0, 2), st.lists(st.one_of(st.integers(-3, ROWS + 2), st.just(4.5)), max_size=20))
 
 
+@pytest.mark.untraced
 @given(st.lists(RUN, max_size=8))
 @settings(max_examples=300, deadline=None)
 def test_places_are_those_of_a_walk_over_the_rows(runs: list[tuple[int, list[float]]]) -> None:
@@ -52,6 +53,7 @@ def test_places_are_those_of_a_walk_over_the_rows(runs: list[tuple[int, list[flo
     assert found.present.tolist() == [sum(number == n for number, _ in seen) for n in range(3)]
 
 
+@pytest.mark.untraced
 @given(st.lists(RUN, max_size=8), st.integers(0, 8))
 @settings(max_examples=300, deadline=None)
 def test_stretches_put_the_rows_of_two_frames_where_their_places_are(

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from eisenergy.workbook.book import Book, Grid
+from eisenergy.workbook.book import Book, Grid, open_book
 
 REFERENCE = Path(__file__).parents[2] / "data" / "samples" / "Ejemplo de procesamiento de descargas de medidores.xlsx"
 NET_METERING = Path(__file__).parent / "data" / "Medicion neta.xlsx"
 METER = "Nodo Ateos 5614086"
+
+
+@lru_cache(maxsize=1)
+def reference() -> Book:
+    """The reference workbook, read once for all tests of a process: it takes two seconds. Nobody changes it."""
+    return open_book(REFERENCE)
 
 
 def spot(name: str) -> tuple[int, int]:

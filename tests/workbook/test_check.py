@@ -12,7 +12,7 @@ import pytest
 from eisenergy.contents import UnreadableFile
 from eisenergy.tariffs.document import BadDocument
 from eisenergy.workbook import check
-from eisenergy.workbook.book import Book, open_book
+from eisenergy.workbook.book import Book
 from eisenergy.workbook.model import CheckResult, Verdict
 from eisenergy.workbook.wording import evaluation, sentence
 
@@ -23,13 +23,18 @@ TARIFF = SAMPLES / "Tarifas EIS-TOU.xlsx"
 
 
 @pytest.fixture(scope="module")
-def book() -> Book:
-    return open_book(REFERENCE)
+def opened() -> tuple[Book, CheckResult]:
+    return check.opened(REFERENCE)
 
 
 @pytest.fixture(scope="module")
-def reference() -> CheckResult:
-    return check.check(REFERENCE)
+def book(opened: tuple[Book, CheckResult]) -> Book:
+    return opened[0]
+
+
+@pytest.fixture(scope="module")
+def reference(opened: tuple[Book, CheckResult]) -> CheckResult:
+    return opened[1]
 
 
 def test_every_formula_cell_of_the_reference_workbook_is_equal(reference: CheckResult) -> None:
@@ -102,6 +107,9 @@ def test_what_is_no_workbook(tmp_path: Path) -> None:
     for name, message in (("a.xlsx", "damaged"), ("none.xlsx", "cannot be read")):
         with pytest.raises(UnreadableFile, match=message):
             check.check(tmp_path / name)
+    (tmp_path / "c.zip").write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(UnreadableFile, match=r"c\.zip: found the ending '\.zip', expected \.xlsx or \.xlsm"):
+        check.check(tmp_path / "c.zip")
     (tmp_path / "b.xls").write_bytes(b"\xd0\xcf\x11\xe0 legacy")
     with pytest.raises(UnreadableFile, match=r"Save it from the spreadsheet program as \.xlsx"):
         check.check(tmp_path / "b.xls")

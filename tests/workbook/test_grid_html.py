@@ -11,11 +11,12 @@ from typing import Any
 
 import checked
 import pytest
-from small import METER, REFERENCE, book
+from small import METER, book
+from small import reference as read_once
 
 from eisenergy.sheets import cell
 from eisenergy.workbook import grid_html
-from eisenergy.workbook.book import Book, open_book
+from eisenergy.workbook.book import Book
 from eisenergy.workbook.grid_data import LETTERS, pack, relative
 from eisenergy.workbook.model import CellCheck, CheckResult, Place, Verdict
 from eisenergy.workbook.overview import SYMBOLS, State
@@ -43,11 +44,16 @@ def small() -> tuple[Book, CheckResult]:
 
 @pytest.fixture(scope="module")
 def large() -> tuple[Book, CheckResult]:
-    reference = open_book(REFERENCE)
+    reference = read_once()
     changes: dict[str, dict[str, Any]] = {
         f"{METER}!K{row}": {"verdict": Verdict.DIFFERENT, "ours": 1.5} for row in (700, 701, 2910)
     }
     return reference, checked.result(reference, changes, total=f"{METER}!B26")
+
+
+@pytest.fixture(scope="module")
+def large_page(large: tuple[Book, CheckResult]) -> str:
+    return grid_html.page(large[1], large[0])
 
 
 def asked(page: str, folder: Path, script: str, *, width: int = 1280) -> dict[str, Any]:
@@ -121,8 +127,8 @@ def test_a_formula_that_was_filled_down_stands_once(large: tuple[Book, CheckResu
     assert len(packed["templates"]) < 3_000
 
 
-def test_the_page_is_one_file_that_loads_nothing(large: tuple[Book, CheckResult]) -> None:
-    page = grid_html.page(large[1], large[0])
+def test_the_page_is_one_file_that_loads_nothing(large: tuple[Book, CheckResult], large_page: str) -> None:
+    page = large_page
     assert len(page.encode()) < 5_000_000
     assert re.findall(r"(?:src|href)=\"?(?![#\"])[^\s>]+", page) == []
     assert "default-src 'none'" in page
@@ -275,7 +281,7 @@ def test_a_browser_answers_to_keys_and_pointer(
 
 @pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.long), 390])
 def test_a_browser_shows_thousands_of_rows_without_holding_them(
-    require: Callable[[str], None], large: tuple[Book, CheckResult], tmp_path: Path, width: int
+    require: Callable[[str], None], large_page: str, tmp_path: Path, width: int
 ) -> None:
     require("chromium")
     script = """
@@ -290,7 +296,7 @@ def test_a_browser_shows_thousands_of_rows_without_holding_them(
     for (var i = 0; i < seen.length; i += 4) { if (seen[i] === 179 && seen[i + 1] === 38) { red++; } }
     told.red = red;
     """
-    told = asked(grid_html.page(large[1], large[0]), tmp_path, script, width=width)
+    told = asked(large_page, tmp_path, script, width=width)
     assert told["sideways"] == 0
     assert told["start"].startswith("K700≠ different")
     assert told["end"].startswith("R2910= equal")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 import pytest
+from small import reference
 
 from eisenergy.workbook import roles, tables
-from eisenergy.workbook.book import Grid, open_book
+from eisenergy.workbook.book import Grid
 from eisenergy.workbook.model import Value
-
-REFERENCE = Path(__file__).parents[2] / "data" / "samples" / "Ejemplo de procesamiento de descargas de medidores.xlsx"
 
 
 def grid(rows: list[list[Value]], formulas: dict[tuple[int, int], str] | None = None) -> Grid:
@@ -22,7 +20,7 @@ def grid(rows: list[list[Value]], formulas: dict[tuple[int, int], str] | None = 
 
 
 def test_the_tables_of_the_reference_workbook() -> None:
-    book = open_book(REFERENCE)
+    book = reference()
     found = [
         (table.sheet, table.kind, table.header, len(table.rows), len(table.columns))
         for sheet in book.grids.values()

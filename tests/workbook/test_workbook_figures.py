@@ -9,14 +9,14 @@ from typing import Any
 
 import checked
 import pytest
-from small import METER, REFERENCE, book
+from small import METER, book
+from small import reference as read_once
 
 from eisenergy.config import Settings
 from eisenergy.desk import checking
 from eisenergy.desk.checking import CheckedWorkbook
 from eisenergy.publish import workbook_charts, workbook_tables
 from eisenergy.publish.workbook_columns import header, letters, moments
-from eisenergy.workbook.book import open_book
 from eisenergy.workbook.model import Place, Verdict
 from eisenergy.workbook.overview import State
 
@@ -26,7 +26,7 @@ CSS = Path(__file__).parents[2] / "reports" / "assets" / "workbook-grid.css"
 @pytest.fixture(scope="module")
 def wrong() -> CheckedWorkbook:
     """The reference workbook with a rate typed wrong in the evening of 7 September, and what follows from it."""
-    reference = open_book(REFERENCE)
+    reference = read_once()
     changes: dict[str, dict[str, Any]] = {}
     for row in range(700, 710):
         rate = reference.value((METER, row, 10))
@@ -189,8 +189,9 @@ def test_colours_are_those_of_the_page() -> None:
 
 def test_a_workbook_is_named_from_the_project_s_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(checking, "check", lambda path, **given: asked.append((path, given)) or None)
-    monkeypatch.setattr(checking, "open_book", lambda path: path)
+    monkeypatch.setattr(
+        checking.check, "opened", lambda path, **given: asked.append((path, given)) or (read_once(), None)
+    )
     settings = Settings.load({}, home=tmp_path)
     checking.open_workbook("data/x.xlsx", settings=settings)
     checking.open_workbook(str(tmp_path / "y.xlsx"), "params/t.yaml", settings=settings)

@@ -56,8 +56,10 @@ def judged(monkeypatch: pytest.MonkeyPatch, workbook: Path) -> Callable[..., Che
     """Let the check say what a test wants it to say."""
 
     def say(changes: dict[str, dict[str, Any]], *findings: Any) -> CheckResult:
-        result = checked.result(open_book(workbook), changes, findings, total="Uno!D1")
-        monkeypatch.setattr(workbooks, "judge", lambda *_, progress, **__: [progress("") for _ in range(5)] and result)
+        book = open_book(workbook)
+        result = checked.result(book, changes, findings, total="Uno!D1")
+        told = (book, result)
+        monkeypatch.setattr(workbooks, "judge", lambda *_, progress, **__: [progress("") for _ in range(5)] and told)
         return result
 
     return say
