@@ -28,7 +28,7 @@ test-long: $(VENV)/.ready ## the long checks: a million random bills, fifty kill
 lint: $(VENV)/.ready ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers auto
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.ready ## speed as a ratio to named peers

@@ -136,16 +136,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
-HALVES = (
-    ("complete", "stretches", "quality.cleankernel"),
-    ("kernels", "places", "pricesets", "readings.scankernel", "readings.gridkernel", "store.columns"),
+COMPILED = (
+    ("complete", "readings.scankernel"),
+    ("quality.cleankernel", "readings.gridkernel"),
+    ("stretches", "kernels", "places", "pricesets", "store.columns"),
 )
-"""What is compiled, in two parts that take as long as each other."""
+"""What is compiled, in three parts that take as long as each other."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """As many processes as this one may use cores; the machine may have more."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """One process more than this one may use cores (the machine may have more): tests wait for other processes a fifth of their time."""
+    return 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -161,10 +162,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)  # coverage has begun: what is loaded before is not counted
 def pytest_sessionstart() -> None:
-    """Compile: in a fresh clone Numba takes forty seconds for it, so of two processes that start together each makes one half."""
+    """Compile: in a fresh clone Numba takes forty seconds for it, so processes that start together each make a part."""
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-        for name in HALVES[int(worker.removeprefix("gw")) % 2]:
-            importlib.import_module(f"eisenergy.{name}")
+        for part in COMPILED[int(worker.removeprefix("gw")) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]:
+            for name in part:
+                importlib.import_module(f"eisenergy.{name}")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from itertools import pairwise
 from pathlib import Path
 
@@ -56,8 +55,7 @@ def test_figures_are_copied_where_their_bits_say_that_there_are_some(
     column = pl.Series("kw", rows, dtype=pl.Float64)[skipped:]
     rows = rows[skipped:]
     memory = columns.doubles(column)
-    del column
-    gc.collect()  # the memory stays as long as it is looked at
+    del column  # the memory stays as long as it is looked at
     size = len(rows) + far
     whole = (np.array([far]), np.array([0]), np.array([len(rows)]))
     cuts = np.unique([0, len(rows) // 3, len(rows) // 2, len(rows)])
