@@ -156,24 +156,24 @@ def bill_and_issue(clock: alone.Clock, *, home: str, customers: int, sample: int
         now = datetime(2021, 11, 2, 12, tzinfo=UTC)
         with clock.phase("issue"):
             issued = month.issue_month(found, scope, portfolio.MONTH, issued_on=now.date(), at=now, verify=verify)
-    if len(issued.issued) != len(billed.drafted) or len(billed.drafted) < customers * 9 // 10:
-        raise AssertionError(
-            f"{len(billed.drafted)} drafts and {len(issued.issued)} invoices for {customers} customers"
-        )
-    wanted = {member.contract for member in _sample(sample)}
-    return {
-        "lines": {
-            invoice.bill.contract.number: {line.code.value: str(line.amount) for line in invoice.bill.lines}
-            for invoice in issued.issued
-            if invoice.bill.contract.number in wanted
-        },
-        "counts": {
-            "drafted": len(billed.drafted),
-            "parked": len(billed.parked),
-            "not_in_force": len(billed.not_in_force),
-            "issued": len(issued.issued),
-        },
-    }
+        if len(issued.issued) != len(billed.drafted) or len(billed.drafted) < customers * 9 // 10:
+            raise AssertionError(
+                f"{len(billed.drafted)} drafts and {len(issued.issued)} invoices for {customers} customers"
+            )
+        wanted = {member.contract for member in _sample(sample)}
+        return {
+            "lines": {
+                invoice.bill.contract.number: {line.code.value: str(line.amount) for line in invoice.bill.lines}
+                for invoice in issued.issued
+                if invoice.bill.contract.number in wanted
+            },
+            "counts": {
+                "drafted": len(billed.drafted),
+                "parked": len(billed.parked),
+                "not_in_force": len(billed.not_in_force),
+                "issued": len(issued.issued),
+            },
+        }
 
 
 def by_pandas(clock: alone.Clock, *, home: str, sample: int) -> dict[str, Any]:
