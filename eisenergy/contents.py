@@ -100,7 +100,7 @@ def check_parts(path: Path) -> None:
             extent.check(archive)
     except extent.TooWide as problem:
         raise UnreadableFile(f"{path.name} is not read: {problem}.") from None
-    except Exception as error:  # zlib.error and whatever else a damaged archive makes the decompressor say
+    except Exception as error:  # whatever a part that is damaged makes its readers say
         raise UnreadableFile(damaged(path.name, first_line(error))) from error
 
 

@@ -138,7 +138,7 @@ def whole_months(
                 reading.append(readers.submit(measured, ahead.popleft()))
                 if later and looked is None:  # while the first are read
                     looked = readers.submit(files.look, *around)
-            import_module("eisenergy.quality.cleankernel")  # likewise
+            import_module("eisenergy.quality.cleankernel")  # what judges is loaded while the first are read
             for one in reading.popleft().result():
                 yield from _batches(one, corrections, basis)
 

@@ -32,7 +32,6 @@ class _Writer:
     """A connection and the thread that writes to it."""
 
     def __init__(self, connection: Connection) -> None:
-        connection.execute(text("SET LOCAL jit = off"))  # compiling takes longer than these statements
         driver = connection.connection.driver_connection
         assert driver is not None
         self.cursor: Cursor[Any] = driver.cursor()
