@@ -4,8 +4,9 @@ Where every interval of a period is there, a calendar run is a slice of the rows
 is looked at for its time, and only the columns that hold something are read, each once. A month with a gap, an estimate or
 prices of its own goes through :mod:`eisenergy.kernels`, which takes rows as they come.
 
-The rows are taken a day at a time, each row of the day into a lane of its own: days whose rows fall to the same cells share their
-lanes, whole vectors are added side by side (:mod:`eisenergy.vectors`), and only at the end are the lanes folded into the cells.
+Each row of a day has a lane of its own: days whose rows fall to the same cells share their lanes, whole vectors are added side by
+side, in the processor's registers (:mod:`eisenergy.vectors`), and only at the end are the lanes folded into the cells. Meanwhile the
+next customer's rows come from the memory.
 
 Sums are compensated (Neumaier), and the lanes are folded in a fixed order; each customer is summed by one thread alone. So neither
 the number of threads nor the order of the customers changes a bit of a result. The threads take the customers by the handful, so
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from eisenergy import lanes
 from eisenergy.compiled import numba, types
-from eisenergy.lanes import PLAN, ROWS, WIDE, add, fold, raise_to, top
+from eisenergy.lanes import PLAN, ROWS, WIDE, fold, sweep, top
 from eisenergy.vectors import deviator, next_number
 
 Floats = npt.NDArray[np.float64]
@@ -78,6 +79,8 @@ def _locate(
 ) -> None:
     """Find the rows that reached the maximum, looking only at those of lanes that reached it."""
     rows = plan.size[1]
+    peak_row[:] = -1
+    ties[:] = 0
     for stretch in range(plan.stretch_cell.shape[0]):
         cell = plan.stretch_cell[stretch]
         high = peak[cell]
@@ -90,6 +93,13 @@ def _locate(
                         ties[cell] += 1
                         if peak_row[cell] < 0 or row < peak_row[cell]:
                             peak_row[cell] = row
+
+
+@numba.njit(types.int64(_INTEGERS, types.int64, types.int64, types.int64), cache=True, nogil=True)
+def _following(first: Integers, customer: int, begin: int, after: int) -> int:
+    """First row of the customer that a thread takes next; of this one, if there is no other. :param after: begin of its next handful"""
+    following = customer + 1 if customer + 1 < begin + _HANDFUL else after
+    return int(first[following] if following < first.shape[0] else first[customer])
 
 
 @numba.njit(
@@ -109,24 +119,19 @@ def _energies(
     ties: Integers,
 ) -> None:
     for _ in numba.prange(threads):
-        size, rows, wide = plan.size[0], plan.size[1], sums.shape[1] * WIDE
+        size, wide = plan.size[0], sums.shape[1] * WIDE
         total, lost, highest = np.empty(size), np.empty(size), np.empty(size)
         folded, losses, tops = np.empty(wide), np.empty(wide), np.empty(wide)
         begin = next_number(turn) * _HANDFUL
         while begin < first.shape[0]:
+            after = next_number(turn) * _HANDFUL
             for customer in range(begin, min(begin + _HANDFUL, first.shape[0])):
-                origin = first[customer]
-                total[:] = 0.0
-                lost[:] = 0.0
-                highest[:] = -np.inf
-                for chunk in range(plan.lane.shape[0]):
-                    a, b = origin + chunk * ROWS, origin + min((chunk + 1) * ROWS, rows)
-                    add(kwh, a, b, total, lost, plan.lane[chunk])
-                    raise_to(kw, a, b, highest, plan.lane[chunk])
+                origin, following = first[customer], _following(first, customer, begin, after)
+                sweep(kwh, kw, origin, following, plan, total, lost, highest, True)
                 fold(total, lost, 0, plan, folded, losses, sums[customer])
                 top(highest, plan, tops, peak[customer])
                 _locate(kw, origin, highest, plan, peak[customer], peak_row[customer], ties[customer])
-            begin = next_number(turn) * _HANDFUL
+            begin = after
 
 
 @numba.njit(
@@ -134,19 +139,16 @@ def _energies(
 )
 def _sums(threads: int, turn: Integers, first: Integers, values: Floats, plan: lanes.Plan, sums: Floats) -> None:
     for _ in numba.prange(threads):
-        size, rows, wide = plan.size[0], plan.size[1], sums.shape[1] * WIDE
+        size, wide = plan.size[0], sums.shape[1] * WIDE
         total, lost, folded, losses = np.empty(size), np.empty(size), np.empty(wide), np.empty(wide)
         begin = next_number(turn) * _HANDFUL
         while begin < first.shape[0]:
+            after = next_number(turn) * _HANDFUL
             for customer in range(begin, min(begin + _HANDFUL, first.shape[0])):
-                origin = first[customer]
-                total[:] = 0.0
-                lost[:] = 0.0
-                for chunk in range(plan.lane.shape[0]):
-                    a, b = origin + chunk * ROWS, origin + min((chunk + 1) * ROWS, rows)
-                    add(values, a, b, total, lost, plan.lane[chunk])
+                following = _following(first, customer, begin, after)
+                sweep(values, values, first[customer], following, plan, total, lost, total, False)
                 fold(total, lost, 0, plan, folded, losses, sums[customer])
-            begin = next_number(turn) * _HANDFUL
+            begin = after
 
 
 @numba.njit(
@@ -195,10 +197,10 @@ def energies(first: Integers, kwh: Floats, kw: Floats, slices: Slices, cells: in
     _check(first, (kwh, kw), slices, cells)
     shape = (len(first), cells)
     result = Energies(
-        kwh=np.zeros(shape),
-        peak=np.full(shape, -np.inf),
-        peak_row=np.full(shape, -1, dtype=np.int64),
-        ties=np.zeros(shape, dtype=np.int64),
+        kwh=np.empty(shape),
+        peak=np.empty(shape),
+        peak_row=np.empty(shape, dtype=np.int64),
+        ties=np.empty(shape, dtype=np.int64),
     )
     _energies(*_turns(), first, kwh, kw, lanes.plan_of(*slices), result.kwh, result.peak, result.peak_row, result.ties)
     return result

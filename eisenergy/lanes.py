@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eisenergy.compiled import numba, types
-from eisenergy.vectors import adder, folder, raiser
+from eisenergy.vectors import adder, folder, raiser, sweeper
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -28,6 +28,7 @@ _LANE = types.float64[::1]
 
 _add_16, _add_4, _add_1 = adder(16), adder(4), adder(1)
 _fold_16, _fold_8, _fold_4, _fold_1 = folder(16), folder(8), folder(4), folder(1)
+_sweep_both, _sweep_sums = sweeper(16, ROWS, peaks=True), sweeper(16, ROWS, peaks=False)
 _raise_16, _raise_8, _raise_4, _raise_1 = raiser(16), raiser(8), raiser(4), raiser(1)
 
 
@@ -113,6 +114,47 @@ def raise_to(values: Floats, row: int, end: int, highest: Floats, lane: int) -> 
     while row < end:
         _raise_1(values, row, highest, lane)
         row, lane = row + 1, lane + 1
+
+
+@numba.njit(
+    types.void(_FLOATS, _FLOATS, types.int64, types.int64, PLAN, _LANE, _LANE, _LANE, types.boolean), cache=True, nogil=True
+)  # fmt: skip
+def sweep(
+    kwh: Floats,
+    kw: Floats,
+    origin: int,
+    following: int,
+    plan: Plan,
+    total: Floats,
+    lost: Floats,
+    highest: Floats,
+    peaks: bool,
+) -> None:
+    """Add a customer's rows to their lanes, which begin with nothing, and raise the lanes' maxima to them.
+
+    :param origin: its first row
+    :param following: first row of the customer that comes next, whose rows are called from the memory meanwhile
+    :param peaks: whether maxima are wanted; without them ``kw`` and ``highest`` are passed over
+    """
+    rows, ahead = plan.size[1], following
+    whole = rows // ROWS
+    for pattern in range(plan.chunk_from.shape[0] - 1):
+        begin, end, lane = plan.chunk_from[pattern], plan.chunk_from[pattern + 1], pattern * ROWS
+        ragged = (
+            plan.chunk[end - 1] == whole
+        )  # the last chunk, with fewer rows than the others: none beyond them is read
+        if ragged:
+            end -= 1
+        for row in range(0, ROWS, 16):
+            if peaks:
+                _sweep_both(kwh, kw, origin + row, ahead, plan.chunk, begin, end, total, lost, highest, lane + row)
+            else:
+                _sweep_sums(kwh, kw, origin + row, ahead, plan.chunk, begin, end, total, lost, highest, lane + row)
+            ahead += (end - begin) * 16
+        if ragged:
+            add(kwh, origin + whole * ROWS, origin + rows, total, lost, lane)
+            if peaks:
+                raise_to(kw, origin + whole * ROWS, origin + rows, highest, lane)
 
 
 @numba.njit(types.void(_LANE, _LANE, types.int64, PLAN, _LANE, _LANE, _LANE), cache=True, nogil=True)

@@ -11,11 +11,18 @@ uses them: after a change here, touch :mod:`eisenergy.lanes` and :mod:`eisenergy
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+
+_SWEPT: Final = (
+    *("kwh", "kw", "row", "ahead", "chunk", "begin", "end"),
+    *("total", "lost", "highest", "lane"),
+)
+_LINE: Final = 8  # numbers that come from the memory together
+_PREFETCH: Final = "llvm.prefetch.p0"
 
 
 def _vector(context: Any, builder: Any, kind: Any, array: Any, row: Any, width: int) -> Any:
@@ -53,6 +60,89 @@ def adder(width: int) -> Callable[..., Any]:
         return types.void(values, types.intp, total, lost, types.intp), code
 
     return intrinsic(add)
+
+
+def sweeper(width: int, rows: int, *, peaks: bool) -> Callable[..., Any]:
+    """``sweep(kwh, kw, row, ahead, chunk, begin, end, total, lost, highest, lane)``: the lanes of many chunks, in the processor's registers.
+
+    For each number ``n`` of ``chunk[begin:end]`` it takes the ``width`` rows from ``row + n * rows`` on, as :func:`adder` and :func:`raiser`
+    would, and stores the lanes at the end; they begin with nothing. Meanwhile as many rows from ``ahead`` on, one after the other, are called
+    from the memory: additions and memory would otherwise take turns.
+
+    :param rows: rows from one chunk to the next
+    :param peaks: whether to look for maxima; without them ``kw`` and ``highest`` are passed over
+    """
+
+    def sweep(
+        _typing: Any, kwh: Any, kw: Any, _row: Any, _ahead: Any, chunk: Any, _a: Any, _b: Any, total: Any, lost: Any, highest: Any, _lane: Any
+    ) -> Any:  # fmt: skip
+        def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            kinds = dict(zip(_SWEPT, signature.args, strict=True))
+            values = dict(zip(_SWEPT, given, strict=True))
+            columns = ("kwh", "kw") if peaks else ("kwh",)
+            vector, number = ir.VectorType(ir.DoubleType(), width), values["begin"].type
+            nothing = ir.Constant(vector, [0.0] * width)
+            first = {"total": nothing, "lost": nothing, "highest": ir.Constant(vector, [float("-inf")] * width)}
+            if not peaks:
+                del first["highest"]
+            chunks = context.make_array(kinds["chunk"])(context, builder, values["chunk"]).data
+            before = builder.basic_block
+            loop, done = builder.append_basic_block("sweep"), builder.append_basic_block("swept")
+            builder.cbranch(builder.icmp_signed("<", values["begin"], values["end"]), loop, done)
+
+            builder.position_at_end(loop)
+            at = builder.phi(number)
+            at.add_incoming(values["begin"], before)
+            beyond = builder.phi(number)
+            beyond.add_incoming(values["ahead"], before)
+            lanes = {name: builder.phi(vector) for name in first}
+            for name, phi in lanes.items():
+                phi.add_incoming(first[name], before)
+            place = builder.load(builder.gep(chunks, [at]), typ=number)
+            row = builder.add(values["row"], builder.mul(place, ir.Constant(number, rows)))
+            for name in columns:
+                for element in range(0, width, _LINE):
+                    line = builder.add(beyond, ir.Constant(number, element))
+                    _call_up(builder, _vector(context, builder, kinds[name], values[name], line, width))
+            term = _load(builder, _vector(context, builder, kinds["kwh"], values["kwh"], row, width), width)
+            after, error = _two_sum(builder, lanes["total"], term)
+            found = {"total": after, "lost": builder.fadd(lanes["lost"], error)}
+            if peaks:
+                value = _load(builder, _vector(context, builder, kinds["kw"], values["kw"], row, width), width)
+                best = lanes["highest"]
+                found["highest"] = builder.select(builder.fcmp_ordered(">", value, best), value, best)
+            following = builder.add(at, ir.Constant(number, 1))
+            at.add_incoming(following, loop)
+            beyond.add_incoming(builder.add(beyond, ir.Constant(number, width)), loop)
+            for name, phi in lanes.items():
+                phi.add_incoming(found[name], loop)
+            builder.cbranch(builder.icmp_signed("<", following, values["end"]), loop, done)
+
+            builder.position_at_end(done)
+            ends = {name: builder.phi(vector) for name in first}
+            for name, last in ends.items():
+                last.add_incoming(first[name], before)
+                last.add_incoming(found[name], loop)
+            for name, last in ends.items():
+                to = _vector(context, builder, kinds[name], values[name], values["lane"], width)
+                builder.store(last, to, align=8)
+            return context.get_dummy_value()
+
+        number = types.intp
+        return types.void(kwh, kw, number, number, chunk, number, number, total, lost, highest, number), code
+
+    return intrinsic(sweep)
+
+
+def _call_up(builder: Any, place: Any) -> None:
+    """Ask the memory for a line that will be read soon; nothing happens where there is none."""
+    byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+    ask = builder.module.globals.get(_PREFETCH) or ir.Function(builder.module, kind, _PREFETCH)
+    reading, second_cache, data = 0, 2, 1
+    builder.call(
+        ask, [builder.bitcast(place, byte), *(ir.Constant(flag, each) for each in (reading, second_cache, data))]
+    )
 
 
 def deviator(width: int) -> Callable[..., Any]:

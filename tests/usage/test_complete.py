@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from itertools import pairwise
 
 import numba
@@ -211,3 +213,28 @@ def test_no_customer_and_no_run_give_nothing() -> None:
     assert complete.energies(nobody, np.empty(0), np.empty(0), SLICES, CELLS).kwh.shape == (0, CELLS)
     never = complete.Slices(*(nobody,) * 3)
     assert complete.sums(np.zeros(2, dtype=np.int64), np.zeros(1), never, CELLS).tolist() == [[0.0] * CELLS] * 2
+
+
+_TO_THE_BORDER = """
+import ctypes, mmap, numpy as np
+from eisenergy import complete
+page, rows = mmap.PAGESIZE, 512 - 7  # five days of quarter-hours and a piece of a sixth
+def at_the_border():
+    memory = mmap.mmap(-1, 2 * page)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    values = np.frombuffer(memory, dtype=np.float64)[512 - rows : 512]
+    values[:] = 1.0
+    assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(address + page), ctypes.c_size_t(page), 0) == 0
+    return values
+kwh, kw = at_the_border(), at_the_border()
+runs = complete.Slices(*(np.array([value], dtype=np.int64) for value in (0, rows, 0)))
+first = np.zeros(1, dtype=np.int64)
+print(complete.energies(first, kwh, kw, runs, 1).kwh[0, 0] == rows == complete.sums(first, kwh, runs, 1)[0, 0])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="protects a page of memory as Linux does")
+def test_no_row_beyond_the_last_is_read() -> None:
+    """Behind the rows lies a page that must not be read: the system ends who does."""
+    ran = subprocess.run([sys.executable, "-c", _TO_THE_BORDER], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "True\n"), ran.stderr
