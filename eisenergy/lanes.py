@@ -140,10 +140,8 @@ def sweep(
     whole = rows // ROWS
     for pattern in range(plan.chunk_from.shape[0] - 1):
         begin, end, lane = plan.chunk_from[pattern], plan.chunk_from[pattern + 1], pattern * ROWS
-        ragged = (
-            plan.chunk[end - 1] == whole
-        )  # the last chunk, with fewer rows than the others: none beyond them is read
-        if ragged:
+        ragged = plan.chunk[end - 1] == whole
+        if ragged:  # the last chunk has fewer rows than the others, and none beyond them is to be read
             end -= 1
         for row in range(0, ROWS, 16):
             if peaks:
