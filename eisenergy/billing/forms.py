@@ -2,8 +2,8 @@
 
 Ten thousand bills of a month differ in some hundred figures each. The rest of their text (labels, formulas, rates and where these came
 from) is taken from a bill that :func:`eisenergy.billing.engine.bill` makes of a specimen, so nothing of it is said twice; and
-each figure is computed with the same functions of the same decimals as there. A form is for the plain case: one tariff segment, every
-block measured, no prices in the readings, nothing estimated, nothing to correct. What is not plain has no form and goes the general way.
+each figure is computed with the same functions of the same decimals as there. A form is for the plain case: every block measured in every
+tariff segment, no prices in the readings, nothing estimated, nothing to correct. What is not plain has no form and goes the general way.
 """
 
 from __future__ import annotations
@@ -21,16 +21,13 @@ from eisenergy.accounts import Contract, Sourced
 from eisenergy.billing import codec
 from eisenergy.billing.engine import hours, in_force, ratios
 from eisenergy.billing.model import LineCode
-from eisenergy.billing.specimen import OWN, Specimen, specimen_of
+from eisenergy.billing.specimen import CHARGED, MOST_CELLS, OWN, Part, Specimen, specimen_of
 from eisenergy.masters import jsontext
-from eisenergy.money import decimals_of, difference, excel_round, products, totals
+from eisenergy.money import decimals_of, difference, excel_round, product, products, quotient, totals
 from eisenergy.tariffs.model import DemandBasis, LossBasis
 
 if TYPE_CHECKING:
     from eisenergy.billing.batch import Terms
-
-_CHARGED: Final = (LineCode.ENERGY, LineCode.LOSSES, LineCode.FTPMS, LineCode.DEVIATION)
-"""Lines that price energy block by block."""
 
 _Column = list[Decimal]
 _Kind = tuple[tuple[bool, ...], bool, tuple[tuple[bool, bool], ...]]
@@ -54,7 +51,7 @@ class Plain(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What the meters of a batch did, as :class:`eisenergy.usage.CellSums` has it, as lists: [meter][block of the one segment].
+    """What the meters of a batch did, as :class:`eisenergy.usage.CellSums` has it, as lists: [meter][cell], a segment's blocks together.
 
     :param sums: kWh, fed in, kVArh, forecast and taken where less was taken, forecast and taken where more was
     :param peak: highest kW
@@ -90,7 +87,8 @@ class Forms:
     def __init__(self, terms: Terms) -> None:
         self.terms, self.prices = terms, codec.prices_in_force(terms.tariff, terms.period)
         rules = terms.tariff.rules
-        self._plain = len(terms.spans.segments) == 1 and rules.demand_basis is DemandBasis.PERIOD_MAX
+        self._cells = len(terms.spans.segments) * len(terms.spans.blocks)
+        self._plain = self._cells <= MOST_CELLS and rules.demand_basis is DemandBasis.PERIOD_MAX
         self._energy_losses = rules.loss_basis is LossBasis.ENERGY
         self._known: dict[_Kind, _Form | None] = {}
 
@@ -100,10 +98,9 @@ class Forms:
         mine = [one for one in plain if self._plain and self._is_plain(one, found)]
         if not mine:
             return result
-        blocks = range(len(self.terms.spans.blocks))
         cells = [
-            [decimals_of([found.sums[one.place][block][figure] for one in mine]) for figure in range(_FIGURES)]
-            for block in blocks
+            [decimals_of([found.sums[one.place][cell][figure] for one in mine]) for figure in range(_FIGURES)]
+            for cell in range(self._cells)
         ]
         kinds: dict[_Kind, list[int]] = {}
         for n, one in enumerate(mine):
@@ -136,7 +133,7 @@ class Forms:
 
 
 _FIGURES: Final = 7
-"""Sums of a block."""
+"""Sums of a cell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,14 +146,14 @@ class _Form:
     def fill(self, plain: Sequence[Plain], cells: Sequence[Sequence[_Column]], found: Sums) -> Iterator[Filled]:
         """Compute the figures of some contracts, in the order in which the specimen has their marks, and write them.
 
-        :param cells: [block][figure], like every column with a value per contract
+        :param cells: [cell][figure], like every column with a value per contract
         """
         count, expected = len(plain), self.specimen.expected
         figures: list[Sequence[Any]] = []
         energies, peaks = _energies(cells, count), self._peaks(plain, found)
         highest = [max(these) for these in zip(*peaks, strict=True)]
         amounts: dict[LineCode, _Column] = {}
-        bought: list[_Column] = []
+        bought: dict[str | None, list[_Column]] = {}
         for line in self.specimen.lines:
             own = None
             if line.own is not None:
@@ -165,17 +162,24 @@ class _Form:
                 own = [entry.value for entry in entries]
                 own = own if sign == 1 else products(own, repeat(Decimal(sign)))
                 figures += (own, [_inside(entry.origin) for entry in entries])
-            if line.code in _CHARGED:
-                shares = [energies[n] for n, _ in line.parts]
-                costs = [products(energies[n], repeat(rate) if own is None else own) for n, rate in line.parts]
+            if line.code in CHARGED:
+                shares = [totals([energies[n] for n in part.energies], count) for part in line.parts]
+                costs = [
+                    products(share, repeat(part.rate) if own is None else own)
+                    for part, share in zip(line.parts, shares, strict=True)
+                ]
                 quantity, exact = totals(shares, count), totals(costs, count)
-                bought = bought or costs  # energy is the first
+                if line.code is LineCode.ENERGY:
+                    for part, cost in zip(line.parts, costs, strict=True):
+                        bought.setdefault(part.block, []).append(cost)
+            elif line.code is LineCode.DEMAND:
+                quantity = highest
+                shares, costs = _weighted(highest, line.parts, Decimal(self.terms.period.days))
+                exact = totals(costs, count)
             elif line.parts:
-                quantity = highest if line.code is LineCode.DEMAND else _base(line.code, amounts, count)
-                exact = products(quantity, repeat(line.parts[0][1]) if own is None else own)
+                quantity = _base(line.code, amounts, count)
+                exact = products(quantity, repeat(line.parts[0].rate) if own is None else own)
                 shares, costs = [quantity], [exact]
-                if line.code is LineCode.DEMAND:
-                    exact = totals(costs, count)
             else:
                 shares, costs, quantity = [], [], []  # it has none
                 exact = totals([amounts[code] for code in _ADDED[line.code]], count)
@@ -183,11 +187,17 @@ class _Form:
             figures += (quantity, exact, amount)
             for share, cost in zip(shares, costs, strict=True):
                 figures += (share, cost)
-        for n, cell in enumerate(cells):
-            counts = [found.counts[one.place][n] for one in plain]
-            at = [(_EPOCH + timedelta(microseconds=found.peak_at[one.place][n])).isoformat() for one in plain]
-            figures += (energies[n], totals([cell[1]], count), totals([bought[n]], count), peaks[n], at)
-            figures += ([ties for ties, _, _ in counts], [slots for _, slots, _ in counts])
+        blocks = self.terms.spans.blocks
+        for n, block in enumerate(blocks):
+            mine = range(n, len(cells), len(blocks))  # the block's cells
+            tops = [_top(*each) for each in zip(*[_tops(plain, found, cell, peaks[cell]) for cell in mine], strict=True)]
+            figures += (
+                totals([energies[cell] for cell in mine], count),
+                totals([cells[cell][1] for cell in mine], count),
+                totals(bought.get(block, ()), count),
+            )
+            figures += zip(*tops, strict=True)
+            figures.append([sum([found.counts[one.place][cell][1] for cell in mine]) for one in plain])
         kwh, kvarh = totals(energies[: len(cells)], count), totals([cell[2] for cell in cells], count)
         present = [sum([slots for _, slots, _ in found.counts[one.place]]) for one in plain]
         period, zone = self.terms.period, self.terms.timezone
@@ -227,8 +237,39 @@ class _Form:
         return [decimals_of(peaks) for peaks in zip(*[found.peak[one.place] for one in plain], strict=True)]
 
 
+def _weighted(
+    highest: _Column, parts: Sequence[Part], days: Decimal
+) -> tuple[list[_Column], list[_Column]]:
+    """Quantities and costs of demand: one of each rate, weighted by its days where there are several."""
+    if len(parts) == 1:
+        return [highest], [products(highest, repeat(parts[0].rate))]
+    return (
+        [[quotient(product(kw, part.days), days) for kw in highest] for part in parts],
+        [[quotient(product(kw, part.rate, part.days), days) for kw in highest] for part in parts],
+    )
+
+
+def _tops(
+    plain: Sequence[Plain], found: Sums, cell: int, peaks: _Column
+) -> Iterator[tuple[Decimal, int, int]]:
+    """The highest power of a cell, UTC microseconds of the first interval that reached it, and how many did."""
+    for one, kw in zip(plain, peaks, strict=True):
+        yield kw, found.peak_at[one.place][cell], found.counts[one.place][cell][0]
+
+
+def _top(*tops: tuple[Decimal, int, int]) -> tuple[Decimal, str, int]:
+    """The highest of several cells, see :func:`eisenergy.usage.highest`."""
+    kw, at, ties = tops[0]
+    for other, when, count in tops[1:]:
+        if other > kw:
+            kw, at, ties = other, when, count
+        elif other == kw:
+            at, ties = min(at, when), ties + count
+    return kw, (_EPOCH + timedelta(microseconds=at)).isoformat(), ties
+
+
 def _energies(cells: Sequence[Sequence[_Column]], count: int) -> list[_Column]:
-    """What can be charged: energy of each block, then what each took less than forecast, then what each took more."""
+    """What can be charged: energy of each cell, then what each took less than forecast, then what each took more."""
     result = [totals([cell[0]], count) for cell in cells]
     for a, b in ((3, 4), (6, 5)):
         result += [totals([list(map(difference, cell[a], cell[b]))], count) for cell in cells]

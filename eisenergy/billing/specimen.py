@@ -1,7 +1,8 @@
 """A specimen of a bill: what the bills of one kind have in common, as texts with places for figures.
 
-The general way makes it, :func:`eisenergy.billing.engine.bill`, of a meter that took one kWh in each block; a mark stands wherever a
-figure comes.
+The general way makes it, :func:`eisenergy.billing.engine.bill`, of a meter that took one kWh in the first cell, two in the second, four
+in the third: what a line charges then says of which cells it is. A mark stands wherever a figure comes. A cell is a block in a segment of
+the tariff, see :class:`eisenergy.usage.UsageCell`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eisenergy.accounts import Contract, Sourced
 from eisenergy.billing import codec
@@ -20,7 +21,7 @@ from eisenergy.billing.engine import NotBillable, bill
 from eisenergy.billing.model import BillLine, BlockSummary, Indicators, LineCode
 from eisenergy.masters import jsontext
 from eisenergy.money import ZERO
-from eisenergy.period import NotInForce
+from eisenergy.period import NotInForce, Period
 from eisenergy.usage import Peak, SlotPrices, Usage, UsageCell
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ OWN: Final = {
     LineCode.MUNICIPAL_FEE: ("municipal_fee", 1),
 }
 """Lines whose price a contract may have of its own: its field, and the sign with which it is charged."""
+
+CHARGED: Final = (LineCode.ENERGY, LineCode.LOSSES, LineCode.FTPMS, LineCode.DEVIATION)
+"""Lines that price energy cell by cell."""
+
+MOST_CELLS: Final = 150
+"""Of more, the kWh of a specimen that took all of them would not be exact, see :data:`eisenergy.money.EXACT`."""
 
 _LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -50,17 +57,30 @@ class Template:
         return [text % values for values in zip(*[figures[place] for place in self.places], strict=True)]
 
 
+class Part(NamedTuple):
+    """How a part of a line is computed.
+
+    :param energies: which energies it charges: taken in a cell, then what each took less than forecast, then what each took more
+    :param rate: the tariff's
+    :param days: for which its rate is in force
+    """
+
+    energies: tuple[int, ...]
+    rate: Decimal
+    block: str | None
+    days: Decimal
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """How a line is computed.
 
     :param own: field of the contract with a price of its own, and the sign of the charge; ``None``: the price is the tariff's
-    :param parts: which of the energies, and the tariff's rate, of each part
     """
 
     code: LineCode
     own: tuple[str, int] | None
-    parts: tuple[tuple[int, Decimal], ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +130,7 @@ def specimen_of(
     """Make the specimen of contracts like one; ``None`` where something stands against its bill.
 
     :param prices: ``codec.prices_in_force`` of the tariff and the period
-    :param deviates: of each block, whether less and whether more was taken than forecast; nothing without a forecast
+    :param deviates: of each cell, whether less and whether more was taken than forecast; nothing without a forecast
     """
     marks = _Marks()
     usage = _usage(terms, contract, deviates, has_forecast=has_forecast)
@@ -118,7 +138,8 @@ def specimen_of(
         made = bill(contract, terms.period, usage, terms.tariff, timezone=terms.timezone, calendar_name=terms.calendar)
     except (NotInForce, NotBillable):
         return None
-    computed, shown = zip(*[_marked(line, contract, marks, terms.spans.blocks) for line in made.lines], strict=True)
+    count = len(terms.spans.segments) * len(terms.spans.blocks)
+    computed, shown = zip(*[_marked(line, contract, marks, count, terms.period) for line in made.lines], strict=True)
     blocks: list[BlockSummary] = []
     moments: dict[str, str] = {}
     for block in made.blocks:
@@ -169,18 +190,22 @@ def specimen_of(
     )
 
 
-def _marked(line: BillLine, contract: Contract, marks: _Marks, blocks: Sequence[str]) -> tuple[Line, BillLine]:
-    """Return how a line is computed, and the line with marks for what is."""
+def _marked(
+    line: BillLine, contract: Contract, marks: _Marks, cells: int, period: Period
+) -> tuple[Line, BillLine]:
+    """Return how a line is computed, and the line with marks for what is. :param cells: how many there are"""
     field = OWN.get(line.code)
     own = field if field is not None and getattr(contract, field[0]) is not None else None
     price: dict[str, Any] = {}
     if own is not None:
         price = {"rate": marks.one(), "origin": str(marks.one())}
     quantity, exact, amount = (marks.one() for _ in range(3))
-    first = {"below forecast": len(blocks), "above forecast": 2 * len(blocks)}
+    first = {"below forecast": cells, "above forecast": 2 * cells}
     parts, computed = [], []
     for part in line.parts:
-        computed.append((first.get(part.label, 0) + (0 if part.block is None else blocks.index(part.block)), part.rate))
+        charged = int(part.quantity) if line.code in CHARGED else 0
+        energies = tuple([first.get(part.label, 0) + n for n in range(cells) if charged >> n & 1])
+        computed.append(Part(energies, part.rate, part.block, Decimal((part.period or period).days)))
         parts.append(replace(part, quantity=marks.one(), exact=marks.one(), **price))
     shown = replace(
         line,
@@ -194,25 +219,26 @@ def _marked(line: BillLine, contract: Contract, marks: _Marks, blocks: Sequence[
 
 
 def _usage(terms: Terms, contract: Contract, deviates: Sequence[tuple[bool, bool]], *, has_forecast: bool) -> Usage:
-    """What a meter did that took one kWh in each block, and one more or less than forecast where that is to be."""
-    one, two = Decimal(1), Decimal(2)
+    """What a meter did that took as many kWh in a cell as say which it is, and as many more or less than forecast where that is to be."""
     spans = terms.spans
     cells = []
-    for number, block in enumerate(spans.blocks):
+    for number in range(len(spans.segments) * len(spans.blocks)):
+        segment, block = divmod(number, len(spans.blocks))
         less, more = deviates[number] if has_forecast else (False, False)
+        once, twice = Decimal(1 << number), Decimal(2 << number)
         cells.append(
             UsageCell(
-                segment=0,
-                block=block,
+                segment=segment,
+                block=spans.blocks[block],
                 prices=SlotPrices(),
-                kwh=one,
+                kwh=once,
                 kwh_export=ZERO,
                 kvarh=ZERO,
-                peak=Peak(kw=one, at=_LONG_AGO, ties=1),
-                forecast_short=two if less else ZERO,
-                kwh_short=one if less else ZERO,
-                forecast_over=one if more else ZERO,
-                kwh_over=two if more else ZERO,
+                peak=Peak(kw=Decimal(1), at=_LONG_AGO, ties=1),
+                forecast_short=twice if less else ZERO,
+                kwh_short=once if less else ZERO,
+                forecast_over=once if more else ZERO,
+                kwh_over=twice if more else ZERO,
                 slots=1,
                 estimated=0,
             )
