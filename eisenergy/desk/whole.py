@@ -16,14 +16,14 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 import eisenergy
 from eisenergy import kernels
-from eisenergy.billing.batch import Batch, Member, Terms
+from eisenergy.billing.batch import Batch, Member, Packed, Terms
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable
 from eisenergy.blockruns import OffGrid, Runs, microseconds
@@ -226,8 +226,12 @@ def _batches(found: _Measured, corrections: Corrections, basis: Callable[[Listed
             )
             for one in (found.facts[n] for n in these)
         )
-        part = CellSums(*(column[these].tolist() for column in found.cells))
+        part = CellSums(*(_packed(column[these]) for column in found.cells))
         yield Batch(terms=found.terms, members=members, cells=part, groups=found.groups)
+
+
+def _packed(column: npt.NDArray[Any]) -> Packed:
+    return Packed(column.tobytes(), column.dtype.char.replace("l", "q"), column.shape)
 
 
 def _terms(common: Masters, tariff: str, period: Period, runs: Runs) -> Terms:

@@ -81,6 +81,7 @@ _DOUBLES: Final = b"g"
 _VIEWS: Final = b"vu"
 _OFTEN: Final = 8
 _BLOCK: Final = 64
+_FEW: Final = 256
 _ALL: Final = np.zeros(0, dtype=np.uint8)
 _ALL.flags.writeable = False
 
@@ -189,7 +190,9 @@ def runs(column: pl.Series) -> tuple[list[str | None], Integers]:
     begin = np.empty(len(column), dtype=np.int64)  # mostly never touched
     count = _changes(memory.values, memory.valid, memory.first, begin)
     if count * _OFTEN > len(column):  # each row may have bytes of its own: then the texts are compared
-        found = column.rle().struct.unnest()
-        return found["value"].to_list(), found["len"].cast(pl.Int64).cum_sum().to_numpy()
+        rle = column.rle().struct.unnest()
+        return rle["value"].to_list(), rle["len"].cast(pl.Int64).cum_sum().to_numpy()
     begin = begin[:count].copy()
-    return column.gather(begin).to_list(), np.append(begin[1:], len(column))
+    # Each call of Polars' own is a query that is planned and run.
+    found = [column[row] for row in begin.tolist()] if count < _FEW else column.gather(begin).to_list()
+    return found, np.append(begin[1:], len(column))
