@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from eisenergy.accounts import Contract
 from eisenergy.billing import codec
@@ -81,18 +81,17 @@ class Packed:
     """An array as its bytes: whoever prices needs no arrays, and whoever sends it makes no lists of ten thousand meters' figures.
 
     :param data: in order of the last axis
-    :param kind: ``d`` or ``q``, doubles or whole numbers of 64 bits, as this machine has them
+    :param kind: doubles or whole numbers of 64 bits, as this machine has them
     """
 
     data: bytes
-    kind: str
+    kind: Literal["d", "q"]
     shape: tuple[int, ...]
 
     def tolist(self) -> list[Any]:
         """Return the array as lists in lists."""
-        if 0 in self.shape:
-            return []
-        return memoryview(self.data).cast("B").cast(self.kind, self.shape).tolist()
+        plain = memoryview(self.data)
+        return (plain.cast("d", self.shape) if self.kind == "d" else plain.cast("q", self.shape)).tolist()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

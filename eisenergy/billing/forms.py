@@ -190,7 +190,9 @@ class _Form:
         blocks = self.terms.spans.blocks
         for n, block in enumerate(blocks):
             mine = range(n, len(cells), len(blocks))  # the block's cells
-            tops = [_top(*each) for each in zip(*[_tops(plain, found, cell, peaks[cell]) for cell in mine], strict=True)]
+            tops = [
+                _top(*each) for each in zip(*[_tops(plain, found, cell, peaks[cell]) for cell in mine], strict=True)
+            ]
             figures += (
                 totals([energies[cell] for cell in mine], count),
                 totals([cells[cell][1] for cell in mine], count),
@@ -237,9 +239,7 @@ class _Form:
         return [decimals_of(peaks) for peaks in zip(*[found.peak[one.place] for one in plain], strict=True)]
 
 
-def _weighted(
-    highest: _Column, parts: Sequence[Part], days: Decimal
-) -> tuple[list[_Column], list[_Column]]:
+def _weighted(highest: _Column, parts: Sequence[Part], days: Decimal) -> tuple[list[_Column], list[_Column]]:
     """Quantities and costs of demand: one of each rate, weighted by its days where there are several."""
     if len(parts) == 1:
         return [highest], [products(highest, repeat(parts[0].rate))]
@@ -249,9 +249,7 @@ def _weighted(
     )
 
 
-def _tops(
-    plain: Sequence[Plain], found: Sums, cell: int, peaks: _Column
-) -> Iterator[tuple[Decimal, int, int]]:
+def _tops(plain: Sequence[Plain], found: Sums, cell: int, peaks: _Column) -> Iterator[tuple[Decimal, int, int]]:
     """The highest power of a cell, UTC microseconds of the first interval that reached it, and how many did."""
     for one, kw in zip(plain, peaks, strict=True):
         yield kw, found.peak_at[one.place][cell], found.counts[one.place][cell][0]

@@ -190,9 +190,7 @@ def specimen_of(
     )
 
 
-def _marked(
-    line: BillLine, contract: Contract, marks: _Marks, cells: int, period: Period
-) -> tuple[Line, BillLine]:
+def _marked(line: BillLine, contract: Contract, marks: _Marks, cells: int, period: Period) -> tuple[Line, BillLine]:
     """Return how a line is computed, and the line with marks for what is. :param cells: how many there are"""
     field = OWN.get(line.code)
     own = field if field is not None and getattr(contract, field[0]) is not None else None

@@ -231,7 +231,7 @@ def _batches(found: _Measured, corrections: Corrections, basis: Callable[[Listed
 
 
 def _packed(column: npt.NDArray[Any]) -> Packed:
-    return Packed(column.tobytes(), column.dtype.char.replace("l", "q"), column.shape)
+    return Packed(column.tobytes(), "d" if column.dtype == np.float64 else "q", column.shape)
 
 
 def _terms(common: Masters, tariff: str, period: Period, runs: Runs) -> Terms:

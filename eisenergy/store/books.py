@@ -20,7 +20,7 @@ from eisenergy.accounts import Client, OutOfScope, Scope
 from eisenergy.ledger import codec as ledger
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth
-from eisenergy.store import outbox, tables
+from eisenergy.store import lines, outbox, tables
 from eisenergy.store.database import Database
 from eisenergy.store.drafts import Draft as Draft
 from eisenergy.store.drafts import Parked as Parked
@@ -34,6 +34,7 @@ from eisenergy.store.drafts import parked as parked
 from eisenergy.store.drafts import save_drafts as save_drafts
 from eisenergy.store.heads import Head as Head
 from eisenergy.store.heads import asked_heads, read_heads
+from eisenergy.store.packing import Texts
 from eisenergy.store.selection import Reviewed
 
 
@@ -127,23 +128,26 @@ def post(
         posted: tuple[Head, ...] = ()
         if ready:
             sequences = range(last + 1, last + 1 + len(ready))
+            numbers = [ledger.number(client.series, sequence) for sequence in sequences]
             due_on = ledger.due_on(client, issued_on)
             made: dict[str, Any] = {
                 **key,
-                "contracts": ready,
-                "numbers": [ledger.number(client.series, sequence) for sequence in sequences],
-                "sequences": list(sequences),
+                "contracts": Texts.of(ready),
+                "numbers": Texts.of(numbers),
+                "sequences": Texts.of(map(str, sequences)),
                 "series": client.series,
                 "issued_on": issued_on,
                 "issued_at": at,
                 "due_on": due_on,
                 "common": json.dumps(ledger.head(client, month, at, issued_on, due_on)),
             }
-            connection.execute(_POST, made)
-            answer = asked_heads(connection, scope, month)
-            with ThreadPoolExecutor(1) as beside:  # the answer is here; it is read while the server makes the lines
-                reading = beside.submit(read_heads, answer)
-                connection.execute(_POST_LINES, made)
+            with ThreadPoolExecutor(2) as beside:
+                many = len(ready) >= lines.WORTH
+                taking = beside.submit(lines.taken, database, scope, made) if many else None
+                connection.execute(_POST, made)
+                # The answer is here; it is read while the server makes the lines.
+                reading = beside.submit(read_heads, asked_heads(connection, scope, month))
+                lines.post(connection, made, None if taking is None else taking.result())
                 if unsound := connection.execute(_UNSOUND, made).scalar():
                     raise BadDraft(
                         f"contract {unsound}: what stands as its draft of {month} is not a Bill whose total line is the draft's total; nothing "
@@ -157,7 +161,7 @@ def post(
                 )
                 for kind in ("drafts", "parked"):
                     forget(connection, scope, kind, month, ready)
-                outbox.issued(connection, scope.client, made["numbers"], at)
+                outbox.issued(connection, scope.client, numbers, at)
             before = {head.number for head in already}
             posted = tuple(head for head in reading.result() if head.number not in before)
         if noted is not None:
@@ -169,11 +173,6 @@ def post(
 _READY: Final = text(
     "SELECT contract, input_hash, total FROM eisenergy.drafts WHERE client = :client AND month = :month ORDER BY contract FOR UPDATE"
 )
-# Three lists: with the numbers from WITH ORDINALITY the planner joined by a nested loop, and lines of ten thousand took 11 s.
-_NUMBERED: Final = """
-    FROM unnest(CAST(:contracts AS text[]), CAST(:numbers AS text[]), CAST(:sequences AS integer[])) AS n(contract, number, sequence)
-    JOIN eisenergy.drafts d ON d.client = :client AND d.month = :month AND d.contract = n.contract
-"""
 _POST: Final = text(f"""
     INSERT INTO eisenergy.invoices (client, number, series, sequence, contract, customer, month, issued_on, issued_at, due_on,
         currency, kwh, total, input_hash, document, bill, made)
@@ -182,16 +181,7 @@ _POST: Final = text(f"""
         CAST(:common AS jsonb)
             || jsonb_build_object('number', n.number, 'sequence', n.sequence, 'input_hash', d.input_hash),
         d.document, d.made
-    {_NUMBERED} ORDER BY n.sequence
-""")
-_POST_LINES: Final = text(f"""
-    INSERT INTO eisenergy.invoice_lines (client, number, position, customer, code, quantity, unit, rate, exact, amount)
-    SELECT d.client, n.number, l.position, d.customer, l.line ->> 'code', CAST(l.line ->> 'quantity' AS numeric),
-        l.line ->> 'unit', CAST(l.line ->> 'rate' AS numeric), CAST(l.line ->> 'exact' AS numeric),
-        CAST(l.line ->> 'amount' AS numeric)
-    {_NUMBERED}
-    CROSS JOIN LATERAL jsonb_array_elements(d.document -> 'lines') WITH ORDINALITY AS l(line, position)
-    ORDER BY n.sequence, l.position
+    {lines.NUMBERED} ORDER BY n.sequence
 """)
 _UNSOUND: Final = text("""
     SELECT i.contract FROM eisenergy.invoices i

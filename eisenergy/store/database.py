@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
 from eisenergy.accounts import Scope
 from eisenergy.config import Settings
+from eisenergy.store import sending as sending  # before any connection is made
 from eisenergy.store import server
 from eisenergy.store.migrate import HEAD, NotMigrated, current, migrate
 from eisenergy.store.migrations.policies import APP

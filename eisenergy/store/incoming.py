@@ -9,9 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
-from psycopg import Cursor, adapters
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
+from psycopg import Cursor
 from sqlalchemy import Connection, text
 
 from eisenergy.accounts import Scope
@@ -109,28 +107,6 @@ class Drafting:
         for writer in self._writers:
             writer.thread.shutdown(cancel_futures=True)
             writer.cursor.close()
-
-
-class _Sent(Dumper):
-    """Sends what is in its binary form already."""
-
-    format = Format.BINARY
-
-    def dump(self, obj: bytes) -> bytes:
-        """Return it as it is."""
-        return obj
-
-
-class _Texts(_Sent):
-    oid = 1009
-
-
-class _Documents(_Sent):
-    oid = 3807
-
-
-adapters.register_dumper(Texts, _Texts)
-adapters.register_dumper(Documents, _Documents)
 
 
 _COLUMNS: Final = ("client", "month", *packing.COLUMNS)

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row, delete, func, select, text
 from eisenergy.accounts import Scope
 from eisenergy.store import tables
 from eisenergy.store.database import Database
+from eisenergy.store.packing import Texts
 
 INGESTED: Final = "meter.reading.ingested"
 ISSUED: Final = "invoice.issued"
@@ -87,7 +88,7 @@ _WRITE: Final = text("""
 
 def issued(connection: Connection, client: str, numbers: Sequence[str], at: datetime) -> None:
     """Write an event for each of some invoices, all in one statement, in order of their numbers."""
-    connection.execute(_ISSUED, {"client": client, "numbers": list(numbers), "at": at, "type": ISSUED})
+    connection.execute(_ISSUED, {"client": client, "numbers": Texts.of(numbers), "at": at, "type": ISSUED})
 
 
 _ISSUED: Final = text("""

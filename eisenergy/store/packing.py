@@ -76,7 +76,7 @@ _NULL: Final = struct.pack("!i", -1)
 
 
 class Texts(bytes):
-    """A ``text[]`` in its binary form, as :mod:`eisenergy.store.incoming` has psycopg send it."""
+    """A ``text[]`` in its binary form, as :mod:`eisenergy.store.sending` has psycopg send it."""
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Texts:
@@ -86,3 +86,11 @@ class Texts(bytes):
 
 class Documents(bytes):
     """A ``jsonb[]`` in its binary form."""
+
+
+class Integers(bytes):
+    """An ``integer[]`` in its binary form."""
+
+
+class Numbers(bytes):
+    """A ``numeric[]`` in its binary form."""

@@ -17,7 +17,7 @@ from billing_builders import SEPTEMBER, ZONE, make_contract, make_tariff, source
 from eisenergy.accounts import Contract
 from eisenergy.billing import batch as batches
 from eisenergy.billing import forms
-from eisenergy.billing.batch import Batch, Entry, Member, Refused, Terms, billed, entry, price
+from eisenergy.billing.batch import Batch, Entry, Member, Packed, Refused, Terms, billed, entry, price
 from eisenergy.billing.corrections import Correction
 from eisenergy.masters import codec
 from eisenergy.period import Period, Spans
@@ -43,6 +43,18 @@ RATES: dict[RateKind, Any] = {
 }
 VAT = {ScalarKind.VAT_RATE: {LONG_AGO: "0.13"}}
 PLAIN = BillingRules(demand_rate_block="VALLE")
+CHANGE, AGAIN = date(2021, 9, 11), date(2021, 9, 21)
+
+
+def changing(kind: RateKind, *days: date, block: str | None = None) -> dict[RateKind, Any]:
+    """The rates, of which one kind changes inside of the month, in every block or in one."""
+    later = {name: {day: str(Decimal("0.5") + n) for n, day in enumerate(days)} for name in RATES[kind]}
+    return {
+        **RATES,
+        kind: {
+            name: {**dated, **(later[name] if block in (None, name) else {})} for name, dated in RATES[kind].items()
+        },
+    }
 
 
 def terms_of(
@@ -81,7 +93,7 @@ def figures(dice: random.Random, cells: int = 3) -> CellSums:
     if dice.random() < 0.3:
         peak[:] = peak[0]
     at = np.array([1_630_476_000_000_000 + 900_000_000 * dice.randrange(2880) for _ in range(cells)])
-    slots = list(EXPECTED.values()) if cells == 3 else [100] * cells
+    slots = list(EXPECTED.values()) if cells == 3 else [100 + n for n in range(cells)]
     counts = np.array([(dice.randint(1, 3), slots[n], 0) for n in range(cells)])
     return CellSums(sums, peak, at, counts)
 
@@ -180,6 +192,65 @@ def test_a_form_is_to_the_byte_the_general_way(terms: Terms, by_form: Callable[[
     assert len(batches._LATEST["forms"]._known) < 20, "a form serves several, with values of their own"
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [
+        terms_of(rates=changing(RateKind.ENERGY, CHANGE)),
+        terms_of(rates=changing(RateKind.ENERGY, CHANGE, block="RESTO")),
+        terms_of(rates=changing(RateKind.DEMAND, CHANGE, AGAIN)),
+        terms_of(rates=changing(RateKind.DEMAND, CHANGE, block="PUNTA")),
+        terms_of(
+            replace(PLAIN, deviation_mode=DeviationMode.BOTH, ftpms_blocks=("PUNTA", "VALLE")),
+            rates=changing(RateKind.COST_POS, CHANGE, AGAIN),
+        ),
+        terms_of(replace(PLAIN, ftpms_blocks=("PUNTA",)), rates=changing(RateKind.FTPMS, AGAIN)),
+        terms_of(scalars={**VAT, ScalarKind.LOSS_FACTOR: {LONG_AGO: "0.02", CHANGE: "0.03"}}),
+        terms_of(
+            scalars={
+                ScalarKind.VAT_RATE: {LONG_AGO: "0.12", CHANGE: "0.13"},
+                ScalarKind.DISCOUNT_RATE: {LONG_AGO: "0.05", AGAIN: "0.06"},
+            }
+        ),
+    ],
+    ids=[
+        "energy", "energy of a block", "demand, twice", "demand that prices nothing", "cost, twice", "FTPMS", "loss factor",
+        "VAT and discount",
+    ],
+)  # fmt: skip
+def test_a_form_of_a_month_whose_prices_change_is_to_the_byte_the_general_way(
+    terms: Terms, by_form: Callable[[Batch], list[Entry | Refused]]
+) -> None:
+    cells = len(terms.spans.segments) * len(BLOCKS)
+    assert cells > 3
+    dice = random.Random(6)
+    members = [
+        (member_of(contract_of(dice, n), has_forecast=dice.random() < 0.7), figures(dice, cells)) for n in range(60)
+    ]
+    batch = batch_of(terms, members)
+    assert by_form(batch) == generally(batch)
+
+
+def test_what_lies_in_memory_as_bytes_is_priced_like_lists() -> None:
+    dice = random.Random(7)
+    batch = batch_of(terms_of(), [(member_of(contract_of(dice, n)), figures(dice)) for n in range(4)])
+    packed = CellSums(
+        *(
+            Packed(array.tobytes(), "d" if array.dtype == np.float64 else "q", array.shape)
+            for array in map(np.array, batch.cells)
+        )
+    )
+    assert packed.counts.tolist() == batch.cells.counts
+    assert list(price(replace(batch, cells=packed))) == list(price(batch))
+
+
+def test_of_many_cells_there_is_no_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "MOST_CELLS", 5)
+    terms = terms_of(rates=changing(RateKind.ENERGY, CHANGE))
+    batch = batch_of(terms, [(member_of(make_contract()), figures(random.Random(8), 6))])
+    assert list(price(batch)) == generally(batch)
+    assert not batches._LATEST["forms"]._known
+
+
 def test_losses_by_the_energy_rate_have_a_form_where_the_factor_is_the_tariffs(
     by_form: Callable[[Batch], list[Entry | Refused]],
 ) -> None:
@@ -217,14 +288,12 @@ def with_counts(sums: CellSums, column: int, value: int) -> CellSums:
         (terms_of(), member_of(make_contract()), with_counts(figures(FEW), 1, 0)),
         (terms_of(), member_of(make_contract()), with_counts(figures(FEW), 2, 5)),
         (
-            terms_of(
-                rates={**RATES, RateKind.ENERGY: {b: {LONG_AGO: "0.1", date(2021, 9, 11): "0.2"} for b in BLOCKS}}
-            ),
+            terms_of(rates=changing(RateKind.ENERGY, CHANGE)),
             member_of(make_contract()),
-            figures(FEW, 6),
+            with_counts(figures(FEW, 6), 1, 0),
         ),
     ],
-    ids=["block maxima", "correction", "prices of its own", "an empty block", "estimates", "a rate that changes"],
+    ids=["block maxima", "correction", "prices of its own", "an empty block", "estimates", "an empty block of two"],
 )
 def test_what_is_not_plain_goes_the_general_way(terms: Terms, member: Member, sums: CellSums) -> None:
     batch = batch_of(terms, [(member, sums)])
