@@ -21,6 +21,7 @@ from eisenergy.ledger import codec as ledger
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth
 from eisenergy.store import lines, outbox, tables
+from eisenergy.store.arrays import Texts
 from eisenergy.store.database import Database
 from eisenergy.store.drafts import Draft as Draft
 from eisenergy.store.drafts import Parked as Parked
@@ -34,7 +35,6 @@ from eisenergy.store.drafts import parked as parked
 from eisenergy.store.drafts import save_drafts as save_drafts
 from eisenergy.store.heads import Head as Head
 from eisenergy.store.heads import asked_heads, read_heads
-from eisenergy.store.packing import Texts
 from eisenergy.store.selection import Reviewed
 
 

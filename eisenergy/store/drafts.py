@@ -14,10 +14,10 @@ from eisenergy.billing.model import Bill
 from eisenergy.findings import Finding
 from eisenergy.period import BillingMonth
 from eisenergy.store import bulk, tables
+from eisenergy.store.arrays import Texts
 from eisenergy.store.database import Database
 from eisenergy.store.incoming import drafting as drafting
 from eisenergy.store.incoming import exclusively as exclusively
-from eisenergy.store.packing import Texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

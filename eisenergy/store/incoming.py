@@ -16,8 +16,8 @@ from eisenergy.accounts import Scope
 from eisenergy.billing.batch import Entry
 from eisenergy.period import BillingMonth
 from eisenergy.store import packing
+from eisenergy.store.arrays import Documents, Texts
 from eisenergy.store.database import Database
-from eisenergy.store.packing import Documents, Texts
 
 CONNECTIONS: Final = 2
 """Connections that drafts of a run are written over."""

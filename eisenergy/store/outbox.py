@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Row, delete, func, select, text
 
 from eisenergy.accounts import Scope
 from eisenergy.store import tables
+from eisenergy.store.arrays import Texts
 from eisenergy.store.database import Database
-from eisenergy.store.packing import Texts
 
 INGESTED: Final = "meter.reading.ingested"
 ISSUED: Final = "invoice.issued"

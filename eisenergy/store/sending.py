@@ -12,7 +12,7 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Dumper, Loader
 from psycopg.pq import Format
 
-from eisenergy.store.packing import Documents, Integers, Numbers, Texts
+from eisenergy.store.arrays import Documents, Integers, Numbers, Texts
 
 
 class _Sent(Dumper):

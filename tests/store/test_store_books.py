@@ -27,7 +27,8 @@ from eisenergy.billing.batch import Entry, entry
 from eisenergy.config import Settings
 from eisenergy.findings import blocking
 from eisenergy.period import BillingMonth
-from eisenergy.store import books, masters, runs
+from eisenergy.store import books, lines, masters, runs
+from eisenergy.store.arrays import Texts
 from eisenergy.store.books import NoInvoice
 from eisenergy.store.database import Database
 from eisenergy.store.drafts import bases
@@ -54,6 +55,12 @@ def month() -> BillingMonth:
 def series() -> str:
     """A series that no other test uses."""
     return f"S{next(MONTHS)}"
+
+
+@pytest.fixture(params=["one connection", "two connections"])
+def _ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are taken out of the drafts by who writes them, as of few, or over a connection of their own, as of many."""
+    monkeypatch.setattr(lines, "WORTH", 1 if request.param == "two connections" else 10**9)
 
 
 def issue(database: Database, month: BillingMonth, series: str, scope: Scope = EIS) -> books.IssueResult:
@@ -147,6 +154,7 @@ def test_who_drafts_a_month_waits_for_who_drafts_or_issues_it(database: Database
     assert books.drafts(database, EIS, month) == (one, two)
 
 
+@pytest.mark.usefixtures("_ways")
 def test_an_issue_numbers_in_order_of_contracts_and_keeps_the_whole_bill(
     database: Database, month: BillingMonth, series: str
 ) -> None:
@@ -209,6 +217,7 @@ def test_a_draft_left_over_from_an_issued_month_is_not_issued_again(
     assert issue(database, month, series) == books.IssueResult(issued=(), already=first.issued)
 
 
+@pytest.mark.usefixtures("_ways")
 def test_a_draft_replaced_during_an_issue_gives_no_invoice_the_lines_of_another(
     database: Database, month: BillingMonth, series: str
 ) -> None:
@@ -238,6 +247,44 @@ def test_a_draft_replaced_during_an_issue_gives_no_invoice_the_lines_of_another(
     assert books.drafts(database, EIS, month) == ()
 
 
+def test_lines_are_the_same_whoever_takes_them_out_of_the_drafts(
+    database: Database, month: BillingMonth, series: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = next(MONTHS)
+    found = []
+    for each, worth in ((month, 10**9), (other, 1)):
+        drafts = [make_draft(make_contract(n), each, total=f"{n}{n}.50") for n in (4, 1, 3, 2)]
+        books.save_drafts(database, EIS, each, drafts)
+        monkeypatch.setattr(lines, "WORTH", worth)
+        numbers = [invoice.number for invoice in issue(database, each, series).issued]
+        with database.session(EIS) as connection:
+            query = text(
+                "SELECT row_number() OVER (ORDER BY ctid), position, customer, code, quantity, unit, rate, exact, amount "
+                "FROM eisenergy.invoice_lines WHERE client = :c AND number = ANY (:n)"
+            )
+            found.append(connection.execute(query, {"c": EIS.client, "n": numbers}).all())
+    assert len(found[0]) == 8
+    assert sorted(found[0]) == sorted(found[1])
+
+
+def test_who_takes_lines_waits_for_no_migration(
+    database: Database, month: BillingMonth, series: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books.save_drafts(database, EIS, month, [make_draft(make_contract(1), month, total="7.25")])
+    monkeypatch.setattr(lines, "WORTH", 1)
+    made = {"client": EIS.client, "month": str(month)}
+    made |= {"contracts": Texts.of(["EIS-0001"]), "numbers": Texts.of(["1"]), "sequences": Texts.of(["1"])}
+    assert lines.taken(database, EIS, made) is not None
+    with database.session(EIS) as migration:  # it changes the table, or waits to: who issues would wait for itself
+        migration.execute(text("LOCK TABLE eisenergy.drafts IN ACCESS EXCLUSIVE MODE"))
+        assert lines.taken(database, EIS, made) is None
+    monkeypatch.setattr(lines, "taken", lambda *_: None)
+    (invoice,) = issue(database, month, series).issued
+    with database.session(EIS) as connection:
+        query = text("SELECT amount FROM eisenergy.invoice_lines WHERE number = :number ORDER BY position")
+        assert list(connection.execute(query, {"number": invoice.number}).scalars()) == [Decimal("7.25")] * 2
+
+
 def test_only_the_contracts_asked_for_are_issued(database: Database, month: BillingMonth, series: str) -> None:
     books.save_drafts(database, EIS, month, [make_draft(make_contract(n), month) for n in (1, 2)])
     client = make_client(series=series)
@@ -252,6 +299,7 @@ def test_tenants_number_apart(database: Database, month: BillingMonth, series: s
         assert [invoice.number for invoice in issue(database, month, series, scope).issued] == [f"{series}-000001"]
 
 
+@pytest.mark.usefixtures("_ways")
 def test_a_failure_in_the_middle_leaves_no_gap(database: Database, month: BillingMonth, series: str) -> None:
     drafts = [make_draft(make_contract(n), month) for n in (1, 2)]
     books.save_drafts(database, EIS, month, drafts)

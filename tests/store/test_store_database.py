@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -397,3 +399,15 @@ def test_conditions_that_are_asked_once_say_what_they_said(database: Database, s
     counts = {tuple(map(len, rows)) for rows in now.values()}
     assert {each[:3] for each in counts} >= {(0, 0, 0), (4, 4, 0), (2, 2, 2), (0, 0, 1)}
     assert {each[3:] for each in counts} == {(0,) * 7, (1, 1, 1, 1, 2, 0, 1), (2, 2, 2, 2, 4, 1, 1)}
+
+
+def test_whoever_connects_knows_arrays_before_anything_that_sends_them_is_loaded() -> None:
+    """A connection takes what was registered before it was made: a workspace that was used first could not bill."""
+    said = (
+        "import sys; import eisenergy.store.database; from psycopg import adapters; from psycopg.adapt import PyFormat; "
+        "from eisenergy.store.arrays import Documents, Integers, Numbers, Texts; "
+        "assert 'eisenergy.store.incoming' not in sys.modules; "
+        "print(*(adapters.get_dumper(kind, PyFormat.AUTO).oid for kind in (Texts, Documents, Integers, Numbers)))"
+    )
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1009", "3807", "1007", "1231"]
