@@ -88,6 +88,11 @@ class Packed:
     kind: Literal["d", "q"]
     shape: tuple[int, ...]
 
+    @classmethod
+    def of(cls, array: Any) -> Packed:
+        """Pack a NumPy array of doubles, or of whole numbers of 64 bits."""
+        return cls(array.tobytes(), "d" if array.dtype.kind == "f" else "q", array.shape)
+
     def tolist(self) -> list[Any]:
         """Return the array as lists in lists."""
         plain = memoryview(self.data)

@@ -16,7 +16,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -226,12 +226,8 @@ def _batches(found: _Measured, corrections: Corrections, basis: Callable[[Listed
             )
             for one in (found.facts[n] for n in these)
         )
-        part = CellSums(*(_packed(column[these]) for column in found.cells))
+        part = CellSums(*(Packed.of(column[these]) for column in found.cells))
         yield Batch(terms=found.terms, members=members, cells=part, groups=found.groups)
-
-
-def _packed(column: npt.NDArray[Any]) -> Packed:
-    return Packed(column.tobytes(), "d" if column.dtype == np.float64 else "q", column.shape)
 
 
 def _terms(common: Masters, tariff: str, period: Period, runs: Runs) -> Terms:

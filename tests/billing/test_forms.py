@@ -233,12 +233,7 @@ def test_a_form_of_a_month_whose_prices_change_is_to_the_byte_the_general_way(
 def test_what_lies_in_memory_as_bytes_is_priced_like_lists() -> None:
     dice = random.Random(7)
     batch = batch_of(terms_of(), [(member_of(contract_of(dice, n)), figures(dice)) for n in range(4)])
-    packed = CellSums(
-        *(
-            Packed(array.tobytes(), "d" if array.dtype == np.float64 else "q", array.shape)
-            for array in map(np.array, batch.cells)
-        )
-    )
+    packed = CellSums(*(Packed.of(np.array(column)) for column in batch.cells))
     assert packed.counts.tolist() == batch.cells.counts
     assert list(price(replace(batch, cells=packed))) == list(price(batch))
 
