@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,10 @@ from eisenergy.findings import Finding
 from eisenergy.frames import MEASURED, READINGS
 from eisenergy.readings.model import TableMeta
 from eisenergy.readings.scan import Texts
+
+
+_FEW: Final = 4
+"""Rows per text from which on a column's texts are few: a writer of Parquet gives each of them a number then, coded or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +64,17 @@ def _slice(table: Regular, part: slice) -> Regular:
     )
 
 
-def frame(tables: Sequence[Regular]) -> pl.DataFrame:
-    """Put readings into one frame with the columns of ``frames.READINGS``, in the order of the tables."""
+def frame(tables: Sequence[Regular], *, coded: bool = False) -> pl.DataFrame:
+    """Put readings into one frame with the columns of ``frames.READINGS``, in the order of the tables.
+
+    :param coded: whether columns of few texts are of ``pl.Categorical``, each different text once: for whoever writes such, see
+        :mod:`eisenergy.store.coded`
+    """
     sizes = [len(table.start) for table in tables]
     total = sum(sizes)
     made: list[pl.Series] = []
-    which = np.repeat(np.arange(len(tables), dtype=np.uint32), sizes) if len(tables) > 1 else None
+    which = pl.Series(np.repeat(np.arange(len(tables), dtype=np.uint32), sizes)) if len(tables) > 1 else None
+    few = pl.Categorical(pl.Categories.random()) if coded and _FEW * len(tables) <= total else pl.String()
     for name, dtype in READINGS.items():
         if name == "start":
             stamps = pl.Series(name, np.concatenate([table.start for table in tables]))
@@ -72,10 +82,10 @@ def frame(tables: Sequence[Regular]) -> pl.DataFrame:
         elif name == "source_row":
             made.append(pl.Series(name, np.concatenate([table.rows for table in tables])))
         elif name in ("client", "meter", "source"):
-            own = pl.Series(name, [getattr(table, name) for table in tables])
+            own = pl.Series(name, [getattr(table, name) for table in tables], dtype=few)
             made.append(own.new_from_index(0, total) if which is None or name == "client" else own.gather(which))
         elif name == "quality":
-            made.append(pl.Series(name, [MEASURED]).new_from_index(0, total))
+            made.append(pl.Series(name, [MEASURED], dtype=few).new_from_index(0, total))
         elif any(name in table.figures for table in tables):
             columns_ = [
                 table.figures[name] if name in table.figures else np.full(n, np.nan)
@@ -83,14 +93,16 @@ def frame(tables: Sequence[Regular]) -> pl.DataFrame:
             ]
             made.append(pl.Series(name, np.concatenate(columns_), nan_to_null=True))
         elif any(name in table.texts for table in tables):
-            made.append(_texts(name, tables, sizes))
+            made.append(_texts(name, tables, sizes, few))
         else:
-            made.append(pl.Series(name, [None], dtype=dtype).new_from_index(0, total))
+            made.append(pl.Series(name, [None], dtype=few if dtype == pl.String else dtype).new_from_index(0, total))
     return pl.DataFrame(made)
 
 
-def _texts(name: str, tables: Sequence[Regular], sizes: Sequence[int]) -> pl.Series:
-    """A column of texts, each different one once in memory."""
+def _texts(
+    name: str, tables: Sequence[Regular], sizes: Sequence[int], few: pl.Categorical | pl.String
+) -> pl.Series:
+    """A column of texts, each different one once in memory. :param few: its type where there are few"""
     known: dict[str | None, int] = {None: 0}
     codes = []
     for table, size in zip(tables, sizes, strict=True):
@@ -100,4 +112,5 @@ def _texts(name: str, tables: Sequence[Regular], sizes: Sequence[int]) -> pl.Ser
         texts = table.texts[name]
         places = [known.setdefault(text, len(known)) for text in texts.different]
         codes.append(np.array([*places, 0], np.uint32)[texts.codes])  # -1, an empty cell, takes the last: null
-    return pl.Series(name, list(known), dtype=pl.String).gather(np.concatenate(codes))
+    dtype = few if _FEW * len(known) <= sum(sizes) else pl.String()
+    return pl.Series(name, list(known), dtype=dtype).gather(pl.Series(np.concatenate(codes)))

@@ -136,7 +136,7 @@ def _written(batch: Batch, arrivals: Sequence[Arrival], readings: dict[str, Read
     parts: tuple[Part, ...] = ()
     if fresh and batch.ordinal is not None:
         months = gathered.by_month([one.readings for one in fresh if isinstance(one, RegularFile)])
-        frames = [gathered.frame(members) for members in months.values()]
+        frames = [gathered.frame(members, coded=True) for members in months.values()]
         frames += [one.frame for one in fresh if isinstance(one, ReadResult)]
         parts = loading.stage(lake, batch.scope, frames, batch.ordinal)
     held = None

@@ -26,7 +26,7 @@ from deltalake.transaction import AddAction
 
 from eisenergy.accounts import OutOfScope, Scope
 from eisenergy.frames import KEY, READINGS
-from eisenergy.store import superseding
+from eisenergy.store import coded, superseding
 from eisenergy.store.lake import ATTEMPTS, Lake, LakeBusy, loads_of
 from eisenergy.store.superseding import checked, in_order
 
@@ -96,7 +96,7 @@ def can_stage(lake: Lake, scope: Scope) -> bool:
 def stage(lake: Lake, scope: Scope, frames: Iterable[pl.DataFrame], ordinal: int) -> tuple[Part, ...]:
     """Write readings below the table's folder, one part per UTC month; nothing reads them until :func:`commit`.
 
-    :param frames: the columns of ``frames.READINGS``, one row per key in all of them together
+    :param frames: the columns of ``frames.READINGS``, one row per key in all of them together; texts may be coded
     :param ordinal: the load's, see :func:`next_ordinal`
     :raises OutOfScope: for rows of another client or a scope that may not write for the whole client
     """
@@ -104,7 +104,7 @@ def stage(lake: Lake, scope: Scope, frames: Iterable[pl.DataFrame], ordinal: int
     by_month: dict[datetime, list[pl.DataFrame]] = {}
     for frame in frames:
         rows = checked(frame)
-        if (rows["client"] != scope.client).any():
+        if coded.different(rows["client"]) not in ([], [scope.client]):
             raise OutOfScope(f"the readings are not all of client {scope.client}")
         rows = rows.drop("client")
         if rows.is_empty():
@@ -118,9 +118,10 @@ def stage(lake: Lake, scope: Scope, frames: Iterable[pl.DataFrame], ordinal: int
             by_month.setdefault(month, []).append(rows.filter(months == month))
     parts = []
     for month, members in sorted(by_month.items()):
-        rows = pl.concat(members).with_columns(loaded=pl.lit(ordinal, pl.Int64))
+        rows = members[0] if len(members) == 1 else pl.concat([coded.decoded(member) for member in members])
+        rows = rows.with_columns(loaded=pl.lit(ordinal, pl.Int64))
         if not in_order(rows):  # a load in order of names usually is in order of meters
-            rows = rows.sort("meter", "start")
+            rows = coded.decoded(rows).sort("meter", "start")
         parts.append(write(lake, scope, f"{month:%Y-%m}", rows))
     return tuple(parts)
 
@@ -128,13 +129,15 @@ def stage(lake: Lake, scope: Scope, frames: Iterable[pl.DataFrame], ordinal: int
 def write(lake: Lake, scope: Scope, month: str, rows: pl.DataFrame) -> Part:
     """Write one part, see :func:`can_stage`.
 
-    :param rows: columns of ``frames.READINGS`` but ``client``, and ``loaded``, in order of meter and time
+    :param rows: columns of ``frames.READINGS`` but ``client``, and ``loaded``, in order of meter and time; texts may be coded
     """
     path = f"client={scope.client}/month={month}/part-{uuid.uuid4()}.parquet"
     target = Path(lake.address) / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("wb") as file:
-        rows.write_parquet(file, compression="zstd", compression_level=1, row_group_size=ROW_GROUP, data_page_size=PAGE)
+    with target.open("w+b") as file:
+        coded.write(
+            file, rows, compression="zstd", compression_level=1, row_group_size=ROW_GROUP, data_page_size=PAGE
+        )
         file.flush()
         os.fsync(file.fileno())
     return Part(
@@ -148,10 +151,7 @@ def write(lake: Lake, scope: Scope, month: str, rows: pl.DataFrame) -> Part:
 
 
 def _statistics(rows: pl.DataFrame) -> str:
-    ends = rows.select(
-        *(pl.col(name).min().name.prefix("min_") for name in _STATISTICS),
-        *(pl.col(name).max().name.prefix("max_") for name in _STATISTICS),
-    ).row(0, named=True)
+    ends = {name: _ends(rows[name]) for name in _STATISTICS}
 
     def plain(value: object) -> object:
         # The log keeps milliseconds, and cuts: readings begin on whole minutes.
@@ -160,11 +160,19 @@ def _statistics(rows: pl.DataFrame) -> str:
     return json.dumps(
         {
             "numRecords": rows.height,
-            "minValues": {name: plain(ends[f"min_{name}"]) for name in _STATISTICS},
-            "maxValues": {name: plain(ends[f"max_{name}"]) for name in _STATISTICS},
+            "minValues": {name: plain(ends[name][0]) for name in _STATISTICS},
+            "maxValues": {name: plain(ends[name][1]) for name in _STATISTICS},
             "nullCount": dict.fromkeys(_STATISTICS, 0),
         }
     )
+
+
+def _ends(column: pl.Series) -> tuple[object, object]:
+    """The least and the greatest value; of texts by their bytes."""
+    if column.dtype.is_numeric() or column.dtype.is_temporal():
+        return column.min(), column.max()
+    texts = coded.different(column)  # Python's order of texts is that of their bytes in UTF-8
+    return min(texts), max(texts)
 
 
 def next_ordinal(lake: Lake, scope: Scope) -> int:

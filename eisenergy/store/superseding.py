@@ -42,11 +42,17 @@ class Commit:
 
 def checked(frame: pl.DataFrame) -> pl.DataFrame:
     """The canonical columns in their order, with nothing missing that names a reading."""
-    rows = frame.select([pl.col(name).cast(dtype) for name, dtype in READINGS.items()])
+    rows = frame.select([_column(frame, name, dtype) for name, dtype in READINGS.items()])
     for name in (*KEY, "quality", "source"):
         if rows[name].null_count():
             raise ValueError(f"readings without {name}: every reading needs client, meter, start, quality and source")
     return rows
+
+
+def _column(frame: pl.DataFrame, name: str, dtype: pl.DataType) -> pl.Expr:
+    """A column in its type; texts that are coded stay so."""
+    coded = dtype == pl.String and isinstance(frame.schema.get(name), pl.Categorical)
+    return pl.col(name) if coded else pl.col(name).cast(dtype)
 
 
 def span(rows: pl.DataFrame) -> tuple[datetime, datetime]:
@@ -94,6 +100,12 @@ def in_order(rows: pl.DataFrame) -> bool:
     """Whether rows follow one another by meter and time, each interval once. :param rows: of one client"""
     stamps = stamps_of(rows)
     later = stamps[1:] > stamps[:-1]
+    if isinstance(rows.schema["meter"], pl.Categorical):
+        codes = rows["meter"].to_physical().to_numpy()
+        other = np.flatnonzero(codes[1:] != codes[:-1])
+        names = rows["meter"].gather(np.append(other, len(codes) - 1)).cast(pl.String).to_list()
+        later[other] = True
+        return bool(later.all()) and all(one < next_ for one, next_ in itertools.pairwise(names))
     meter, before = rows["meter"][1:], rows["meter"][:-1]
     same = meter == before
     return bool((same & pl.Series(later)).all()) or bool(((meter > before) | (same & pl.Series(later))).all())
