@@ -52,8 +52,8 @@ SPARED_SECONDS: Final = 1.0
 USUAL: Final = {".csv": 3.5e-8, ".txt": 3.5e-8, ".tsv": 3.5e-8, ".xlsx": 8.5e-8, ".xlsm": 8.5e-8}
 """What reading cost [CPU s per byte] on the machine this was written on."""
 
-IMPORTS: Final = (taking.__name__, "eisenergy.readings.scankernel", "eisenergy.readings.gridkernel")
-"""What a process that reads loads before it begins."""
+IMPORTS: Final = (taking.__name__, "eisenergy.readings.scankernel", "eisenergy.readings.gridkernel", "numpy.ma")
+"""What a process that reads loads before it begins; the last is what Numba loads when it is given its first array."""
 
 SUFFIXES: Final = {".csv", ".tsv", ".txt", ".xls", ".xlsx", ".xlsm"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -25,6 +26,9 @@ from eisenergy.store.loading import Span
 
 BATCH_BYTES: Final = 48 << 20
 """What one worker takes at a time: half a gigabyte of memory at the most."""
+
+SIZES_FROM: Final = 64
+"""Files from which on their sizes are looked up first: the register has no index of these."""
 
 COMPARED_ROWS: Final = 2_000_000
 """Readings compared with the table at once."""
@@ -83,11 +87,15 @@ class Load:
 
     def known(self, paths: Sequence[Path], step: Callable[[str], None]) -> list[Path]:
         """Hash the files and look them up; return those that have to be read."""
+        doubtful = self._doubtful(paths)
         with ThreadPoolExecutor(self.workspace.settings.workers) as threads:
-            hashes = dict(zip(paths, threads.map(files.sha256_of, paths), strict=True))
+            hashes = dict(zip(doubtful, threads.map(files.sha256_of, doubtful), strict=True))
         before = files.registered_among(self.workspace.database, self.scope, sorted(set(hashes.values())))
-        new: dict[str, Path] = {}
+        new: dict[str | Path, Path] = {}
         for path in paths:
+            if path not in hashes:
+                new[path] = path
+                continue
             entry = before.get(hashes[path])
             kept = entry is not None and files.archived(
                 self.workspace.settings, self.scope, entry.sha256, path.stat().st_size
@@ -101,6 +109,15 @@ class Load:
             self._say_known(path, entry)
             step(path.name)
         return list(new.values())
+
+    def _doubtful(self, paths: Sequence[Path]) -> Sequence[Path]:
+        """The files that may be known: of a size that another one has, here or in the register. The others are hashed once, by who reads them."""
+        if len(paths) < SIZES_FROM:
+            return paths
+        sizes = [path.stat().st_size for path in paths]
+        known = files.sizes_among(self.workspace.database, self.scope, sizes)
+        often = Counter(sizes)
+        return [path for path, size in zip(paths, sizes, strict=True) if often[size] > 1 or size in known]
 
     def _say_known(self, path: Path, entry: SourceFile) -> None:
         self.outcomes[path] = FileOutcome(

@@ -29,7 +29,7 @@ def is_coded(rows: pl.DataFrame) -> bool:
 
 def decoded(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with texts for what is coded."""
-    return rows.cast({name: pl.String for name in _columns(rows)}) if is_coded(rows) else rows
+    return rows.cast({name: pl.String for name, dtype in rows.schema.items() if isinstance(dtype, pl.Categorical)})
 
 
 def different(column: pl.Series) -> list[str]:
@@ -47,7 +47,8 @@ def write(file: IO[bytes], rows: pl.DataFrame, **settings: Any) -> None:
     if not is_coded(rows):
         return
     at, footer = _footer(file)
-    own, texts = _said(footer), _said_of(tuple(decoded(rows.clear()).schema.items()))
+    columns = tuple((name, pl.String() if isinstance(dtype, pl.Categorical) else dtype) for name, dtype in rows.schema.items())
+    own, texts = _said(footer), _said_of(columns)
     if own is None or texts is None:  # a Polars that says it otherwise
         file.seek(0)
         file.truncate()
@@ -57,10 +58,6 @@ def write(file: IO[bytes], rows: pl.DataFrame, **settings: Any) -> None:
     file.seek(at)
     file.truncate()
     file.write(footer + len(footer).to_bytes(4, "little") + b"PAR1")
-
-
-def _columns(rows: pl.DataFrame) -> list[str]:
-    return [name for name, dtype in rows.schema.items() if isinstance(dtype, pl.Categorical)]
 
 
 def _footer(file: IO[bytes]) -> tuple[int, bytes]:
@@ -85,8 +82,8 @@ def _said(footer: bytes) -> bytes | None:
 
 
 @lru_cache(maxsize=8)
-def _said_of(schema: tuple[tuple[str, Any], ...]) -> bytes | None:
+def _said_of(columns: tuple[tuple[str, pl.DataType], ...]) -> bytes | None:
     """What a file of some columns says."""
     file = io.BytesIO()
-    pl.DataFrame(schema=dict(schema)).write_parquet(file)
+    pl.DataFrame(schema=dict(columns)).write_parquet(file)
     return _said(_footer(file)[1])

@@ -7,13 +7,14 @@ the lake, and a registered file is skipped for good, even where a later file cor
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-from sqlalchemy import Row, Text, any_, literal, select
+from sqlalchemy import BigInteger, Row, Text, any_, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -47,6 +48,7 @@ __all__ = [
     "report_rows",
     "save_report",
     "sha256_of",
+    "sizes_among",
     "sources",
 ]
 
@@ -127,7 +129,6 @@ def register_all(database: Database, scope: Scope, entries: Sequence[SourceFile]
     :raises OutOfScope: for a scope that may not write for the whole client
     """
     check_operator(scope)
-    table = tables.source_files
     # One statement cannot change a row twice: of entries of one file the last counts, unless one says loaded.
     unique: dict[str, SourceFile] = {}
     for file in entries:
@@ -136,17 +137,16 @@ def register_all(database: Database, scope: Scope, entries: Sequence[SourceFile]
             unique[file.sha256] = file
     rows = [
         {
-            "client": scope.client,
             "sha256": file.sha256,
             "name": file.name,
             "bytes": file.bytes,
             "kind": file.kind,
             "status": file.status,
-            "received_at": file.received_at,
+            "received_at": file.received_at.isoformat(),
             "lake_version": file.lake_version,
             "meters": list(file.meters),
-            "starts": file.start,
-            "ends": file.end,
+            "starts": None if file.start is None else file.start.isoformat(),
+            "ends": None if file.end is None else file.end.isoformat(),
             "rows": file.rows,
             "findings": [finding.to_dict() for finding in file.findings],
         }
@@ -154,20 +154,38 @@ def register_all(database: Database, scope: Scope, entries: Sequence[SourceFile]
     ]
     if not rows:
         return
-    statement = upsert(table)
-    statement = statement.on_conflict_do_update(
-        index_elements=["client", "sha256"],
-        set_={name: statement.excluded[name] for name in rows[0] if name not in ("client", "sha256")},
-        where=table.c.status == "refused",
-    )
     read = {file.sha256 for file in unique.values() if file.status == "loaded" and file.kind != REPORT}
     with database.session(scope) as connection:
         taken: set[str] = set()
         for at in range(0, len(rows), _STATEMENT):
-            told = statement.returning(table.c.sha256)
-            taken |= set(connection.execute(told, rows[at : at + _STATEMENT]).scalars())
+            told = json.dumps(rows[at : at + _STATEMENT], ensure_ascii=False)
+            taken |= set(connection.execute(_REGISTER, {"client": scope.client, "rows": told}).scalars())
         if fresh := sorted(taken & read):
             outbox.ingested(connection, scope.client, fresh, datetime.now(UTC))
+
+
+_TYPES: Final = {
+    "sha256": "text",
+    "name": "text",
+    "bytes": "bigint",
+    "kind": "text",
+    "status": "text",
+    "received_at": "timestamptz",
+    "lake_version": "bigint",
+    "meters": "text[]",
+    "starts": "timestamptz",
+    "ends": "timestamptz",
+    "rows": "bigint",
+    "findings": "jsonb",
+}
+# One value for all rows: to find the places of ten thousand in a statement takes longer than the server needs for it.
+_REGISTER: Final = text(f"""
+    INSERT INTO eisenergy.source_files AS f (client, {", ".join(_TYPES)})
+    SELECT :client, {", ".join(f"n.{name}" for name in _TYPES)}
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS n({", ".join(f"{name} {kind}" for name, kind in _TYPES.items())})
+    ON CONFLICT (client, sha256) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in _TYPES if name != "sha256")}
+    WHERE f.status = 'refused' RETURNING f.sha256
+""")
 
 
 def registered(database: Database, scope: Scope, sha256: str) -> SourceFile | None:
@@ -183,6 +201,14 @@ def registered_among(database: Database, scope: Scope, hashes: Sequence[str]) ->
     with database.session(scope) as connection:
         rows = connection.execute(select(table).where(table.c.sha256 == any_(literal(list(hashes), ARRAY(Text))))).all()
     return {row.sha256: _file(row) for row in rows}
+
+
+def sizes_among(database: Database, scope: Scope, sizes: Sequence[int]) -> set[int]:
+    """Return which of some sizes registered files have [bytes]."""
+    column = tables.source_files.c.bytes
+    query = select(column).where(column == any_(literal(sorted(set(sizes)), ARRAY(BigInteger)))).distinct()
+    with database.session(scope) as connection:
+        return set(connection.execute(query).scalars())
 
 
 def sources(database: Database, scope: Scope) -> tuple[SourceFile, ...]:
