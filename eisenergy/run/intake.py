@@ -49,7 +49,7 @@ SPARE_SECONDS: Final = 2.0
 SPARED_SECONDS: Final = 1.0
 """Reading [CPU s] that a process is worth where one is spare: until it reads at its pace, another one takes 0.15 s."""
 
-USUAL: Final = {".csv": 3.5e-8, ".txt": 3.5e-8, ".tsv": 3.5e-8, ".xlsx": 8.5e-8, ".xlsm": 8.5e-8}
+USUAL: Final = {".csv": 2.0e-8, ".txt": 2.0e-8, ".tsv": 2.0e-8, ".xlsx": 8.5e-8, ".xlsm": 8.5e-8}
 """What reading cost [CPU s per byte] on the machine this was written on."""
 
 IMPORTS: Final = (taking.__name__, "eisenergy.readings.scankernel", "eisenergy.readings.gridkernel", "numpy.ma")
