@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from eisenergy.contents import UnreadableFile
@@ -95,7 +96,7 @@ def regular_table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> r
     last, header = next(((number, header) for number, header in tried if header is not None), (0, None))
     if header is None:
         return None
-    separator, row, roles = header
+    separator, row, roles, kinds = header
     if not columns.is_header(roles):
         return None
     headers = tuple(cell.strip() or None for cell in row)
@@ -104,17 +105,6 @@ def regular_table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> r
     for _ in range(last + 1):
         at = data.index(b"\n", at) + 1
     decimal = "," if separator != "," and "," in start[last + 1] else "."
-    kinds = np.array(
-        [
-            scan.TEXT
-            if role is None or role.field not in (*columns.NUMBERS, "timestamp")
-            else scan.STAMP
-            if role.field == "timestamp"
-            else scan.FIGURE
-            for role in roles
-        ],
-        np.uint8,
-    )
     found = scan.table(data, at, separator, decimal, kinds)
     if found is None:
         return None
@@ -143,16 +133,25 @@ def _first_of(data: bytes) -> list[str]:
 @lru_cache(maxsize=4096)
 def _header_of(
     line: str, aliases: tuple[tuple[str, str], ...]
-) -> tuple[str, tuple[str, ...], tuple[columns.Role | None, ...]] | None:
+) -> tuple[str, tuple[str, ...], tuple[columns.Role | None, ...], npt.NDArray[np.uint8]] | None:
     """Part a line under the separator that makes it a header of readings with most columns; ``None`` where none does.
 
-    :returns: the separator, the cells, and what they mean without a mapping
+    :returns: the separator, the cells, what they mean without a mapping, and the kinds of columns for :func:`scan.table`
     """
     try:
         separator, _, rows, header = _layout([line], None, dict(aliases), "")
     except UnreadableFile:
         return None
-    return separator, tuple(rows[header]), tuple(columns.roles(rows[header]))
+    roles = tuple(columns.roles(rows[header]))
+    kinds = [
+        scan.TEXT
+        if role is None or role.field not in (*columns.NUMBERS, "timestamp")
+        else scan.STAMP
+        if role.field == "timestamp"
+        else scan.FIGURE
+        for role in roles
+    ]
+    return separator, tuple(rows[header]), roles, np.array(kinds, np.uint8)
 
 
 def encoding_of(data: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -45,13 +46,20 @@ def by_month(tables: Sequence[Regular]) -> dict[str, list[Regular]]:
     """Cut readings at the UTC months, without copying any: month -> the tables' readings in it, in the order of the tables."""
     found: dict[str, list[Regular]] = {}
     for table in tables:
-        months = table.start[[0, -1]].astype("datetime64[us]").astype("datetime64[M]")
-        cuts = np.arange(months[0], months[1] + 2).astype("datetime64[us]").astype(np.int64)
-        places = np.searchsorted(table.start, cuts).tolist()
-        for month, first, last in zip(np.arange(months[0], months[1] + 1), places[:-1], places[1:], strict=True):
+        months, cuts = _months(int(table.start[0]), int(table.start[-1]))
+        places = table.start.searchsorted(cuts).tolist()
+        for month, first, last in zip(months, places[:-1], places[1:], strict=True):
             if first < last:
-                found.setdefault(str(month), []).append(_slice(table, slice(first, last)))
+                found.setdefault(month, []).append(_slice(table, slice(first, last)))
     return found
+
+
+@lru_cache(maxsize=64)
+def _months(first: int, last: int) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """The UTC months from one instant to another, and where each begins and the last one ends [us]."""
+    ends = np.array([first, last]).astype("datetime64[us]").astype("datetime64[M]")
+    months = np.arange(ends[0], ends[1] + 2)
+    return tuple(str(month) for month in months[:-1]), months.astype("datetime64[us]").astype(np.int64)
 
 
 def _slice(table: Regular, part: slice) -> Regular:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -81,8 +82,7 @@ def stamped(table: Table, timezone: str) -> Stamps | None:
     if parted is None or days.codes.min() < 0 or clocks.codes.min() < 0:
         return None
     order, day_values, clock_values, offset, whole_days = parted
-    stamp = day_values[days.codes] + clock_values[clocks.codes]
-    often = _often(stamp)
+    stamp, often = _stamps(day_values, days.codes, clock_values, clocks.codes)
     if often is None:
         return None
     count = len(stamp) - 1
@@ -109,6 +109,28 @@ def stamped(table: Table, timezone: str) -> Stamps | None:
         columns=chosen,
         reasons={column: (role.why if (role := table.roles[column]) is not None else "") for column in chosen.values()},
     )
+
+
+Integers = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
+_Kept = tuple[tuple[Integers, Codes, Integers, Codes], tuple[Integers, int | None]]
+_KINDS: Final = 4
+"""Ways of writing stamps whose last file is remembered: a folder mixes those of a few devices."""
+_before = threading.local()
+
+
+def _stamps(days: Integers, day: Codes, clocks: Integers, clock: Codes) -> tuple[Integers, int | None]:
+    """The stamps of all rows, and :func:`_often` of them: those of a file before where it had the same ones, as files of one month have."""
+    kept: list[_Kept] = getattr(_before, "kept", [])
+    for (of_days, codes, of_clocks, others), found in kept:
+        # The values of the same texts are the same arrays, see _parted.
+        if of_days is days and of_clocks is clocks and np.array_equal(codes, day) and np.array_equal(others, clock):
+            return found
+    stamp = days[day] + clocks[clock]
+    stamp.flags.writeable = False
+    found = stamp, _often(stamp)
+    _before.kept = [*kept[1 - _KINDS :], ((days, day.copy(), clocks, clock.copy()), found)]
+    return found
 
 
 def _often(stamp: npt.NDArray[np.int64]) -> int | None:

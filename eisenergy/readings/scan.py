@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -92,7 +93,7 @@ def table(data: bytes, at: int, separator: str, decimal: str, kinds: npt.NDArray
     for number, (column, part) in enumerate(of_texts):
         spans = places[number, : counts[number]].tolist()
         (clocks if part else texts)[column] = Texts(
-            codes[number, :rows], tuple(data[first:last].decode() for first, last in spans)
+            codes[number, :rows], decoded(tuple([data[first:last] for first, last in spans]))
         )
     return Cells(
         rows=rows,
@@ -105,6 +106,12 @@ def table(data: bytes, at: int, separator: str, decimal: str, kinds: npt.NDArray
         signed=bool(signed[0]),
         written=lambda column, row: _cell(data, at, separator, column, row),
     )
+
+
+@lru_cache(maxsize=64)
+def decoded(texts: tuple[bytes, ...]) -> tuple[str, ...]:
+    """Decode texts; the days of a month and the times of a day are those of the file before."""
+    return tuple([text.decode() for text in texts])
 
 
 _Room = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32]]

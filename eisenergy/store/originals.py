@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -36,9 +37,10 @@ class Originals:
 
     def __init__(self, settings: Settings, scope: Scope) -> None:
         check_operator(scope)
-        self._inbox = _inbox(settings, scope)
-        self._inbox.mkdir(parents=True, exist_ok=True)
-        self._open: list[tuple[int, Path, Path]] = []
+        inbox = _inbox(settings, scope)
+        inbox.mkdir(parents=True, exist_ok=True)
+        self._inbox = str(inbox)  # paths here are texts: to make thousands of objects of them takes as long as to hash the files
+        self._open: list[tuple[int, str, str]] = []
 
     def __enter__(self) -> Originals:
         return self
@@ -56,8 +58,7 @@ class Originals:
         sha256 = hashlib.sha256(data).hexdigest()
         target = _place(self._inbox, sha256)
         if not _holds(target, len(data)):
-            part = self._inbox / f".part-{secrets.token_hex(8)}"
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            part, handle = self._part()
             self._open.append((handle, part, target))
             written = 0
             while written < len(data):
@@ -71,8 +72,7 @@ class Originals:
 
         :returns: the sha256 of the bytes, and how many there are
         """
-        part = self._inbox / f".part-{secrets.token_hex(8)}"
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        part, handle = self._part()
         digest, size = hashlib.sha256(), 0
         try:
             while piece := source.read(_PIECE):
@@ -83,12 +83,12 @@ class Originals:
                     written += os.write(handle, memoryview(piece)[written:])
         except BaseException:
             os.close(handle)
-            part.unlink(missing_ok=True)
+            _remove(part)
             raise
         target = _place(self._inbox, digest.hexdigest())
         if _holds(target, size):
             os.close(handle)
-            part.unlink()
+            os.unlink(part)
         else:
             self._open.append((handle, part, target))
         return digest.hexdigest(), size
@@ -98,11 +98,14 @@ class Originals:
         try:
             for handle, _, _ in self._open:
                 os.fsync(handle)
-            for handle, part, target in self._open:
-                target.parent.mkdir(exist_ok=True)
+            folders = {os.path.dirname(target) for _, _, target in self._open}
+            for folder in folders:
+                os.makedirs(folder, exist_ok=True)
+            for number, (handle, part, target) in enumerate(self._open):
                 os.fchmod(handle, 0o444)
-                part.replace(target)
-            for folder in {target.parent for _, _, target in self._open}:
+                os.replace(part, target)
+                self._open[number] = (handle, "", target)
+            for folder in folders:
                 _sync_folder(folder)
         finally:
             self._drop()
@@ -111,8 +114,14 @@ class Originals:
         """Forget what was copied and is not in its place yet."""
         for handle, part, _ in self._open:
             os.close(handle)
-            part.unlink(missing_ok=True)
+            if part:
+                _remove(part)
         self._open.clear()
+
+    def _part(self) -> tuple[str, int]:
+        """A new file that is nobody's original yet: its path, and the open file."""
+        part = f"{self._inbox}/.part-{secrets.token_hex(8)}"
+        return part, os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
 
 def archive(settings: Settings, scope: Scope, path: Path) -> str:
@@ -135,9 +144,9 @@ def archived(settings: Settings, scope: Scope, sha256: str, size: int) -> bool:
     return _holds(_place(_inbox(settings, scope), sha256), size)
 
 
-def _holds(place: Path, size: int) -> bool:
+def _holds(place: str, size: int) -> bool:
     try:
-        return place.stat().st_size == size
+        return os.stat(place).st_size == size
     except OSError:
         return False
 
@@ -150,7 +159,7 @@ def original(settings: Settings, scope: Scope, sha256: str) -> Path:
     """
     if scope.customers is not None:
         raise OutOfScope("a file may hold several customers' readings, and the scope is limited to customers")
-    path = _place(_inbox(settings, scope), sha256)
+    path = Path(_place(_inbox(settings, scope), sha256))
     if not path.is_file():
         raise FileNotFoundError(f"no original {sha256} in {path.parent.parent}: it was never taken in here")
     return path
@@ -174,13 +183,19 @@ def _inbox(settings: Settings, scope: Scope) -> Path:
     return settings.inbox / scope.client
 
 
-def _place(inbox: Path, sha256: str) -> Path:
+def _place(inbox: Path | str, sha256: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise FileNotFoundError(f"{sha256!r} is not a sha256: expected 64 hexadecimal digits")
-    return inbox / sha256[:2] / sha256
+    return f"{inbox}/{sha256[:2]}/{sha256}"
 
 
-def _sync_folder(folder: Path) -> None:
+def _remove(part: str) -> None:
+    """Remove a file, where it is there still."""
+    with suppress(FileNotFoundError):
+        os.unlink(part)
+
+
+def _sync_folder(folder: str) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
