@@ -88,10 +88,11 @@ def regular_table(name: str, data: bytes, mappings: Sequence[Mapping] = ()) -> r
     if len(start) < 2 or any('"' in line or "\r" in line for line in start):
         return None
     aliases = tuple((header, field) for one in mappings for header, field in one.columns.items())
+    lettered = _lettered(aliases)
     tried = (
         (number, _header_of(line, aliases))
         for number, line in enumerate(start[:-1])
-        if aliases or _TWO_NAMES.search(line)
+        if _TWO_NAMES.search(line) or not (lettered and line.isascii())
     )
     last, header = next(((number, header) for number, header in tried if header is not None), (0, None))
     if header is None:
@@ -128,6 +129,12 @@ def _first_of(data: bytes) -> list[str]:
     *whole, rest = data[:8192].split(b"\n", _MOST_ABOVE)
     lines = [line.removesuffix(b"\r") for line in whole]
     return [line.decode(errors="ignore") for line in [*lines, rest][:_MOST_ABOVE]]
+
+
+@lru_cache(maxsize=16)
+def _lettered(aliases: tuple[tuple[str, str], ...]) -> bool:
+    """Say whether every name that a mapping knows has a letter, as those have that are known without one."""
+    return all(any(letter.isalpha() for letter in header) for header, _ in aliases)
 
 
 @lru_cache(maxsize=4096)

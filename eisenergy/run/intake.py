@@ -136,8 +136,8 @@ def ingest(
     with tempfile.TemporaryDirectory(prefix=sweeping.waiting(scope), dir=workspace.settings.home) as folder:
         load = Load(workspace, scope, Path(folder))
         new = load.known(paths, step)
-        with _readers(workspace, new, executor, spare) as readers:
-            batches = load.batches(new, BATCH_FILES, FIRST if readers is None else ())
+        with _readers(workspace, new, executor, spare) as (readers, count):
+            batches = load.batches(new, BATCH_FILES, FIRST if readers is None else (), count)
             with closing(_read(workspace, batches, readers)) as results:
                 for taken in results:
                     load.add(taken)
@@ -152,15 +152,16 @@ def ingest(
 @contextmanager
 def _readers(
     workspace: Workspace, new: Sequence[Path], executor: Executor | None, spare: forked.Spare | None
-) -> Iterator[Executor | None]:
-    """Who reads: the one that was given, or those that a spare process forks; ``None`` where this process begins by itself."""
+) -> Iterator[tuple[Executor | None, int]]:
+    """Who reads, and how many there may be: the one that was given, or those that a spare process forks; ``None`` where this process begins
+    by itself."""
     if executor is not None or spare is None or (seconds := promise(new)) < SPARE_SECONDS:
-        yield executor
+        yield executor, workspace.settings.workers
         return
     count = max(1, min(workspace.settings.workers, int(seconds / SPARED_SECONDS)))
     begun = spare.begin(count, workspace.environment(), IMPORTS)
     try:
-        yield begun
+        yield begun, count
     finally:
         begun.shutdown(cancel_futures=True)
 

@@ -129,13 +129,16 @@ class Load:
             findings=entry.findings,
         )
 
-    def batches(self, paths: Sequence[Path], batch_files: int, first_files: Sequence[int]) -> list[Batch]:
+    def batches(
+        self, paths: Sequence[Path], batch_files: int, first_files: Sequence[int], workers: int
+    ) -> list[Batch]:
         """Cut the files into batches, in their order: every worker has something to do, and none has too much at once.
 
         :param batch_files: files of a batch at the most
         :param first_files: of the first ones
+        :param workers: how many there may be
         """
-        most = max(1, min(batch_files, -(-len(paths) // (2 * self.workspace.settings.workers))))
+        most = max(1, min(batch_files, -(-len(paths) // (2 * workers))))
         can = loading.can_stage(self.workspace.lake, self.scope)
         first = Batch(
             number=0,
