@@ -16,7 +16,6 @@ from eisenergy.frames import MEASURED, READINGS
 from eisenergy.readings.model import TableMeta
 from eisenergy.readings.scan import Texts
 
-
 _FEW: Final = 4
 """Rows per text from which on a column's texts are few: a writer of Parquet gives each of them a number then, coded or not."""
 
@@ -107,9 +106,7 @@ def frame(tables: Sequence[Regular], *, coded: bool = False) -> pl.DataFrame:
     return pl.DataFrame(made)
 
 
-def _texts(
-    name: str, tables: Sequence[Regular], sizes: Sequence[int], few: pl.Categorical | pl.String
-) -> pl.Series:
+def _texts(name: str, tables: Sequence[Regular], sizes: Sequence[int], few: pl.Categorical | pl.String) -> pl.Series:
     """A column of texts, each different one once in memory. :param few: its type where there are few"""
     known: dict[str | None, int] = {None: 0}
     codes = []

@@ -30,6 +30,9 @@ _NEWLINE: Final = 10
 _USUAL: Final = 64
 """Columns up to which the room for their texts is kept for the next file: 12 MB."""
 
+_USUAL_BYTES: Final = 4 << 20
+"""Bytes of a file up to which the room for marks is kept."""
+
 _rooms = threading.local()
 
 
@@ -74,7 +77,7 @@ def table(data: bytes, at: int, separator: str, decimal: str, kinds: npt.NDArray
     from eisenergy.readings import scankernel  # loaded where it pays, see taking.QUICK_BYTES
 
     buffer = np.frombuffer(data, np.uint8)
-    most = int(np.count_nonzero(buffer[at:] == _NEWLINE)) + 1
+    most = int(np.count_nonzero(np.equal(buffer[at:], _NEWLINE, out=_marks(len(data) - at)))) + 1
     of_figures = [column for column, kind in enumerate(kinds) if kind == FIGURE]
     of_texts = [(column, part) for column, kind in enumerate(kinds) if kind != FIGURE for part in range(kind)]
     figures = np.empty((max(1, len(of_figures)), most))
@@ -135,6 +138,16 @@ def room(columns: int) -> _Room:
             _rooms.kept = kept
     kept[1][:columns].fill(-1)
     return kept[0][:columns], kept[1][:columns], kept[2][:columns]
+
+
+def _marks(size: int) -> npt.NDArray[np.bool_]:
+    """Room for one mark per byte, this thread's until it asks again."""
+    kept: npt.NDArray[np.bool_] | None = getattr(_rooms, "marks", None)
+    if kept is None or len(kept) < size:
+        kept = np.empty(2 * size, np.bool_)
+        if size <= _USUAL_BYTES:
+            _rooms.marks = kept
+    return kept[:size]
 
 
 def _cell(data: bytes, at: int, separator: str, column: int, row: int) -> str:

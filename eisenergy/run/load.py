@@ -129,9 +129,7 @@ class Load:
             findings=entry.findings,
         )
 
-    def batches(
-        self, paths: Sequence[Path], batch_files: int, first_files: Sequence[int], workers: int
-    ) -> list[Batch]:
+    def batches(self, paths: Sequence[Path], batch_files: int, first_files: Sequence[int], workers: int) -> list[Batch]:
         """Cut the files into batches, in their order: every worker has something to do, and none has too much at once.
 
         :param batch_files: files of a batch at the most

@@ -47,7 +47,9 @@ def write(file: IO[bytes], rows: pl.DataFrame, **settings: Any) -> None:
     if not is_coded(rows):
         return
     at, footer = _footer(file)
-    columns = tuple((name, pl.String() if isinstance(dtype, pl.Categorical) else dtype) for name, dtype in rows.schema.items())
+    columns = tuple(
+        (name, pl.String() if isinstance(dtype, pl.Categorical) else dtype) for name, dtype in rows.schema.items()
+    )
     own, texts = _said(footer), _said_of(columns)
     if own is None or texts is None:  # a Polars that says it otherwise
         file.seek(0)

@@ -135,9 +135,7 @@ def write(lake: Lake, scope: Scope, month: str, rows: pl.DataFrame) -> Part:
     target = Path(lake.address) / path
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("w+b") as file:
-        coded.write(
-            file, rows, compression="zstd", compression_level=1, row_group_size=ROW_GROUP, data_page_size=PAGE
-        )
+        coded.write(file, rows, compression="zstd", compression_level=1, row_group_size=ROW_GROUP, data_page_size=PAGE)
         file.flush()
         os.fsync(file.fileno())
     return Part(
@@ -151,7 +149,7 @@ def write(lake: Lake, scope: Scope, month: str, rows: pl.DataFrame) -> Part:
 
 
 def _statistics(rows: pl.DataFrame) -> str:
-    ends = {name: _ends(rows[name]) for name in _STATISTICS}
+    ends = {name: _ends(rows, name) for name in _STATISTICS}
 
     def plain(value: object) -> object:
         # The log keeps milliseconds, and cuts: readings begin on whole minutes.
@@ -167,11 +165,14 @@ def _statistics(rows: pl.DataFrame) -> str:
     )
 
 
-def _ends(column: pl.Series) -> tuple[object, object]:
-    """The least and the greatest value; of texts by their bytes."""
-    if column.dtype.is_numeric() or column.dtype.is_temporal():
-        return column.min(), column.max()
-    texts = coded.different(column)  # Python's order of texts is that of their bytes in UTF-8
+def _ends(rows: pl.DataFrame, name: str) -> tuple[object, object]:
+    """The least and the greatest value of a column; of texts by their bytes."""
+    if (
+        rows.schema[name].is_numeric() or rows.schema[name].is_temporal()
+    ):  # selected: a column of one value stays one value
+        least, greatest = rows.select(pl.col(name).min().alias("least"), pl.col(name).max().alias("greatest")).row(0)
+        return least, greatest
+    texts = coded.different(rows[name])  # Python's order of texts is that of their bytes in UTF-8
     return min(texts), max(texts)
 
 

@@ -42,8 +42,14 @@ class Commit:
 
 def checked(frame: pl.DataFrame) -> pl.DataFrame:
     """The canonical columns in their order, with nothing missing that names a reading; texts that are coded stay so."""
-    coded = {name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Categorical) and READINGS.get(name) == pl.String}
-    rows = frame.select([pl.col(name) if name in coded else pl.col(name).cast(dtype) for name, dtype in READINGS.items()])
+    coded = {
+        name
+        for name, dtype in frame.schema.items()
+        if isinstance(dtype, pl.Categorical) and READINGS.get(name) == pl.String
+    }
+    rows = frame.select(
+        [pl.col(name) if name in coded else pl.col(name).cast(dtype) for name, dtype in READINGS.items()]
+    )
     for name in (*KEY, "quality", "source"):
         if rows[name].null_count():
             raise ValueError(f"readings without {name}: every reading needs client, meter, start, quality and source")

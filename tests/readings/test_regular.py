@@ -10,6 +10,7 @@ import io
 import random
 import zipfile
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from eisenergy.contents import UnreadableFile
+from eisenergy.frames import READINGS
 from eisenergy.readings import BadMapping, Mapping, gridscan, load_mappings, read, read_any, read_regular
 from eisenergy.readings import gathered as quick_way
+from eisenergy.readings.mapping import mapping_of
 from eisenergy.samples import plan
 from eisenergy.samples.loads import Slot
 from eisenergy.samples.shapes import SHAPES, Content, Line
@@ -423,4 +426,60 @@ def test_many_tables_in_one_frame_are_each_in_its_own(tmp_path: Path) -> None:
     months = quick_way.by_month(members)
     assert sorted(months) == ["2021-08", "2021-09"]  # in UTC
     cut = pl.concat([quick_way.frame(months[month]) for month in sorted(months)])
+    for tables in (members, *months.values(), members[:1]):
+        codes = quick_way.frame(tables, coded=True)
+        texts = [name for name, dtype in READINGS.items() if dtype == pl.String]
+        assert isinstance(codes.schema["source"], pl.Categorical)
+        assert_frame_equal(codes.cast(dict.fromkeys(texts, pl.String)), quick_way.frame(tables), check_exact=True)
+    (few,) = quick_way.by_month(members[:1])["2021-09"]
+    short = [replace(few, start=few.start[:3], rows=few.rows[:3], figures={}, texts={})]
+    assert quick_way.frame(short, coded=True).equals(quick_way.frame(short))  # more texts than is worth coding
     assert_frame_equal(cut.sort("meter", "start"), pl.concat(results).sort("meter", "start"), check_exact=True)
+
+
+def test_files_that_are_nearly_alike_are_each_read_as_they_are(tmp_path: Path) -> None:
+    """What files of one folder have in common is worked out once: here each has the same texts as the one before, or nearly."""
+    rng = random.Random(20211122)
+    taken = 0
+    for number in range(90):
+        shape = rng.choice(["log", "iso", "iso"])
+        name, data = shaped(
+            shape, rng.randrange(3), days=rng.choice([2, 2, 3]), first=dt.date(2021, rng.choice([8, 9]), 29)
+        )
+        lines = data.decode().splitlines(keepends=True)
+        at = rng.randrange(4, len(lines) - 1)
+        odd = rng.choice(["nothing", "nothing", "nothing", "gap", "turned", "twice", "day", "end"])
+        if odd == "gap":
+            del lines[at]
+        elif odd == "turned":
+            lines[at], lines[at + 1] = lines[at + 1], lines[at]
+        elif odd == "twice":
+            lines.insert(at, lines[at])
+        elif odd == "day":
+            lines[at] = lines[-1][:10] + lines[at][10:]
+        elif odd == "end":
+            del lines[rng.randrange(60, len(lines)) :]
+        path = tmp_path / str(number) / name
+        path.parent.mkdir()
+        path.write_text("".join(lines), encoding="utf-8", newline="")
+        taken += agrees(path)
+    assert 30 < taken < 80
+
+
+@pytest.mark.parametrize("header", ["7", "7 neto", "№ 7"])
+def test_a_header_that_only_a_mapping_knows_is_found(tmp_path: Path, header: str) -> None:
+    """Also one without a letter, above which a line stands that could be a header but for its letters."""
+    document = {
+        "name": "n", "source": "s", "match": {"file": "other*"}, "columns": {header: "kwh_import", "8": "timestamp"},
+    }  # fmt: skip
+    mappings = (*MAPPINGS, mapping_of(document))
+    start = dt.datetime(2021, 8, 30)  # noqa: DTZ001
+    lines = ["Medidor;60000001", f"8;{header}"]
+    lines += [f"{start + dt.timedelta(minutes=15 * n):%Y-%m-%d %H:%M};{n}.5" for n in range(192)]
+    path = tmp_path / "60000001.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    agrees(path, mapping=mappings)
+    lines[1] = f"timestamp;{header};kWh"
+    lines[2:] = [line + ";1.5" for line in lines[2:]]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert agrees(path, mapping=mappings)

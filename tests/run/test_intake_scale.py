@@ -24,6 +24,7 @@ from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import blocked
 from eisenergy.readings import read_any
 from eisenergy.run import forked, intake, taking
+from eisenergy.run import load as load_of_files
 from eisenergy.store import compaction, files, sweeping
 from eisenergy.store.lake import Lake
 
@@ -77,6 +78,7 @@ def test_a_folder_is_what_its_files_are_one_by_one(
     monkeypatch.setattr(intake, "FIRST", (9, 9))
     monkeypatch.setattr(intake, "WORTH_SECONDS", 1e-9)
     monkeypatch.setattr(taking, "QUICK_BYTES", 0)
+    monkeypatch.setattr(load_of_files, "SIZES_FROM", 0)
     processes: list[int] = []
     workers = forked.workers
     monkeypatch.setattr(forked, "workers", lambda count, *rest: processes.append(count) or workers(count, *rest))
@@ -110,6 +112,35 @@ def test_a_folder_is_what_its_files_are_one_by_one(
     compaction.compact(fresh.lake, scope)
     assert_frame_equal(fresh.lake.read(scope, meters, START, datetime(2021, 10, 1, tzinfo=UTC)), found)
     assert not list(fresh.settings.home.glob(".intake-*"))
+
+
+def test_files_are_hashed_beforehand_where_one_of_their_size_is_known(
+    workspace: Workspace, scope: Scope, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh, meters = _aside(workspace, tmp_path), know(workspace, scope, METERS + 9)[-3:]
+    monkeypatch.setattr(load_of_files, "SIZES_FROM", 0)
+    hashed: list[str] = []
+    sha256_of = files.sha256_of
+    monkeypatch.setattr(files, "sha256_of", lambda path: hashed.append(path.parent.name) or sha256_of(path))
+
+    def outcome(*paths: Path) -> tuple[list[str], list[str], int]:
+        hashed.clear()
+        report = intake.ingest(fresh, scope, paths)
+        return [file.status for file in report.files], sorted(hashed), report.added
+
+    # Longer than the files of other tests, which are in the register, too.
+    one = put(tmp_path / "one", meters[0], "log", date(2021, 9, 1), 5)
+    other = put(tmp_path / "other", meters[1], "iso", date(2021, 9, 1), 6)
+    again = put(tmp_path / "again", meters[0], "log", date(2021, 9, 1), 5)
+    late = put(tmp_path / "late", meters[2], "iso", date(2021, 9, 1), 7)
+    assert again.read_bytes() == one.read_bytes()
+    assert len({path.stat().st_size for path in (one, other, late)}) == 3
+    assert outcome(other) == (["loaded"], [], 6 * 96)
+    assert outcome(one, again, late) == (["loaded"] * 3, ["again", "one"], 12 * 96)
+    assert outcome(again, late, other) == (["known"] * 3, ["again", "late", "other"], 0)
+    changed = one.read_bytes().replace(b",", b".", 1)
+    one.write_bytes(changed)
+    assert outcome(one)[1] == ["one"]
 
 
 SPARED = """

@@ -12,7 +12,7 @@ from store_cases import EIS, OTHER
 
 from eisenergy.accounts import OutOfScope, Role, Scope
 from eisenergy.config import Settings
-from eisenergy.findings import warning
+from eisenergy.findings import info, warning
 from eisenergy.store import files
 from eisenergy.store.database import Database
 from eisenergy.store.files import ReportRow, SourceFile
@@ -97,6 +97,21 @@ def test_the_register_gives_back_what_it_was_told(database: Database) -> None:
     assert files.register(database, EIS, file) == file
     assert files.registered(database, EIS, file.sha256) == file
     assert files.registered(database, OTHER, file.sha256) is None
+
+
+def test_the_register_keeps_any_text_and_what_is_not_there(database: Database) -> None:
+    odd = "Año \"2021\", {mayo}; a\\b 'c' 100 % :name\n\u2028.csv"
+    finding = info("odd", odd, odd, odd=odd, rows=[1, 2.5, None, True, {"a": [odd]}])
+    whole = entry(odd, meters=(odd, "", "NULL", "null"), findings=(finding, finding), bytes=2**40, rows=2**33)
+    bare = entry("bare.csv", status="refused", lake_version=None, meters=(), start=None, end=None, rows=0, findings=())
+    files.register_all(database, EIS, [whole, bare])
+    assert files.registered(database, EIS, whole.sha256) == whole
+    assert files.registered(database, EIS, bare.sha256) == bare
+    assert files.sizes_among(database, EIS, [2**40, 2**40 + 1]) == {2**40}
+    assert files.sizes_among(database, OTHER, [2**40]) == set()
+    assert files.sizes_among(database, EIS, []) == set()
+    with pytest.raises(UnicodeEncodeError):
+        files.register_all(database, EIS, [entry("\udcff.csv")])
 
 
 def test_a_loaded_file_stays_loaded_and_a_refused_one_may_come_again(database: Database) -> None:
