@@ -466,6 +466,24 @@ def test_files_that_are_nearly_alike_are_each_read_as_they_are(tmp_path: Path) -
     assert 30 < taken < 80
 
 
+@pytest.mark.parametrize("shape", ["log", "iso"])
+def test_a_day_or_a_time_that_stands_elsewhere_is_seen(tmp_path: Path, shape: str) -> None:
+    """Beside a file with the same days and times, each in its place."""
+    name, data = shaped(shape, 1)
+    path = tmp_path / name
+    first, second = (b"30/08/2021", b"31/08/2021") if shape == "log" else (b"2021-08-30", b"2021-08-31")
+    assert data.count(first) == 96
+    rest = data.partition(first)
+    for changed in (data.replace(first, second, 50).replace(second, first, 49), rest[0] + second + rest[2]):
+        path.write_bytes(data)
+        assert agrees(path)
+        path.write_bytes(changed)
+        assert not agrees(path)
+    at = data.index(b"00:30")
+    path.write_bytes(data[:at] + b"00:15" + data[at + 5 :])
+    assert not agrees(path)
+
+
 @pytest.mark.parametrize("header", ["7", "7 neto", "№ 7"])
 def test_a_header_that_only_a_mapping_knows_is_found(tmp_path: Path, header: str) -> None:
     """Also one without a letter, above which a line stands that could be a header but for its letters."""
