@@ -144,9 +144,9 @@ def _marks(size: int) -> npt.NDArray[np.bool_]:
     """Room for one mark per byte, this thread's until it asks again."""
     kept: npt.NDArray[np.bool_] | None = getattr(_rooms, "marks", None)
     if kept is None or len(kept) < size:
-        kept = np.empty(2 * size, np.bool_)
-        if size <= _USUAL_BYTES:
-            _rooms.marks = kept
+        if size > _USUAL_BYTES:
+            return np.empty(size, np.bool_)
+        _rooms.marks = kept = np.empty(2 * size, np.bool_)
     return kept[:size]
 
 

@@ -167,9 +167,8 @@ def _statistics(rows: pl.DataFrame) -> str:
 
 def _ends(rows: pl.DataFrame, name: str) -> tuple[object, object]:
     """The least and the greatest value of a column; of texts by their bytes."""
-    if (
-        rows.schema[name].is_numeric() or rows.schema[name].is_temporal()
-    ):  # selected: a column of one value stays one value
+    dtype = rows.schema[name]
+    if dtype.is_numeric() or dtype.is_temporal():  # selected: a column of one value stays one value
         least, greatest = rows.select(pl.col(name).min().alias("least"), pl.col(name).max().alias("greatest")).row(0)
         return least, greatest
     texts = coded.different(rows[name])  # Python's order of texts is that of their bytes in UTF-8

@@ -39,9 +39,8 @@ class Originals:
         check_operator(scope)
         inbox = _inbox(settings, scope)
         inbox.mkdir(parents=True, exist_ok=True)
-        self._inbox = str(
-            inbox
-        )  # paths here are texts: to make thousands of objects of them takes as long as to hash the files
+        # Paths are texts here: to make thousands of objects of them takes as long as to hash the files.
+        self._inbox = str(inbox)
         self._open: list[tuple[int, str, str]] = []
 
     def __enter__(self) -> Originals:
