@@ -1,9 +1,9 @@
 """Numba, for the modules that compile: loaded without what it looks for and nothing here needs.
 
 Before Numba loads the first compiled function, it imports ``scipy.linalg`` to learn whether matrices can be multiplied: nearly half of what
-loading compiled functions costs; and ``cffi`` with its parser of C, to call functions of libraries: an eighth. It imports ``coverage`` where it
-is installed, to tell it which lines it compiled: a tenth of what loading Numba costs. While it looks they are not to be found; afterwards
-they are, as before. What somebody has loaded already is found, so a run that measures coverage gets its lines.
+loading compiled functions costs; and ``cffi`` with its parser of C, to call functions of libraries: a tenth. It imports ``coverage`` where it is
+installed, to tell it which lines it compiled: a tenth of what loading Numba costs. While it looks they are not to be found; afterwards they
+are, as before. What somebody has loaded already is found, so a run that measures coverage gets its lines.
 """
 
 from __future__ import annotations
