@@ -110,9 +110,10 @@ def table(data: bytes, at: int, separator: str, decimal: str, kinds: npt.NDArray
 _Room = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32]]
 
 
-def room(columns: int) -> _Room:
+def room(columns: int, *, free: bool = True) -> _Room:
     """Return where texts lie, hash slots that are all free, and what follows which, for some columns of texts.
 
+    :param free: whether the slots are to be freed; some megabytes that a table of few texts need not
     They are this thread's until it asks again: to get them anew for each file takes longer than to read its texts.
     """
     from eisenergy.readings import scankernel
@@ -126,7 +127,8 @@ def room(columns: int) -> _Room:
         )
         if columns <= _USUAL:
             _rooms.kept = kept
-    kept[1][:columns].fill(-1)
+    if free:
+        kept[1][:columns].fill(-1)
     return kept[0][:columns], kept[1][:columns], kept[2][:columns]
 
 
