@@ -2,6 +2,8 @@
 
 Programs write every row of a table in the same words: but for its number and its values, a row repeats the last one byte for byte. What
 repeats is compared eight bytes at a time, and need not be understood again.
+
+The compiled code of :mod:`~eisenergy.readings.gridkernel` holds this one's, and Numba does not see a change here: change the date of that file, too.
 """
 
 from __future__ import annotations
