@@ -113,8 +113,9 @@ _Room = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32
 def room(columns: int, *, free: bool = True) -> _Room:
     """Return where texts lie, hash slots that are all free, and what follows which, for some columns of texts.
 
-    :param free: whether the slots are to be freed; some megabytes that a table of few texts need not
     They are this thread's until it asks again: to get them anew for each file takes longer than to read its texts.
+
+    :param free: whether the slots are to be freed; of a table with few texts that is most of the work
     """
     from eisenergy.readings import scankernel
 
