@@ -9,7 +9,7 @@ from typing import Final
 
 from eisenergy import extent, unpacked
 
-_ZIP: Final = b"PK\x03\x04"
+ZIP: Final = b"PK\x03\x04"
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SPREADSHEET_SUFFIXES: Final = {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
 
@@ -51,7 +51,7 @@ def kind_of(path: Path, start: bytes) -> Content:
     name = path.name
     if not start.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         raise UnreadableFile(f"{name} is empty: expected a table of readings or rates. Download it again.")
-    if start.startswith(_ZIP):
+    if start.startswith(ZIP):
         return _zipped(path)
     if start.startswith(_OLE):
         return _compound(path)

@@ -7,15 +7,17 @@ from typing import Any, Final
 import numpy as np
 
 from eisenergy.compiled import numba, types
-from eisenergy.readings.gridscan import INLINE, NUMBER, SHARED
+from eisenergy.readings.gridscan import EMPTY, INLINE, NUMBER, SHARED
+from eisenergy.readings.likekernel import EXACT, SHAPE, WORDS, decimal
+from eisenergy.readings.likekernel import rows as rows_like
 from eisenergy.readings.scankernel import BYTES, entered
 
-_EXACT: Final = 1 << 53
-"""Up to here every whole number is a double, and so is every power of ten to the 22nd: their quotient is the nearest one."""
-_MOST_DIGITS: Final = 18
+_IN_VAIN: Final = 64
+"""Rows that may differ from the one before them, beside every fourth, until it is not tried any more."""
 
 _ROWS = types.int64(
     BYTES,
+    WORDS,
     types.int64,
     types.int64,
     types.int64,
@@ -60,6 +62,7 @@ _INLINE: Final = np.frombuffer(b"inlineStr", np.uint8)
 @numba.njit(_ROWS, cache=True, error_model="numpy")
 def rows(
     data: Any,
+    words: Any,
     at: Any,
     first_row: Any,
     most: Any,
@@ -75,13 +78,23 @@ def rows(
     """Read the rows from byte ``at`` on; how many, or -1 where the sheet is not regular.
 
     :param signature: kind and style per column, written by the first row
+    :param slots: of any content; those of columns of texts are freed here
     :param long: column, row and bytes of the numbers that are to be read by somebody who rounds them right
     """
     powers = np.array([10.0**n for n in range(23)])
     width = signature.shape[0]
     seen = np.zeros((width, 2), np.int64)
+    shape = np.zeros((width + 2, SHAPE), np.int64)
+    alike, cells, in_vain = False, 0, 0
     row = 0
     while True:
+        if alike and in_vain < _IN_VAIN + row // 4:
+            at, row = rows_like(
+                data, words, at, first_row, shape, cells, row, most,
+                figures, powers, long, long_count, codes, places, counts, slots,
+            )  # fmt: skip
+            in_vain += 1
+        alike, past, cells = True, at, 0
         while at < len(data) and data[at] <= 32:
             at += 1
         if _at(data, at, _END):
@@ -94,26 +107,33 @@ def rows(
             if data[at] == 114 and data[at + 1] == 61 and data[at - 1] == 32:  # r=
                 at += 3
                 number = 0
+                shape[0, 0], shape[0, 1] = past, at - past
                 while 48 <= data[at] <= 57:
                     number = number * 10 + (data[at] - 48)
                     at += 1
+                shape[0, 2] = at
             at += 1
             if at >= len(data) - 2:
                 return -1
         if number != first_row + row or data[at - 1] == 47:
             return -1
         at += 1
+        shape[0, 3] = at - shape[0, 2]
+        past = at
         seen[:] = 0
         while True:
             while at < len(data) and data[at] <= 32:
                 at += 1
             if _at(data, at, _ROW_END):
                 at += 6
+                if alike:
+                    shape[cells + 1, 0], shape[cells + 1, 1] = past, at - past
                 break
             if not _at(data, at, _CELL):
                 return -1
             at += 3
-            column, style, kind = -1, 0, NUMBER
+            cells += 1
+            column, style, kind, before, after = -1, 0, NUMBER, at, at
             while data[at] != 62:  # >
                 name = data[at]
                 if data[at + 1] == 61 and data[at + 2] == 34 and (data[at - 1] == 32):
@@ -124,10 +144,11 @@ def rows(
                             column = column * 26 + (data[at] - 64)
                             at += 1
                         column -= 1
-                        own = 0
+                        own, before = 0, at
                         while 48 <= data[at] <= 57:
                             own = own * 10 + (data[at] - 48)
                             at += 1
+                        after = at
                         if own != number:
                             return -1
                     elif name == 115:  # s
@@ -158,7 +179,14 @@ def rows(
                 return -1
             closed = data[at - 1] == 47
             at += 1
+            if cells > width:  # some are empty and there twice
+                alike = False
+            if alike:
+                shape[cells, 0], shape[cells, 1] = past, before - past
+                shape[cells, 2], shape[cells, 3] = after, at - after
+                shape[cells, 4], shape[cells, 5] = column, EMPTY
             if closed:
+                past = at
                 continue
             if _at(data, at, _FORMULA):
                 while data[at] != 62:
@@ -183,13 +211,15 @@ def rows(
             else:
                 return -1
             first = at
+            if alike:
+                shape[cells, 3], shape[cells, 5] = at - after, kind
             while data[at] != 60:  # <
                 if data[at] == 38:  # an entity
                     return -1
                 at += 1
                 if at >= len(data) - 9:
                     return -1
-            last = at
+            last = past = at
             if inline:
                 if not _at(data, at, _TEXT_END):
                     return -1
@@ -204,37 +234,20 @@ def rows(
             seen[column, 0] = kind
             seen[column, 1] = style
             if kind == NUMBER:
-                value, digits, after, plain = np.int64(0), 0, -1, True
-                for step in range(first, last):
-                    letter = data[step]
-                    if 48 <= letter <= 57:
-                        if digits < _MOST_DIGITS:
-                            value = value * 10 + (letter - 48)
-                        if value:
-                            digits += 1
-                        if after >= 0:
-                            after += 1
-                    elif letter == 46 and after < 0:
-                        after = 0
-                    else:
-                        plain = False
-                        break
-                after = max(after, 0)
-                if plain and digits <= _MOST_DIGITS and value <= _EXACT and after <= 22:
-                    figures[column, row] = value / powers[after]
-                else:
-                    if long_count[0] >= long.shape[0]:
+                whole, after = decimal(data, first, last)
+                value = whole / powers[after] if after >= 0 else np.nan
+                if after < 0 or whole > EXACT:
+                    if long_count[0] >= len(long):
                         return -1
-                    if plain and digits <= _MOST_DIGITS and after <= 22:
-                        figures[column, row] = value / powers[after]
-                    else:
-                        figures[column, row] = np.nan
-                    long[long_count[0], 0] = column
-                    long[long_count[0], 1] = row
-                    long[long_count[0], 2] = first
-                    long[long_count[0], 3] = last
+                    long[long_count[0], 0], long[long_count[0], 1] = column, row
+                    long[long_count[0], 2], long[long_count[0], 3] = first, last
                     long_count[0] += 1
+                figures[column, row] = value
             else:
+                if row == 0:
+                    slots[column] = -1
+                elif signature[column, 0] != kind:  # what lies in the slots is another sheet's
+                    return -1
                 known = np.int64(-1)
                 if row and codes[column, row - 1] >= 0:
                     before = np.int64(codes[column, row - 1])

@@ -64,13 +64,14 @@ def rows(data: bytes, at: int, first_row: int, width: int, rough: set[int]) -> G
     figures = np.empty((width, most))
     signature = np.zeros((width, 2), np.int64)
     long_count = np.zeros(1, np.int64)
-    codes = np.full((width, most), -1, np.int32)
+    codes = np.empty((width, most), np.int32)
     counts = np.zeros(width, np.int64)
-    places, slots, _ = room(width)
+    places, slots, _ = room(width, free=False)
     long = np.empty((most * width, 4), np.int64)
     buffer = np.frombuffer(data, np.uint8)
+    words = np.ndarray((len(data) - 7,), np.uint64, data, strides=(1,))
     count = gridkernel.rows(
-        buffer, at, first_row, most, figures, signature, long_count, codes, places, counts, slots, long
+        buffer, words, at, first_row, most, figures, signature, long_count, codes, places, counts, slots, long
     )
     if count <= 0:
         return None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from eisenergy.contents import Content, UnreadableFile, content, is_spreadsheet_name, kind_of
+from eisenergy.contents import ZIP, Content, UnreadableFile, content, is_spreadsheet_name, kind_of
 from eisenergy.findings import Finding, info
 from eisenergy.frames import conform
 from eisenergy.readings import delimited, distributor, gathered, regular, regularsheet, spreadsheet
@@ -133,11 +133,12 @@ def read_regular(
     try:
         data = path.read_bytes() if data is None else data
         form = Format.DELIMITED
-        if kind_of(path, data[:4096]) is Content.TEXT:
-            table = None if is_spreadsheet_name(path) else delimited.regular_table(path.name, data, mappings)
+        if data.startswith(ZIP):  # whatever is no workbook has no table, so nobody need look first
+            form, table = Format.SPREADSHEET, regularsheet.table(path.name, data, mappings)
+        elif is_spreadsheet_name(path) or kind_of(path, data[:4096]) is not Content.TEXT:
+            table = None
         else:
-            form = Format.SPREADSHEET
-            table = regularsheet.table(path.name, data, mappings) if data.startswith(b"PK") else None
+            table = delimited.regular_table(path.name, data, mappings)
         if table is None or pick(mappings, path.name, table.sheet, [header for header in table.headers if header]):
             return None
     except (

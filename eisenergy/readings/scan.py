@@ -120,10 +120,12 @@ def decoded(texts: tuple[bytes, ...]) -> tuple[str, ...]:
 _Room = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32]]
 
 
-def room(columns: int) -> _Room:
+def room(columns: int, *, free: bool = True) -> _Room:
     """Return where texts lie, hash slots that are all free, and what follows which, for some columns of texts.
 
     They are this thread's until it asks again: to get them anew for each file takes longer than to read its texts.
+
+    :param free: whether the slots are to be freed; of a table with few texts that is most of the work
     """
     from eisenergy.readings import scankernel
 
@@ -136,7 +138,8 @@ def room(columns: int) -> _Room:
         )
         if columns <= _USUAL:
             _rooms.kept = kept
-    kept[1][:columns].fill(-1)
+    if free:
+        kept[1][:columns].fill(-1)
     return kept[0][:columns], kept[1][:columns], kept[2][:columns]
 
 
