@@ -217,8 +217,35 @@ def measure(meter: str, readings: pl.DataFrame, runs: Runs, *, period: Period, t
 
     Source: requirements of EIS Power, "The bill"; workbook cells B11:H14.
     """
-    import numpy as np
     import polars as pl
+
+    from eisenergy import kernels
+
+    rows = readings.filter(pl.col("meter") == meter).sort("start")
+    prices, group = price_groups(rows)
+    columns = kernels.Columns(
+        start=rows["start"].to_physical().to_numpy(),
+        kwh=_floats(rows["kwh_import"]),
+        kwh_export=_floats(rows["kwh_export"]),
+        kvarh=_floats(rows["kvarh"]),
+        kvar=_floats(rows["kvar"]),
+        kw=_floats(rows["kw"]),
+        forecast=_floats(rows["forecast_kwh"]),
+        estimated=(rows["quality"] == "estimated").to_numpy(),
+        group=group,
+    )
+    return summed(meter, columns, prices, runs, period=period, timezone=timezone)
+
+
+def summed(
+    meter: str, columns: kernels.Columns, prices: Sequence[SlotPrices], runs: Runs, *, period: Period, timezone: str
+) -> Usage:
+    """Return :func:`measure` of a meter's readings that are arrays already.
+
+    :param columns: the meter's rows, sorted by ``start``
+    :param prices: the sets of per-slot prices that ``columns.group`` numbers
+    """
+    import numpy as np
 
     from eisenergy import kernels
 
@@ -228,20 +255,8 @@ def measure(meter: str, readings: pl.DataFrame, runs: Runs, *, period: Period, t
             f"meter {meter}: the calendar was compiled for {span} in {runs.timezone}, the usage is asked for {period} in "
             f"{timezone}. Compile it with compile_runs for that period."
         )
-    rows = readings.filter(pl.col("meter") == meter).sort("start")
-    prices, group = _price_groups(rows)
     cells = kernels.sum_cells(
-        kernels.Columns(
-            start=rows["start"].to_physical().to_numpy(),
-            kwh=_floats(rows["kwh_import"]),
-            kwh_export=_floats(rows["kwh_export"]),
-            kvarh=_floats(rows["kvarh"]),
-            kvar=_floats(rows["kvar"]),
-            kw=_floats(rows["kw"]),
-            forecast=_floats(rows["forecast_kwh"]),
-            estimated=(rows["quality"] == "estimated").to_numpy(),
-            group=group,
-        ),
+        columns,
         kernels.Calendar(
             start=runs.start_us,
             end=runs.end_us,
@@ -345,7 +360,7 @@ def _floats(column: pl.Series) -> npt.NDArray[np.float64]:
     return column.fill_null(float("nan")).to_numpy()
 
 
-def _price_groups(rows: pl.DataFrame) -> tuple[list[SlotPrices], npt.NDArray[np.int32]]:
+def price_groups(rows: pl.DataFrame) -> tuple[list[SlotPrices], npt.NDArray[np.int32]]:
     """Number the distinct sets of per-slot prices in order of time; prices are the same when 15 digits of them are."""
     import numpy as np
 

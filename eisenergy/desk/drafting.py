@@ -19,14 +19,16 @@ from eisenergy.billing.batch import Terms, billed
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable, in_force
 from eisenergy.billing.model import Bill
-from eisenergy.blockruns import OffGrid, Runs, compile_runs
+from eisenergy.blockruns import OffGrid, Runs, compile_runs, microseconds
 from eisenergy.desk.fingerprint import readings_hash as readings_hash
+from eisenergy.desk.fingerprint import rows_hash
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Finding, blocked, blocking
-from eisenergy.frames import MEASURED, READINGS
+from eisenergy.frames import READINGS
 from eisenergy.period import BillingMonth, NotInForce, Period
-from eisenergy.quality.checks import check
-from eisenergy.quality.estimate import fill
+from eisenergy.quality.checks import examine
+from eisenergy.quality.estimate import fill_rows
+from eisenergy.quality.rows import Rows
 from eisenergy.store import files, masters
 from eisenergy.tariffs.model import Tariff
 from eisenergy.timeofuse import DayCalendar
@@ -34,6 +36,8 @@ from eisenergy.usage import EstimatedRange, Usage
 
 NEIGHBOURS: Final = timedelta(days=42)
 """How far before and after a month readings are looked at, for estimates and comparisons."""
+
+_BESIDE: Final = NEIGHBOURS // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +62,24 @@ class Facts:
 class Prepared:
     """A month's readings, checked and with its gaps filled.
 
-    :param arrived: the month's rows as they arrived, ``frames.READINGS``
-    :param filled: the same with estimates in the gaps; as they arrived where a blocking finding stands against them
+    :param arrived: the month's rows as they arrived
+    :param rows: the same with estimates in the gaps; as they arrived where a blocking finding stands against them
     :param ranges: the estimated stretches
     :param period: the days billed; ``None`` when the contract is not in force in the month
     :param expected: intervals that the clock expects in the period
     """
 
     findings: tuple[Finding, ...]
-    arrived: pl.DataFrame
-    filled: pl.DataFrame
+    arrived: Rows
+    rows: Rows
     ranges: tuple[EstimatedRange, ...]
     period: Period | None
     expected: int
+
+    @property
+    def filled(self) -> pl.DataFrame:
+        """``rows`` as a frame, ``frames.READINGS``."""
+        return self.rows.frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +88,7 @@ class Drafted:
 
     :param bill: ``None`` where a blocking finding stands against it
     :param input_hash: hash of what determines the amounts; empty without a bill
-    :param filled: the month's rows with estimates in the gaps, ``frames.READINGS``
+    :param rows: the month's rows with estimates in the gaps
     :param period: the days billed; ``None`` when the contract is not in force in the month
     :param expected: intervals that the clock expects in the period
     """
@@ -87,9 +96,14 @@ class Drafted:
     bill: Bill | None
     input_hash: str
     findings: tuple[Finding, ...]
-    filled: pl.DataFrame
+    rows: Rows
     period: Period | None
     expected: int
+
+    @property
+    def filled(self) -> pl.DataFrame:
+        """``rows`` as a frame, ``frames.READINGS``."""
+        return self.rows.frame
 
 
 def facts(
@@ -133,10 +147,12 @@ def file_names(workspace: Workspace, scope: Scope) -> dict[str, str]:
     return {file.sha256: file.name for file in files.sources(workspace.database, scope)}
 
 
-def prepare(known: Facts, month: BillingMonth) -> Prepared:
+def prepare(known: Facts, month: BillingMonth, rows: Rows | None = None) -> Prepared:
     """Check a month's readings and fill its gaps.
 
     Nothing is raised for bad data: what stands against a bill is a blocking finding of the result.
+
+    :param rows: the meter's rows of ``known.readings`` in order of time, where they are laid out already
     """
     contract, timezone = known.contract, known.client.timezone
     meter = contract.meter.serial
@@ -149,27 +165,24 @@ def prepare(known: Facts, month: BillingMonth) -> Prepared:
             + (f" and ends before {contract.end}" if contract.end else "")
             + ". Correct the customer list, or bill another month.",
         )
-        nothing = pl.DataFrame(schema=READINGS)
-        return Prepared(findings=(finding,), arrived=nothing, filled=nothing, ranges=(), period=None, expected=0)
-    start, end = period.utc(timezone)
-    mine = known.readings.filter(
-        (pl.col("start") >= start - NEIGHBOURS) & (pl.col("start") < end + NEIGHBOURS) & (pl.col("meter") == meter)
-    )
-    inside = mine.filter((pl.col("start") >= start) & (pl.col("start") < end))
-    findings = check(
+        nothing = Rows(pl.DataFrame(schema=READINGS))
+        return Prepared(findings=(finding,), arrived=nothing, rows=nothing, ranges=(), period=None, expected=0)
+    start, end = map(microseconds, period.utc(timezone))
+    mine = (Rows.of(known.readings, meter) if rows is None else rows).within(start - _BESIDE, end + _BESIDE)
+    inside = mine.within(start, end)
+    findings = examine(
         inside,
+        mine,
         meter=meter,
         period=period,
         timezone=timezone,
         contracted_kw=None if contract.contracted_kw is None else float(contract.contracted_kw.value),
-        history=mine,
         calendar=known.calendar,
     )
     expected = period.slots(timezone)
     if blocked(findings):
-        return Prepared(findings=findings, arrived=inside, filled=inside, ranges=(), period=period, expected=expected)
-    filled = fill(
-        inside,
+        return Prepared(findings=findings, arrived=inside, rows=inside, ranges=(), period=period, expected=expected)
+    filled = fill_rows(
         mine,
         meter=meter,
         period=period,
@@ -180,7 +193,7 @@ def prepare(known: Facts, month: BillingMonth) -> Prepared:
     return Prepared(
         findings=(*findings, *filled.findings),
         arrived=inside,
-        filled=filled.frame,
+        rows=filled.rows,
         ranges=filled.ranges,
         period=period,
         expected=expected,
@@ -224,7 +237,7 @@ def settle(
         bill=made,
         input_hash=digest,
         findings=tuple(findings),
-        filled=ready.filled,
+        rows=ready.rows,
         period=ready.period,
         expected=ready.expected,
     )
@@ -239,13 +252,13 @@ def _billed(
     usage: Usage | None,
     hashed: str,
 ) -> tuple[Bill, str]:
-    from eisenergy.usage import measure  # loads the compiled kernels: a page of issued months does without
+    from eisenergy.desk.metering import metered  # loads the compiled kernels: a page of issued months does without
 
     contract, timezone = known.contract, known.client.timezone
     if runs is None:
         runs = compile_runs(known.calendar, known.tariff.segments(period), timezone)
     if usage is None:
-        usage = measure(contract.meter.serial, ready.filled, runs, period=period, timezone=timezone)
+        usage = metered(contract.meter.serial, ready.rows, runs, period=period, timezone=timezone)
     terms = Terms(
         period=period,
         timezone=timezone,
@@ -260,9 +273,9 @@ def _billed(
         terms,
         contract,
         usage,
-        sources={sha: known.names.get(sha, "") for sha in sorted(set(ready.arrived["source"].unique().to_list()))},
-        readings_hash=hashed or readings_hash(ready.arrived.filter(pl.col("quality") == MEASURED)),
-        filled_hash=hashed or readings_hash(ready.filled),
+        sources={sha: known.names.get(sha, "") for sha in sorted(set(ready.arrived.sources()))},
+        readings_hash=hashed or rows_hash(ready.arrived, ready.arrived.measured),
+        filled_hash=hashed or rows_hash(ready.rows),
         estimated=ready.ranges,
         findings=ready.findings,
         corrections=corrections,

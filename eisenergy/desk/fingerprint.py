@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from eisenergy.frames import ESTIMATED, stamps_of
+from eisenergy.quality.rows import Rows
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,6 +41,20 @@ def readings_hash(rows: pl.DataFrame, *, like: str = PREFIX) -> str:
     columns = {name: _canonical(ordered[name]) for name in BILLED}
     estimated = (ordered["quality"] == ESTIMATED).to_numpy()
     return of_figures(stamps_of(ordered), columns, estimated if estimated.any() else None)
+
+
+def rows_hash(rows: Rows, only: npt.NDArray[np.bool_] | None = None) -> str:
+    """Return :func:`readings_hash` of rows in order of time.
+
+    :param only: those that count; ``None``: all
+    """
+    start, estimated = rows.start, rows.estimated
+    columns = {name: rows.figures(name) for name in BILLED}
+    if only is not None and not only.all():
+        start, estimated = start[only], estimated[only]
+        columns = {name: None if values is None else values[only] for name, values in columns.items()}
+    canonical = {name: None if values is None else _one_form(values) for name, values in columns.items()}
+    return of_figures(start, canonical, estimated if estimated.any() else None)
 
 
 def of_figures(
@@ -103,7 +118,10 @@ def _canonical(column: pl.Series) -> Floats | None:
     """A column's figures; null and NaN are one, and a column without any is none."""
     if column.null_count() == len(column):
         return None
-    values: Floats = column.to_numpy()  # null becomes NaN
+    return _one_form(column.to_numpy())  # null becomes NaN
+
+
+def _one_form(values: Floats) -> Floats | None:
     none = np.isnan(values)
     if not none.any():  # most columns of most months: there is nothing to put in its one form
         return values

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from eisenergy.blockruns import microseconds
 from eisenergy.findings import Finding, Severity, blocking
-from eisenergy.frames import MEASURED
 from eisenergy.period import Period
 from eisenergy.quality import course, values
 from eisenergy.quality.month import Limits, Month
+from eisenergy.quality.rows import Rows
 from eisenergy.timeofuse import DayCalendar
 
 DEFAULTS: Final = Limits()
@@ -56,25 +57,36 @@ def check(
     :param calendar: to compare the file's own block names with
     :returns: findings, blocking ones first; data carries the figures, ``source`` and ``source_row`` of the first row concerned
     """
-    start, end = period.utc(timezone)
-    inside = (pl.col("meter") == meter) & (pl.col("start") >= start) & (pl.col("start") < end)
-    everything = readings.filter(inside).sort("start")
-    numbers = [name for name, dtype in everything.schema.items() if dtype == pl.Float64]
-    everything = everything.with_columns(pl.col(numbers).fill_nan(None))
-    past = (everything if history is None else history).select("meter", "start", "quality", "kwh_import", "kw")
-    usable = (pl.col("quality") == MEASURED) & pl.col("kwh_import").is_finite()
-    lacking = everything["kwh_import"].null_count()
-    month = Month(
-        rows=everything.filter(pl.col("kwh_import").is_not_null()) if lacking else everything,
-        everything=everything,
-        history=past.filter((pl.col("meter") == meter) & ~inside & usable),
+    rows = Rows.of(readings, meter).within(*map(microseconds, period.utc(timezone)))
+    return examine(
+        rows,
+        rows if history is None else Rows.of(history, meter),
         meter=meter,
         period=period,
-        zone=ZoneInfo(timezone),
+        timezone=timezone,
         contracted_kw=contracted_kw,
+        calendar=calendar,
         limits=limits,
     )
-    if everything.is_empty():
+
+
+def examine(
+    rows: Rows,
+    beside: Rows,
+    *,
+    meter: str,
+    period: Period,
+    timezone: str,
+    contracted_kw: float | None = None,
+    calendar: DayCalendar | None = None,
+    limits: Limits = DEFAULTS,
+) -> tuple[Finding, ...]:
+    """Look for what is wrong with a meter's readings of a period, as :func:`check` does.
+
+    :param rows: the meter's rows of the period, in order of time
+    :param beside: the meter's rows to compare with; those of the period are passed over
+    """
+    if not len(rows):
         return (
             blocking(
                 "no-readings",
@@ -83,6 +95,15 @@ def check(
                 expected=period.slots(timezone),
             ),
         )
+    month = Month(
+        all=rows,
+        beside=beside,
+        meter=meter,
+        period=period,
+        zone=ZoneInfo(timezone),
+        contracted_kw=contracted_kw,
+        limits=limits,
+    )
     found = [finding for one in CHECKS for finding in one(month)]
     if calendar is not None:
         found += course.blocks(month, calendar)

@@ -2,56 +2,47 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from eisenergy.findings import Finding, blocking, warning
 from eisenergy.frames import SLOT_MINUTES
-from eisenergy.quality.month import Month
-from eisenergy.quality.registers import SLOT, Register, absent, disagreements
-from eisenergy.timeofuse import DayCalendar
+from eisenergy.quality.month import Month, unless
+from eisenergy.quality.registers import SLOT, Register, agrees, disagreements
+from eisenergy.quality.rows import MINUTE_US, SLOT_US, Integers, instant
+from eisenergy.timeofuse import DAY_MINUTES, DayCalendar
+
+EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 
+def _on_grid(month: Month) -> bool:
+    return not (month.all.start % SLOT_US).any()
+
+
+@unless(_on_grid)
 def off_grid(month: Month) -> Iterator[Finding]:
     """Readings that do not start where an interval starts."""
     starts = month.everything["start"]
-    if (starts.to_physical().to_numpy() % (SLOT // timedelta(microseconds=1))).any():
-        off = month.everything.filter(starts.dt.truncate(f"{SLOT_MINUTES}m") != starts)
-        row = off.row(0, named=True)
-        yield blocking(
-            "off-grid",
-            month.meter,
-            f"meter {month.meter}: {len(off)} readings do not start on a multiple of {SLOT_MINUTES} minutes, the first at "
-            f"{month.where(row)}. Read the file again with its interval length set.",
-            count=len(off),
-            **month.place(row),
-        )
-
-
-def _registered(month: Month) -> bool:
-    """Whether any row has a register value."""
-    return month.everything["register_kwh"].null_count() < len(month.everything)
+    off = month.everything.filter(starts.dt.truncate(f"{SLOT_MINUTES}m") != starts)
+    row = off.row(0, named=True)
+    yield blocking(
+        "off-grid",
+        month.meter,
+        f"meter {month.meter}: {len(off)} readings do not start on a multiple of {SLOT_MINUTES} minutes, the first at "
+        f"{month.where(row)}. Read the file again with its interval length set.",
+        count=len(off),
+        **month.place(row),
+    )
 
 
 def _gaps(month: Month) -> list[tuple[datetime, datetime, int]]:
     """Return (UTC start, UTC end, intervals) of the stretches without energy."""
-    first, _ = month.period.utc(month.zone.key)
-    expected = month.period.slots(month.zone.key)
-    starts = month.rows["start"]
-    if starts.n_unique() == expected:
-        return []
-    result = []
-    # Neighbours have the same distance to their own position in the list, counted in intervals.
-    for _, group in itertools.groupby(
-        enumerate(absent(starts, first, expected)), key=lambda item: item[1] - SLOT * item[0]
-    ):
-        members = [slot for _, slot in group]
-        result.append((members[0], members[-1] + SLOT, len(members)))
-    return result
+    found = ((instant(start), slots) for start, slots in month.gaps)
+    return [(start, start + SLOT * slots, slots) for start, slots in found]
 
 
 def missing(month: Month) -> Iterator[Finding]:
@@ -75,20 +66,24 @@ def missing(month: Month) -> Iterator[Finding]:
 
 def clock_forward(month: Month) -> Iterator[Finding]:
     """A gap over which the register did not move, at a meter that takes energy before and after: no time passed in it."""
-    gaps = _gaps(month)
-    if not gaps or not _registered(month):
+    if not month.gaps or not month.registered:
         return
-    register = Register(month.everything)
-    energy: dict[datetime, float] = {}
-    for start, end, slots in gaps:
-        bracket = register.bracket(start)
-        if bracket is None or (bracket.after, bracket.upto) != (start - SLOT, end):
+    register = Register(month.all)
+
+    def energy(at: int) -> float:
+        upper = int(np.searchsorted(month.start, at, side="right"))
+        return float(month.kwh[upper - 1]) if upper and month.start[upper - 1] == at else 0.0
+
+    for first, slots in month.gaps:
+        last = first + SLOT_US * slots
+        bracket = register.bracket(first)
+        if bracket is None or (bracket.after, bracket.upto) != (first - SLOT_US, last):
             continue
-        energy = energy or dict(month.rows.select("start", "kwh_import").iter_rows())
-        before, after = energy.get(start - SLOT, 0.0), energy.get(end, 0.0)
+        before, after = energy(first - SLOT_US), energy(last)
         if min(before, after) <= 0:
             continue
         inside = float(bracket.kwh) - after
+        start, end = instant(first), instant(last)
         if slots > 1 and 0 <= inside + month.limits.register_tolerance_kwh < 0.01 * slots * min(before, after):
             yield blocking(
                 "clock-jump",
@@ -103,11 +98,18 @@ def clock_forward(month: Month) -> Iterator[Finding]:
             )
 
 
+def _forward(month: Month) -> bool:
+    """Whether every file is one stretch of rows that follow one another."""
+    rows = month.all
+    if not ((np.diff(rows.source_row) > 0) | rows.turns[1:]).all():
+        return False
+    sources = rows.sources()
+    return len(set(sources)) == len(sources)
+
+
+@unless(_forward)
 def clock_back(month: Month) -> Iterator[Finding]:
     """Rows of one file that follow each other and go back in time, in a file that otherwise goes forward."""
-    source = month.everything["source"]
-    if (source == source[0]).all() and (np.diff(month.everything["source_row"].to_numpy()) > 0).all():
-        return
     ordered = month.everything.sort("source", "source_row").with_columns(
         back=(pl.col("start").diff() < pl.duration(minutes=0)) & (pl.col("source") == pl.col("source").shift())
     )
@@ -125,10 +127,13 @@ def clock_back(month: Month) -> Iterator[Finding]:
             )
 
 
+def _register_agrees(month: Month) -> bool:
+    return not month.registered or agrees(month.all, month.limits.register_tolerance_kwh)
+
+
+@unless(_register_agrees)
 def register(month: Month) -> Iterator[Finding]:
     """Intervals whose sum is not what the register moved."""
-    if not _registered(month):
-        return
     compared = disagreements(month.everything)
     reset = compared.filter(pl.col("register_kwh") < -month.limits.register_tolerance_kwh)
     if len(reset):
@@ -163,38 +168,41 @@ def register(month: Month) -> Iterator[Finding]:
     )
 
 
-def _blocks_at(hours: pl.DataFrame, days: dict[date, tuple[tuple[int, int, str], ...]]) -> list[str]:
-    """The calendar's block of each row's local day and minute."""
-    starts = [(day, start, block) for day, spans in days.items() for start, _, block in spans]
-    known = pl.DataFrame(starts, schema={"day": pl.Date, "start": pl.Int32, "block": pl.String}, orient="row")
-    found = hours.with_row_index("place").sort("day", "minute").join_asof(
-        known.sort("day", "start"), by="day", left_on="minute", right_on="start", check_sortedness=False
-    )  # fmt: skip
-    return found.sort("place")["block"].to_list()
+def _blocks_at(local: Integers, calendar: DayCalendar) -> Integers:
+    """Number among the calendar's blocks of the one at each local time [microseconds without a zone]."""
+    number = {block: n for n, block in enumerate(calendar.blocks)}
+    days, minutes = np.divmod(local // MINUTE_US, DAY_MINUTES)
+    begins: list[int] = []
+    numbers: list[int] = []
+    for day in np.unique(days).tolist():
+        for start, _, block in calendar.day_blocks(date.fromordinal(EPOCH_DAY + day)):
+            begins.append(day * DAY_MINUTES + start)
+            numbers.append(number[block])
+    place = np.searchsorted(np.array(begins, dtype=np.int64), days * DAY_MINUTES + minutes, side="right") - 1
+    return np.array(numbers, dtype=np.int64)[place]
 
 
 def blocks(month: Month, calendar: DayCalendar) -> Iterator[Finding]:
     """Rows whose file names another block than the calendar."""
-    named = month.everything.filter(pl.col("block_in_file").is_not_null())
-    if named.is_empty():
+    naming = np.flatnonzero(month.all.names_block)
+    if not len(naming):
         return
-    local = named["start"].dt.convert_time_zone(month.zone.key)
-    days = {day: calendar.day_blocks(day) for day in local.dt.date().unique()}
-    hours = pl.DataFrame({"day": local.dt.date(), "minute": local.dt.hour().cast(pl.Int32) * 60 + local.dt.minute()})
-    in_calendar = _blocks_at(hours, days)
-    spelled = named["block_in_file"].str.strip_chars().str.to_lowercase()
-    apart = pl.Series("apart", [block.casefold() for block in in_calendar], dtype=pl.String) != spelled
-    differing = named.filter(apart)
-    if len(differing):
-        row, block = differing.row(0, named=True), in_calendar[int(apart.arg_true()[0])]
+    in_file = month.all.frame["block_in_file"]
+    spelled = (in_file if len(naming) == len(in_file) else in_file.gather(naming)).str.strip_chars().str.to_lowercase()
+    found = _blocks_at(month.all.local(month.zone.key)[naming], calendar)
+    folded = pl.Series([block.casefold() for block in calendar.blocks], dtype=pl.String)
+    apart = (folded.gather(found) != spelled).arg_true()
+    if len(apart):
+        at = int(apart[0])
+        row, block = month.everything.row(int(naming[at]), named=True), calendar.blocks[int(found[at])]
         yield warning(
             "block-differs",
             month.meter,
-            f"meter {month.meter}: {len(differing)} of {len(named)} rows name another block than calendar {calendar.name}, the first "
+            f"meter {month.meter}: {len(apart)} of {len(naming)} rows name another block than calendar {calendar.name}, the first "
             f"{row['block_in_file']} where the calendar says {block}, at {month.where(row)}. The calendar is billed; correct the "
             "calendar if the file is right.",
-            count=len(differing),
-            of=len(named),
+            count=len(apart),
+            of=len(naming),
             in_file=row["block_in_file"],
             in_calendar=block,
             **month.place(row),

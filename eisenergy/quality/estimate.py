@@ -7,39 +7,47 @@ of the gap, the estimates are scaled so that their sum is what the register says
 from __future__ import annotations
 
 import itertools
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 
 from eisenergy import money
+from eisenergy.blockruns import microseconds
 from eisenergy.findings import Finding, blocking, warning
 from eisenergy.frames import ESTIMATED, READINGS
 from eisenergy.period import Period
-from eisenergy.quality.donors import KNOWN, Donors, Estimate, finite
+from eisenergy.quality.donors import Donors, Estimates
 from eisenergy.quality.donors import Method as Method
 from eisenergy.quality.registers import SLOT, absent
+from eisenergy.quality.rows import SLOT_US, Floats, Integers, Rows, instant
+from eisenergy.quality.rows import SOURCE as SOURCE
 from eisenergy.usage import EstimatedRange
 
-SOURCE: Final = "estimate"
-"""``source`` of the rows made here; such rows are made anew whenever a month is filled again."""
+FIGURES: Final = tuple(name for name, dtype in READINGS.items() if dtype == pl.Float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
     """A month's readings with estimates in its gaps.
 
-    :param frame: the meter's rows of the period in order of time, columns of ``frames.READINGS``
+    :param rows: the meter's rows of the period in order of time
     :param ranges: every estimated stretch, those that came estimated in a file included
     :param findings: what was estimated, or why it was not
     """
 
-    frame: pl.DataFrame
+    rows: Rows
     ranges: tuple[EstimatedRange, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The rows, columns of ``frames.READINGS``."""
+        return self.rows.frame
 
 
 def fill(
@@ -70,32 +78,68 @@ def fill(
     """
     first, last = period.utc(timezone)
     inside = (pl.col("start") >= first) & (pl.col("start") < last)
-    mine = readings.filter((pl.col("meter") == meter) & (pl.col("source") != SOURCE) & inside).sort("start")
-    unnamed = (pl.col("quality") == ESTIMATED) & pl.col("method").is_null()
-    mine = mine.with_columns(method=pl.when(unnamed).then(pl.lit(Method.METER.value)).otherwise("method"))
-    past = history.select("client", "meter", *KNOWN).filter((pl.col("meter") == meter) & ~inside)
-    slots = period.slots(timezone)
-    missing = absent(mine.filter(finite("kwh_import"))["start"], first, slots)
-    guessed = len(mine.filter((pl.col("quality") == ESTIMATED) & finite("kwh_import")))
-    share = (len(missing) + guessed) / slots
-    if share > max_missing_share:
-        return Filled(
-            frame=mine,
-            ranges=estimated_ranges(mine),
-            findings=(_too_many(meter, period, len(missing) + guessed, slots, share, max_missing_share),),
-        )
-    if not missing:
-        ranges = estimated_ranges(mine)
-        return Filled(frame=mine, ranges=ranges, findings=_report(meter, period, timezone, ranges, slots))
+    rows = pl.concat([history.filter(~inside).select(*READINGS), readings.filter(inside).select(*READINGS)])
+    return fill_rows(
+        Rows.of(rows, meter),
+        meter=meter,
+        period=period,
+        timezone=timezone,
+        max_missing_share=max_missing_share,
+        holidays=holidays,
+    )
 
-    estimates = Donors(pl.concat([past.select(KNOWN), mine.select(KNOWN)]), timezone, holidays).of(missing)
-    lacking = [slot for slot in missing if slot not in estimates]
-    if lacking:
-        return Filled(frame=mine, ranges=estimated_ranges(mine), findings=(_cannot(meter, period, lacking, timezone),))
-    client: str = (past if mine.is_empty() else mine)["client"][0]
+
+def fill_rows(
+    rows: Rows,
+    *,
+    meter: str,
+    period: Period,
+    timezone: str,
+    max_missing_share: float,
+    holidays: Set[date] = frozenset(),
+) -> Filled:
+    """Estimate the intervals of a month that are missing, as :func:`fill` does.
+
+    :param rows: the meter's rows of the period, and before and after it, in order of time
+    """
+    first, last = map(microseconds, period.utc(timezone))
+    mine = rows.within(first, last)
+    if mine.made_here.any():
+        begins = pl.Series(rows.start)
+        rows = Rows(rows.frame.filter(~pl.Series(rows.made_here) | (begins < first) | (begins >= last)))
+        mine = rows.within(first, last)
+    kwh = mine.figures_or_none("kwh_import")
+    there = np.isfinite(kwh)
+    slots = period.slots(timezone)
+    missing = absent(mine.start[there], first, slots)
+    came = np.flatnonzero(mine.estimated & there)
+    mine = _named(mine)
+    ranges = _ranges(mine.start[came], kwh[came], _methods(mine, came))
+    share = (len(missing) + len(came)) / slots
+    if share > max_missing_share:
+        findings: tuple[Finding, ...] = (
+            _too_many(meter, period, len(missing) + len(came), slots, share, max_missing_share),
+        )
+        return Filled(rows=mine, ranges=ranges, findings=findings)
+    if not len(missing):
+        return Filled(rows=mine, ranges=ranges, findings=_report(meter, period, timezone, ranges, slots))
+    estimates = Donors(rows, timezone, holidays).of(missing)
+    if len(estimates.start) < len(missing):
+        lacking = np.setdiff1d(missing, estimates.start, assume_unique=True)
+        return Filled(rows=mine, ranges=ranges, findings=(_cannot(meter, period, lacking, timezone),))
+    if len(came):
+        order = np.argsort(np.concatenate((mine.start[came], estimates.start)), kind="stable")
+        methods = [*_methods(mine, came), *estimates.method]
+        ranges = _ranges(
+            np.concatenate((mine.start[came], estimates.start))[order],
+            np.concatenate((kwh[came], estimates.kwh))[order],
+            [methods[place] for place in order.tolist()],
+        )
+    else:
+        ranges = _ranges(estimates.start, estimates.kwh, estimates.method)
+    client: str = (mine if len(mine) else rows).frame["client"][0]
     frame = _insert(mine, client, meter, estimates)
-    ranges = estimated_ranges(frame)
-    return Filled(frame=frame, ranges=ranges, findings=_report(meter, period, timezone, ranges, slots))
+    return Filled(rows=frame, ranges=ranges, findings=_report(meter, period, timezone, ranges, slots))
 
 
 def estimated_ranges(frame: pl.DataFrame) -> tuple[EstimatedRange, ...]:
@@ -103,38 +147,83 @@ def estimated_ranges(frame: pl.DataFrame) -> tuple[EstimatedRange, ...]:
 
     :param frame: one meter's rows in order of time, columns of ``frames.READINGS``
     """
-    rows = frame.filter((pl.col("quality") == ESTIMATED) & finite("kwh_import"))
-    ordered = rows.select("start", "kwh_import", pl.col("method").fill_null(Method.METER.value)).sort("start").rows()
-    # Neighbours have the same distance to their own position in the list, counted in intervals.
-    stretches = itertools.groupby(enumerate(ordered), key=lambda item: (item[1][0] - SLOT * item[0], item[1][2]))
-    result = []
-    for (_, method), items in stretches:
-        members = [row for _, row in items]
-        result.append(
-            EstimatedRange(
-                start=members[0][0],
-                end=members[-1][0] + SLOT,
-                slots=len(members),
-                kwh=money.total(money.decimal_of(row[1]) for row in members),
-                method=method,
-            )
+    rows = Rows(frame if frame["start"].is_sorted() else frame.sort("start"))
+    kwh = rows.figures_or_none("kwh_import")
+    places = np.flatnonzero(rows.estimated & np.isfinite(kwh))
+    return _ranges(rows.start[places], kwh[places], _methods(rows, places))
+
+
+def _methods(rows: Rows, places: Integers) -> list[str]:
+    """How some estimated rows were made."""
+    return rows.frame["method"].gather(places).fill_null(Method.METER.value).to_list() if len(places) else []
+
+
+def _named(mine: Rows) -> Rows:
+    """Name the method of estimates that came without one."""
+    if not mine.estimated.any():
+        return mine
+    unnamed = (pl.col("quality") == ESTIMATED) & pl.col("method").is_null()
+    return Rows(mine.frame.with_columns(method=pl.when(unnamed).then(pl.lit(Method.METER.value)).otherwise("method")))
+
+
+def _ranges(start: Integers, kwh: Floats, methods: Sequence[str]) -> tuple[EstimatedRange, ...]:
+    """The stretches of neighbouring estimates of one method, in order of time."""
+    if not len(start):
+        return ()
+    ways = np.unique(np.array(methods, dtype=np.str_), return_inverse=True)[1]
+    begins = np.flatnonzero((np.diff(start, prepend=0) != SLOT_US) | (np.diff(ways, prepend=-1) != 0)).tolist()
+    energies = money.decimals_of(kwh.tolist())
+    return tuple(
+        EstimatedRange(
+            start=instant(int(start[a])),
+            end=instant(int(start[b - 1])) + SLOT,
+            slots=b - a,
+            kwh=money.total(energies[a:b]),
+            method=str(methods[a]),
         )
-    return tuple(result)
+        for a, b in itertools.pairwise([*begins, len(start)])
+    )
 
 
-def _insert(mine: pl.DataFrame, client: str, meter: str, estimates: dict[datetime, Estimate]) -> pl.DataFrame:
+def _insert(mine: Rows, client: str, meter: str, estimates: Estimates) -> Rows:
     """Put the estimates into rows that have no energy, and make rows for the others."""
-    exports = [None if one.export is None else float(one.export) for one in estimates.values()]
+    if not np.diff(mine.start).all():  # an interval is there twice: whoever sums will say so
+        return Rows(_frame(mine, client, meter, estimates))
+    start = np.union1d(mine.start, estimates.start)
+    there, made = np.searchsorted(start, mine.start), np.searchsorted(start, estimates.start)
+    estimated = np.zeros(len(start), dtype=np.bool_)
+    estimated[there], estimated[made] = mine.estimated, True
+    figures: dict[str, Floats | None] = {}
+    for name in FIGURES:
+        values = mine.figures(name)
+        column = None if values is None else np.full(len(start), np.nan)
+        if column is not None and values is not None:
+            column[there] = values
+        figures[name] = column
+    kwh, export = figures["kwh_import"], figures["kwh_export"]
+    if kwh is None:
+        kwh = figures["kwh_import"] = np.full(len(start), np.nan)
+    kwh[made] = estimates.kwh
+    if not np.isnan(estimates.export).all():
+        if export is None:
+            export = figures["kwh_export"] = np.full(len(start), np.nan)
+        export[made] = np.where(np.isnan(export[made]), estimates.export, export[made])
+    known = {"start": start, "estimated": estimated}
+    return Rows(lambda: _frame(mine, client, meter, estimates), figures=figures, known=known, size=len(start))
+
+
+def _frame(mine: Rows, client: str, meter: str, estimates: Estimates) -> pl.DataFrame:
+    """The rows of :func:`_insert` as a frame."""
     made = pl.DataFrame(
         {
-            "start": pl.Series(list(estimates), dtype=READINGS["start"]),
-            "_kwh": pl.Series([float(one.kwh) for one in estimates.values()], dtype=pl.Float64),
-            "_export": pl.Series(exports, dtype=pl.Float64),
-            "_method": pl.Series([one.method.value for one in estimates.values()], dtype=pl.String),
+            "start": pl.Series(estimates.start).cast(READINGS["start"]),
+            "_kwh": pl.Series(estimates.kwh, dtype=pl.Float64),
+            "_export": pl.Series(estimates.export, dtype=pl.Float64).fill_nan(None),
+            "_method": pl.Series([method.value for method in estimates.method], dtype=pl.String),
         }
     )
-    arrived = made["start"].is_in(mine["start"].implode())
-    updated = mine.with_columns(pl.col("kwh_export").fill_nan(None))
+    arrived = pl.Series(np.isin(estimates.start, mine.start))
+    updated = mine.frame.with_columns(pl.col("kwh_export").fill_nan(None))
     if arrived.any():
         updated = updated.join(made.filter(arrived), on="start", how="left", validate="1:1").with_columns(
             kwh_import=pl.coalesce("_kwh", "kwh_import"),
@@ -201,8 +290,8 @@ def _too_many(meter: str, period: Period, count: int, slots: int, share: float, 
     )
 
 
-def _cannot(meter: str, period: Period, lacking: list[datetime], timezone: str) -> Finding:
-    first = lacking[0].astimezone(ZoneInfo(timezone))
+def _cannot(meter: str, period: Period, lacking: Integers, timezone: str) -> Finding:
+    first = instant(int(lacking[0])).astimezone(ZoneInfo(timezone))
     return blocking(
         "cannot-estimate",
         meter,

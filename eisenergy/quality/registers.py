@@ -6,17 +6,16 @@ up to and with the second one's, so a register tells what a gap between them hol
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import numpy as np
 import polars as pl
 
-from eisenergy.blockruns import microseconds
 from eisenergy.frames import SLOT_MINUTES
 from eisenergy.money import decimal_of, difference
+from eisenergy.quality.rows import SLOT_US, Integers, Rows
 
 SLOT = timedelta(minutes=SLOT_MINUTES)
 
@@ -25,55 +24,71 @@ SLOT = timedelta(minutes=SLOT_MINUTES)
 class Bracket:
     """Two neighbouring register values.
 
-    :param after: UTC start of the interval at whose end the first value stood
-    :param upto: UTC start of the interval at whose end the second one stood
+    :param after: start of the interval at whose end the first value stood [UTC microseconds]
+    :param upto: start of the interval at whose end the second one stood
     :param kwh: second value less first [kWh]; negative when the register was reset or the meter replaced
     """
 
-    after: datetime
-    upto: datetime
+    after: int
+    upto: int
     kwh: Decimal
 
-    def slots(self) -> list[datetime]:
-        """UTC starts of the intervals between the two values, the second one's included."""
-        return [self.after + SLOT * n for n in range(1, (self.upto - self.after) // SLOT + 1)]
+    def slots(self) -> list[int]:
+        """Starts of the intervals between the two values, the second one's included [UTC microseconds]."""
+        return list(range(self.after + SLOT_US, self.upto + 1, SLOT_US))
 
 
-def absent(starts: pl.Series, first: datetime, slots: int) -> list[datetime]:
-    """Return the intervals that are not among some, in order.
+def absent(starts: Integers, first: int, slots: int) -> Integers:
+    """Return the intervals that are not among some, in order [UTC microseconds].
 
-    :param starts: UTC instants; those off the grid, or outside of it, are passed over
-    :param first: UTC start of the first interval
+    :param starts: UTC microseconds; those off the grid, or outside of it, are passed over
+    :param first: start of the first interval [UTC microseconds]
     :param slots: intervals from there on
     """
-    after = starts.dt.epoch("us").to_numpy() - microseconds(first)
-    number, off = np.divmod(after, SLOT // timedelta(microseconds=1))
+    number, off = np.divmod(starts - first, SLOT_US)
     there = np.zeros(slots, dtype=np.bool_)
     there[number[(off == 0) & (number >= 0) & (number < slots)]] = True
-    return [first + SLOT * n for n in np.flatnonzero(~there).tolist()]
+    return first + SLOT_US * np.flatnonzero(~there)
 
 
 class Register:
-    """The register values of a meter, in order of time.
+    """The register values of a meter. :param rows: in order of time"""
 
-    :param rows: columns ``start``, ``register_kwh``
-    """
+    def __init__(self, rows: Rows) -> None:
+        values = rows.figures_or_none("register_kwh")
+        there = ~np.isnan(values)
+        self._starts, self._values = rows.start[there], values[there]
 
-    def __init__(self, rows: pl.DataFrame) -> None:
-        values = rows.select("start", pl.col("register_kwh").fill_nan(None)).drop_nulls().sort("start")
-        self._starts: list[datetime] = values["start"].to_list()
-        self._values: list[float] = values["register_kwh"].to_list()
+    def __len__(self) -> int:
+        return len(self._starts)
 
-    def bracket(self, start: datetime) -> Bracket | None:
-        """Return the two register values around the interval that starts at ``start``; ``None`` where one is missing."""
-        upper = bisect_left(self._starts, start)
+    def bracket(self, start: int) -> Bracket | None:
+        """Return the two register values around the interval that starts at an instant [UTC microseconds]; ``None`` where one is missing."""
+        upper = int(np.searchsorted(self._starts, start))
         if upper in (0, len(self._starts)):
             return None
         return Bracket(
-            after=self._starts[upper - 1],
-            upto=self._starts[upper],
-            kwh=difference(decimal_of(self._values[upper]), decimal_of(self._values[upper - 1])),
+            after=int(self._starts[upper - 1]),
+            upto=int(self._starts[upper]),
+            kwh=difference(decimal_of(float(self._values[upper])), decimal_of(float(self._values[upper - 1]))),
         )
+
+
+def agrees(rows: Rows, tolerance: float) -> bool:
+    """Say that :func:`disagreements` has nothing beyond a tolerance, for certain.
+
+    :param tolerance: of the difference between register and intervals, and of a register that goes back [kWh]
+    """
+    kwh, register = rows.figures_or_none("kwh_import"), rows.figures_or_none("register_kwh")
+    there = ~np.isnan(kwh)
+    at = np.flatnonzero(~np.isnan(register))
+    if not np.isfinite(kwh[there]).all() or not np.isfinite(register[at]).all():
+        return False
+    every = np.diff(np.cumsum(there)[at]) == np.diff(rows.start[at]) // SLOT_US
+    moved = np.diff(register[at])[every]
+    # Polars may sum in another order; what is near the tolerance is left to it.
+    apart = np.abs(moved - np.diff(np.cumsum(np.where(there, kwh, 0.0))[at])[every])
+    return bool((moved >= -0.99 * tolerance).all() and (apart <= 0.99 * tolerance).all())
 
 
 def disagreements(rows: pl.DataFrame) -> pl.DataFrame:

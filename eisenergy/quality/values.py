@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,16 +10,26 @@ import polars as pl
 
 from eisenergy.findings import Finding, blocking, warning
 from eisenergy.frames import MEASURED
-from eisenergy.quality.month import HOURS, Month, figures
+from eisenergy.quality.month import HOURS, Month, unless
 from eisenergy.quality.registers import SLOT
+from eisenergy.quality.rows import Booleans, Floats
 
 _LISTED: Final = 20
+_ENERGIES: Final = ("kwh_import", "kwh_export")
+_FIGURES: Final = (*_ENERGIES, "kw", "kvar", "kvarh", "forecast_kwh")
 
 
+def _some(month: Month, names: Sequence[str], wrong: Callable[[Floats], Booleans]) -> bool:
+    """Whether any figure of some columns is wrong."""
+    columns = (month.all.figures(name) for name in names)
+    return any(values is not None and bool(wrong(values).any()) for values in columns)
+
+
+@unless(lambda month: not _some(month, _FIGURES, np.isinf))
 def not_finite(month: Month) -> Iterator[Finding]:
     """Figures that are infinite."""
-    for name in ("kwh_import", "kwh_export", "kw", "kvar", "kvarh", "forecast_kwh"):
-        if np.isinf(figures(month.everything, name)).any():
+    for name in _FIGURES:
+        if np.isinf(month.all.figures_or_none(name)).any():
             bad = month.everything.filter(pl.col(name).is_infinite())
             row = bad.row(0, named=True)
             yield blocking(
@@ -33,10 +43,11 @@ def not_finite(month: Month) -> Iterator[Finding]:
             )
 
 
+@unless(lambda month: not _some(month, _ENERGIES, lambda values: values < 0))
 def negative(month: Month) -> Iterator[Finding]:
     """Energy below zero."""
-    for name in ("kwh_import", "kwh_export"):
-        if (figures(month.rows, name) < 0).any():
+    for name in _ENERGIES:
+        if (month.figures(name) < 0).any():
             bad = month.rows.filter(pl.col(name) < 0)
             row = bad.row(0, named=True)
             yield blocking(
@@ -56,13 +67,17 @@ def _power(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(power=pl.max_horizontal("kw", pl.col("kwh_import") / HOURS))
 
 
+def _within_contract(month: Month) -> bool:
+    if not month.contracted_kw:
+        return False
+    least = month.contracted_kw * min(month.limits.contracted_blocking, month.limits.contracted_warning)
+    return not (month.power > least).any()
+
+
+@unless(_within_contract)
 def too_large(month: Month) -> Iterator[Finding]:
     """Power that the contract, the history or the month itself says cannot be."""
     limits = month.limits
-    if month.contracted_kw:
-        least = month.contracted_kw * min(limits.contracted_blocking, limits.contracted_warning)
-        if not (month.power > least).any():
-            return
     rows, highest = _power(month.rows), _power(month.history)["power"].max()
     median = rows.filter(pl.col("kwh_import") > 0)["kwh_import"].median()
     if month.contracted_kw:
@@ -105,14 +120,21 @@ def too_large(month: Month) -> Iterator[Finding]:
             )
 
 
+def _rounded(month: Month) -> bool:
+    """Whether rounding explains every difference of power and energy, however large the ratio of two small figures."""
+    limits, kwh = month.limits, month.kwh
+    if month.all.figures("kw") is None:
+        return True
+    worth = month.figures("kw") * HOURS
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        beyond = np.abs(worth - kwh) > np.maximum(limits.power_tolerance_kwh, limits.power_tolerance * kwh)
+    return not (beyond & np.isfinite(worth) & (kwh > 0)).any()
+
+
+@unless(_rounded)
 def power_scale(month: Month) -> Iterator[Finding]:
     """Power and energy that have different units, or do not belong together."""
     limits = month.limits
-    kwh, worth = month.kwh, figures(month.rows, "kw") * HOURS
-    with np.errstate(invalid="ignore"):  # infinity less infinity
-        beyond = np.abs(worth - kwh) > np.maximum(limits.power_tolerance_kwh, limits.power_tolerance * kwh)
-    if not (beyond & np.isfinite(worth) & (kwh > 0)).any():
-        return  # rounding explains every difference, however large the ratio of two small figures
     energy = pl.col("kw") * HOURS
     both = month.rows.filter(pl.col("kw").is_finite() & (pl.col("kwh_import") > 0))
     ratio = both.select(energy / pl.col("kwh_import")).to_series().median()
@@ -144,6 +166,16 @@ def power_scale(month: Month) -> Iterator[Finding]:
         )
 
 
+def _even(month: Month) -> bool:
+    """Whether none is far above a percentile that is not above the one that counts."""
+    positive = month.kwh[month.kwh > 0]
+    if not len(positive):
+        return True
+    low = max(int((len(positive) - 1) * 0.99) - 1, 0)
+    return bool(positive.max() <= np.partition(positive, low)[low] * month.limits.spike_warning)
+
+
+@unless(_even)
 def spikes(month: Month) -> Iterator[Finding]:
     """Single intervals far above the rest of the month."""
     usual = month.rows.filter(pl.col("kwh_import") > 0)["kwh_import"].quantile(0.99)
@@ -163,6 +195,16 @@ def spikes(month: Month) -> Iterator[Finding]:
         )
 
 
+def _same_level(month: Month) -> bool:
+    if not len(month.kwh) or not len(month.energy_before):
+        return True
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        now, before = float(month.kwh.mean()), float(month.energy_before.mean())
+    # Polars may sum in another order; what is near the limit is left to it.
+    return 0 < now < before * month.limits.level_warning * 0.999 and before < now * month.limits.level_warning * 0.999
+
+
+@unless(_same_level)
 def level(month: Month) -> Iterator[Finding]:
     """A month of another magnitude than the months before."""
     now, before = month.rows["kwh_import"].mean(), month.history["kwh_import"].mean()
@@ -191,10 +233,9 @@ def _stretches(month: Month) -> pl.DataFrame:
     )
 
 
+@unless(lambda month: month.longest < month.limits.stuck_slots)
 def stuck(month: Month) -> Iterator[Finding]:
     """The same energy over many intervals."""
-    if month.longest < month.limits.stuck_slots:
-        return
     stuck = _stretches(month).filter((pl.col("slots") >= month.limits.stuck_slots) & (pl.col("kwh_import") != 0))
     if len(stuck):
         row = stuck.sort("slots", descending=True, maintain_order=True).row(0, named=True)
@@ -209,10 +250,9 @@ def stuck(month: Month) -> Iterator[Finding]:
         )
 
 
+@unless(lambda month: month.longest < month.limits.zero_slots)
 def idle(month: Month) -> Iterator[Finding]:
     """No energy over a long time."""
-    if month.longest < month.limits.zero_slots:
-        return
     idle = _stretches(month).filter((pl.col("slots") >= month.limits.zero_slots) & (pl.col("kwh_import") == 0))
     if len(idle):
         row = idle.row(0, named=True)
