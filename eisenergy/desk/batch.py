@@ -7,10 +7,8 @@ draft; every other month goes through :func:`eisenergy.desk.drafting.draft`.
 from __future__ import annotations
 
 import logging
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -23,21 +21,21 @@ from eisenergy.accounts import Contract
 from eisenergy.billing.corrections import Correction
 from eisenergy.billing.engine import NotBillable, in_force
 from eisenergy.blockruns import OffGrid, Runs, microseconds
-from eisenergy.desk.drafting import NEIGHBOURS, Drafted, Facts, Prepared, prepare, readings_hash, settle
+from eisenergy.desk.drafting import NEIGHBOURS, Drafted, Facts, Prepared, prepare, settle
+from eisenergy.desk.fingerprint import rows_hash
 from eisenergy.desk.masters import TOGETHER, Masters
+from eisenergy.desk.metering import PRICES, metered
 from eisenergy.findings import blocking
-from eisenergy.frames import MEASURED
 from eisenergy.period import BillingMonth, NotInForce, Period
 from eisenergy.quality import clean, course
 from eisenergy.quality.checks import DEFAULTS
-from eisenergy.quality.estimate import SOURCE
 from eisenergy.quality.month import Month
+from eisenergy.quality.rows import Rows
 from eisenergy.store import masters
-from eisenergy.usage import Usage, measure
+from eisenergy.usage import Usage
 from eisenergy.usages import Months, measure_all
 
 _log: Final = logging.getLogger(__name__)
-_PRICES: Final = ("loss_factor", "ftpms", "cost_pos", "cost_neg")
 Corrections = Callable[[Contract], tuple[Correction, ...]]
 
 
@@ -57,11 +55,10 @@ class _Clean:
     """A clean month of a contract, on its way to the draft."""
 
     known: Facts
-    arrived: pl.DataFrame
+    arrived: Rows
     first: int
     priced: bool
     usage: Usage | None = None
-    hashed: str = ""
 
 
 def _together(
@@ -72,7 +69,7 @@ def _together(
     readings = common.workspace.lake.read(
         common.scope, serials, start - NEIGHBOURS, end + NEIGHBOURS, version=common.lake_version
     )
-    places = _places(readings["meter"])
+    table, places = Rows(readings), _places(readings["meter"])
     known: dict[str, Facts] = {}
     refused: dict[str, Drafted] = {}
     for contract in contracts:
@@ -81,16 +78,8 @@ def _together(
             known[contract.number] = common.facts(contract, rows)
         except masters.NotStored as problem:
             refused[contract.number] = without_tariff(contract, problem)
-    short = _clean(common, readings, places, known, month)
-    _measure(common, readings, short, month.period)
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:  # Polars writes outside of Python's lock
-        for entry, hashed in zip(
-            short.values(), threads.map(lambda item: readings_hash(item.arrived), short.values()), strict=True
-        ):
-            entry.hashed = hashed
-        # Checking and filling is Polars' work, mostly outside of Python's lock; measuring is not to be called by several threads.
-        others = [number for number in known if number not in short]
-        ready = dict(zip(others, threads.map(lambda number: _prepared(known[number], month), others), strict=True))
+    short = _clean(common, table, places, known, month)
+    _measure(common, table, short, month.period)
     expected = month.period.slots(common.client.timezone)
     for contract in contracts:
         number = contract.number
@@ -99,19 +88,20 @@ def _together(
         elif number in short:
             yield contract, _settled(common, short[number], month.period, expected, corrections(contract))
         else:
-            mine = ready[number]
+            first, size = places.get(contract.meter.serial, (0, 0))
+            mine = _prepared(known[number], month, table.part(first, first + size))
             if isinstance(mine, Drafted):
                 yield contract, mine
                 continue
-            runs = _runs(common, contract.tariff, month.period) if mine.period == month.period else None
+            runs = _runs(common, contract.tariff, mine.period) if mine.period == month.period else None
             yield contract, settle(known[number], mine, corrections(contract), runs=runs)
 
 
-def _prepared(known: Facts, month: BillingMonth) -> Prepared | Drafted:
+def _prepared(known: Facts, month: BillingMonth, rows: Rows) -> Prepared | Drafted:
     """Check and fill a month; where that fails for a reason nobody foresaw, this contract is parked, and the others go on."""
     number = known.contract.number
     try:
-        return prepare(known, month)
+        return prepare(known, month, rows)
     except Exception as problem:
         _log.exception("contract %s: its readings of %s could not be checked", number, month)
         finding = blocking(
@@ -120,7 +110,9 @@ def _prepared(known: Facts, month: BillingMonth) -> Prepared | Drafted:
             f"contract {number}: its readings of {month} could not be checked ({type(problem).__name__}). That is a fault of eisenergy, whatever lies in "
             "the readings: report it with the lines of the log. The other customers are drafted.",
         )
-        return Drafted(bill=None, input_hash="", findings=(finding,), filled=pl.DataFrame(), period=None, expected=0)
+        return Drafted(
+            bill=None, input_hash="", findings=(finding,), rows=Rows(pl.DataFrame()), period=None, expected=0
+        )
 
 
 def _runs(common: Masters, tariff: str, period: Period) -> Runs | None:
@@ -134,17 +126,16 @@ def _runs(common: Masters, tariff: str, period: Period) -> Runs | None:
 def without_tariff(contract: Contract, problem: Exception) -> Drafted:
     """Return what comes of a contract whose tariff or calendar is not stored."""
     finding = blocking("no-tariff", contract.number, f"contract {contract.number}: {problem}")
-    return Drafted(bill=None, input_hash="", findings=(finding,), filled=pl.DataFrame(), period=None, expected=0)
+    return Drafted(bill=None, input_hash="", findings=(finding,), rows=Rows(pl.DataFrame()), period=None, expected=0)
 
 
 def _settled(
     common: Masters, entry: _Clean, period: Period, expected: int, corrections: Sequence[Correction]
 ) -> Drafted:
-    ready = Prepared(
-        findings=(), arrived=entry.arrived, filled=entry.arrived, ranges=(), period=period, expected=expected
-    )
+    rows = entry.arrived
+    ready = Prepared(findings=(), arrived=rows, rows=rows, ranges=(), period=period, expected=expected)
     runs = None if entry.usage is None else common.runs(entry.known.contract.tariff, period)
-    return settle(entry.known, ready, corrections, usage=entry.usage, hashed=entry.hashed, runs=runs)
+    return settle(entry.known, ready, corrections, usage=entry.usage, hashed=rows_hash(rows), runs=runs)
 
 
 def _places(meters: pl.Series) -> dict[str, tuple[int, int]]:
@@ -159,7 +150,7 @@ def _places(meters: pl.Series) -> dict[str, tuple[int, int]]:
 
 def _clean(
     common: Masters,
-    readings: pl.DataFrame,
+    table: Rows,
     places: Mapping[str, tuple[int, int]],
     known: Mapping[str, Facts],
     month: BillingMonth,
@@ -168,7 +159,7 @@ def _clean(
     period, zone = month.period, common.client.timezone
     start, end = map(microseconds, period.utc(zone))
     rows = period.slots(zone)
-    instants = readings["start"].to_physical().to_numpy()
+    instants = np.ascontiguousarray(table.start)
     candidates: list[tuple[Facts, int]] = []
     for entry in known.values():
         offset, length = places.get(entry.contract.meter.serial, (0, 0))
@@ -178,16 +169,12 @@ def _clean(
             candidates.append((entry, offset + int(first)))
     if not candidates:
         return {}
-    floats = {name: _floats(readings[name]) for name, dtype in readings.schema.items() if dtype == pl.Float64()}
-    measured = (readings["quality"] == MEASURED).to_numpy()
-    turns = (readings["source"] != readings["source"].shift()).fill_null(value=True).to_numpy()
-    follows = (readings["source_row"].diff() > 0).fill_null(value=False).to_numpy()
-    own = (readings["source"] != SOURCE).to_numpy()
+    measured, turns, kwh = table.measured, table.turns, table.figures_or_none("kwh_import")
+    follows = np.diff(table.source_row, prepend=table.source_row[:1]) > 0
     firsts = np.array([first for _, first in candidates], dtype=np.int64)
-    usable = measured & np.isfinite(floats["kwh_import"])
+    usable = measured & np.isfinite(kwh)
     before = [
-        _mean_beside(floats["kwh_import"], usable, places[entry.contract.meter.serial], first, rows)
-        for entry, first in candidates
+        _mean_beside(kwh, usable, places[entry.contract.meter.serial], first, rows) for entry, first in candidates
     ]
     contracted = [
         float("nan") if entry.contract.contracted_kw is None else float(entry.contract.contracted_kw.value)
@@ -199,32 +186,30 @@ def _clean(
         rows,
         clean.Columns(
             start=instants,
-            kwh=floats["kwh_import"],
-            kwh_export=floats["kwh_export"],
-            kw=floats["kw"],
-            kvar=floats["kvar"],
-            kvarh=floats["kvarh"],
-            forecast=floats["forecast_kwh"],
-            register=floats["register_kwh"],
-            ordered=measured & own & (follows | turns | _begins(len(readings), firsts)),
+            kwh=kwh,
+            kwh_export=table.figures_or_none("kwh_export"),
+            kw=table.figures_or_none("kw"),
+            kvar=table.figures_or_none("kvar"),
+            kvarh=table.figures_or_none("kvarh"),
+            forecast=table.figures_or_none("forecast_kwh"),
+            register=table.figures_or_none("register_kwh"),
+            ordered=measured & ~table.made_here & (follows | turns | _begins(len(table), firsts)),
         ),
         contracted_kw=np.array(contracted),
         before=np.array(before),
         limits=DEFAULTS,
     )
-    named = readings["block_in_file"].is_not_null().to_numpy()
     result = {}
     for (entry, first), is_clean in zip(candidates, good.tolist(), strict=True):
         if not is_clean:
             continue
-        arrived = readings.slice(first, rows)
-        here = slice(first, first + rows)
-        files = 1 + int(turns[first + 1 : first + rows].sum())
-        if files > 1 and arrived["source"].n_unique() != files:
+        arrived = table.part(first, first + rows)
+        sources = arrived.sources()
+        if len(set(sources)) != len(sources):
             continue  # files that alternate: whether one goes back in time is for the check to say
-        if named[here].any() and _blocks_differ(arrived, entry, period, ZoneInfo(zone)):
+        if arrived.names_block.any() and _blocks_differ(arrived, entry, period, ZoneInfo(zone)):
             continue
-        priced = any(not np.isnan(floats[name][here]).all() for name in _PRICES)
+        priced = any(not np.isnan(arrived.figures_or_none(name)).all() for name in PRICES)
         result[entry.contract.number] = _Clean(known=entry, arrived=arrived, first=first, priced=priced)
     return result
 
@@ -245,11 +230,10 @@ def _mean_beside(
     return float(values.mean()) if len(values) else float("nan")
 
 
-def _blocks_differ(arrived: pl.DataFrame, known: Facts, period: Period, zone: ZoneInfo) -> bool:
+def _blocks_differ(arrived: Rows, known: Facts, period: Period, zone: ZoneInfo) -> bool:
     month = Month(
-        rows=arrived,
-        everything=arrived,
-        history=arrived.clear(),
+        all=arrived,
+        beside=arrived,
         meter=known.contract.meter.serial,
         period=period,
         zone=zone,
@@ -259,7 +243,7 @@ def _blocks_differ(arrived: pl.DataFrame, known: Facts, period: Period, zone: Zo
     return any(True for _ in course.blocks(month, known.calendar))
 
 
-def _measure(common: Masters, readings: pl.DataFrame, short: Mapping[str, _Clean], period: Period) -> None:
+def _measure(common: Masters, table: Rows, short: Mapping[str, _Clean], period: Period) -> None:
     """Sum the clean months, those of one tariff together; what cannot be compiled is said when it is settled."""
     together: dict[str, list[_Clean]] = defaultdict(list)
     for entry in short.values():
@@ -272,14 +256,12 @@ def _measure(common: Masters, readings: pl.DataFrame, short: Mapping[str, _Clean
         for entry in entries:
             if entry.priced:
                 serial = entry.known.contract.meter.serial
-                entry.usage = measure(serial, entry.arrived, runs, period=period, timezone=common.client.timezone)
+                entry.usage = metered(serial, entry.arrived, runs, period=period, timezone=common.client.timezone)
         plain = [entry for entry in entries if not entry.priced]
         if not plain:
             continue
-        columns = {
-            name: _floats(readings[name])
-            for name in ("kwh_import", "kwh_export", "kw", "kvar", "kvarh", "forecast_kwh")
-        }
+        names = ("kwh_import", "kwh_export", "kw", "kvar", "kvarh", "forecast_kwh")
+        columns = {name: table.figures_or_none(name) for name in names}
         kwh, hours = columns["kwh_import"], runs.minutes / 60
         reactive = np.where(np.isnan(columns["kvarh"]), columns["kvar"] * hours, columns["kvarh"])
         months = Months(
@@ -293,10 +275,6 @@ def _measure(common: Masters, readings: pl.DataFrame, short: Mapping[str, _Clean
         usages = measure_all([entry.known.contract.meter.serial for entry in plain], months, runs)
         for entry, usage in zip(plain, usages, strict=True):
             entry.usage = usage
-
-
-def _floats(column: pl.Series) -> npt.NDArray[np.float64]:
-    return column.fill_null(float("nan")).to_numpy()
 
 
 def _any(column: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:

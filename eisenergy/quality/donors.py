@@ -170,7 +170,9 @@ class Donors:
                 export[left] = 0.0
         return Shapes(kwh, export, method)
 
-    def _nearest(self, day: int, places: Integers, minutes: Integers) -> Iterator[tuple[Integers, Integers, Integers, int]]:
+    def _nearest(
+        self, day: int, places: Integers, minutes: Integers
+    ) -> Iterator[tuple[Integers, Integers, Integers, int]]:
         """The intervals of a local day that have donors: their places, the rows to take the mean of, how many of these count, and the method.
 
         :param places: of intervals of that day

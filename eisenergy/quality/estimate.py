@@ -24,7 +24,7 @@ from eisenergy.period import Period
 from eisenergy.quality.donors import Donors, Estimates
 from eisenergy.quality.donors import Method as Method
 from eisenergy.quality.registers import SLOT, absent
-from eisenergy.quality.rows import SLOT_US, Floats, Integers, Rows, instant
+from eisenergy.quality.rows import SLOT_US, Booleans, Floats, Integers, Rows, instant
 from eisenergy.quality.rows import SOURCE as SOURCE
 from eisenergy.usage import EstimatedRange
 
@@ -189,8 +189,14 @@ def _insert(mine: Rows, client: str, meter: str, estimates: Estimates) -> Rows:
     """Put the estimates into rows that have no energy, and make rows for the others."""
     if not np.diff(mine.start).all():  # an interval is there twice: whoever sums will say so
         return Rows(_frame(mine, client, meter, estimates))
-    start = np.union1d(mine.start, estimates.start)
-    there, made = np.searchsorted(start, mine.start), np.searchsorted(start, estimates.start)
+    fresh = estimates.start[~_among(estimates.start, mine.start)]
+    added = np.searchsorted(mine.start, fresh) + np.arange(len(fresh))
+    own = np.ones(len(mine) + len(fresh), dtype=np.bool_)
+    own[added] = False
+    there = np.flatnonzero(own)
+    start = np.empty(len(own), dtype=np.int64)
+    start[there], start[added] = mine.start, fresh
+    made = np.searchsorted(start, estimates.start)
     estimated = np.zeros(len(start), dtype=np.bool_)
     estimated[there], estimated[made] = mine.estimated, True
     figures: dict[str, Floats | None] = {}
@@ -212,6 +218,13 @@ def _insert(mine: Rows, client: str, meter: str, estimates: Estimates) -> Rows:
     return Rows(lambda: _frame(mine, client, meter, estimates), figures=figures, known=known, size=len(start))
 
 
+def _among(some: Integers, all_: Integers) -> Booleans:
+    """Which of some instants are among others. :param all_: in order"""
+    place = np.searchsorted(all_, some)
+    result: Booleans = np.append(all_, -1)[place] == some
+    return result
+
+
 def _frame(mine: Rows, client: str, meter: str, estimates: Estimates) -> pl.DataFrame:
     """The rows of :func:`_insert` as a frame."""
     made = pl.DataFrame(
@@ -222,7 +235,7 @@ def _frame(mine: Rows, client: str, meter: str, estimates: Estimates) -> pl.Data
             "_method": pl.Series([method.value for method in estimates.method], dtype=pl.String),
         }
     )
-    arrived = pl.Series(np.isin(estimates.start, mine.start))
+    arrived = pl.Series(_among(estimates.start, mine.start))
     updated = mine.frame.with_columns(pl.col("kwh_export").fill_nan(None))
     if arrived.any():
         updated = updated.join(made.filter(arrived), on="start", how="left", validate="1:1").with_columns(

@@ -15,7 +15,7 @@ import polars as pl
 
 from eisenergy.blockruns import microseconds
 from eisenergy.findings import Finding
-from eisenergy.frames import MEASURED, SLOT_MINUTES
+from eisenergy.frames import SLOT_MINUTES
 from eisenergy.period import Period
 from eisenergy.quality.registers import absent
 from eisenergy.quality.rows import SLOT_US, Booleans, Floats, Integers, Rows
@@ -191,6 +191,7 @@ class Look:
         functools.update_wrapper(self, closely)
 
     def __call__(self, month: Month) -> Iterator[Finding]:
+        """Yield what the check finds."""
         return iter(()) if self.nothing(month) else self.closely(month)
 
 

@@ -31,8 +31,8 @@ DAY_US: Final = 86_400_000_000
 MINUTE_US: Final = 60_000_000
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LONGEST: Final = 400 * DAY_US
-"""Time whose local clock is kept; a longer one is asked for row by row."""
+_KEPT: Final = 128 * DAY_US
+"""Time whose local clock is worked out together and kept; what reaches beyond several is asked for row by row."""
 
 
 class Rows:
@@ -200,9 +200,9 @@ def local(start: Integers, timezone: str) -> Integers:
     if not len(start):
         return start
     first, last = int(start.min()), int(start.max())
-    first, last = first // DAY_US * DAY_US, last // DAY_US * DAY_US + DAY_US
+    first, last = first // _KEPT * _KEPT, last // _KEPT * _KEPT + _KEPT
     number, off = np.divmod(start - first, SLOT_US)
-    if last - first > _LONGEST or off.any():
+    if last - first > 4 * _KEPT or off.any():
         return _shown(start, timezone)
     return _clock(first, last, timezone)[number]
 
