@@ -234,16 +234,25 @@ def measure(meter: str, readings: pl.DataFrame, runs: Runs, *, period: Period, t
         estimated=(rows["quality"] == "estimated").to_numpy(),
         group=group,
     )
-    return summed(meter, columns, prices, runs, period=period, timezone=timezone)
+    cells = cells_of(meter, columns, len(prices), runs, period=period, timezone=timezone)
+    return usage_of(
+        meter,
+        runs,
+        cells,
+        prices,
+        period=period,
+        groups=len(prices),
+        has_forecast=bool(cells.tallies[kernels.FORECASTS]),
+    )
 
 
-def summed(
-    meter: str, columns: kernels.Columns, prices: Sequence[SlotPrices], runs: Runs, *, period: Period, timezone: str
-) -> Usage:
-    """Return :func:`measure` of a meter's readings that are arrays already.
+def cells_of(
+    meter: str, columns: kernels.Columns, groups: int, runs: Runs, *, period: Period, timezone: str
+) -> kernels.Cells:
+    """Sum a meter's readings as :func:`measure` does, up to the usage.
 
     :param columns: the meter's rows, sorted by ``start``
-    :param prices: the sets of per-slot prices that ``columns.group`` numbers
+    :param groups: how many sets of per-slot prices ``columns.group`` numbers
     """
     import numpy as np
 
@@ -260,9 +269,9 @@ def summed(
         kernels.Calendar(
             start=runs.start_us,
             end=runs.end_us,
-            cell=(runs.segment.astype(np.int64) * len(runs.blocks) + runs.block) * len(prices),
+            cell=(runs.segment.astype(np.int64) * len(runs.blocks) + runs.block) * groups,
         ),
-        cells=len(runs.segments) * len(runs.blocks) * len(prices),
+        cells=len(runs.segments) * len(runs.blocks) * groups,
         hours=runs.minutes / 60,
     )
     if cells.tallies[kernels.REPEATED]:
@@ -270,15 +279,7 @@ def summed(
             f"meter {meter}: {cells.tallies[kernels.REPEATED]} intervals of {period} are there twice. Each interval has one row; "
             "drop the repeats before measuring."
         )
-    return usage_of(
-        meter,
-        runs,
-        cells,
-        prices,
-        period=period,
-        groups=len(prices),
-        has_forecast=bool(cells.tallies[kernels.FORECASTS]),
-    )
+    return cells
 
 
 def usage_of(

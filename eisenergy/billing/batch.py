@@ -60,10 +60,13 @@ class Member:
     """One contract of a batch.
 
     :param document: the contract as JSON text
-    :param readings_hash: hash of its readings, all of them measured
+    :param readings_hash: hash of its measured readings
     :param sources: sha256 of the files its readings are from -> their names
     :param prices: sets of prices that came with its readings
     :param basis: hash of everything besides the readings that its draft depends on
+    :param filled_hash: hash of its readings with estimates; empty: all are measured
+    :param estimated: stretches of estimates
+    :param findings: what was noticed about its readings
     """
 
     number: str
@@ -74,6 +77,14 @@ class Member:
     prices: tuple[SlotPrices, ...]
     corrections: tuple[Correction, ...]
     basis: str
+    filled_hash: str = ""
+    estimated: tuple[EstimatedRange, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def unremarkable(self) -> bool:
+        """Whether its readings are all measured and nothing was noticed about them."""
+        return not self.filled_hash and not self.estimated and not self.findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +150,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A contract of a batch that cannot be billed, and why."""
+    """A contract of a batch that cannot be billed, and why.
+
+    :param noticed: what was noticed about its readings before
+    """
 
     contract: str
     customer: str
     finding: Finding
+    noticed: tuple[Finding, ...] = ()
 
 
 def entry(made: Bill, input_hash: str, basis: str = "") -> Entry:
@@ -176,7 +191,7 @@ def price(batch: Batch) -> Iterator[Entry | Refused]:
     plain = [
         Plain(number, contracts[number], member.sources, member.readings_hash, member.has_forecast)
         for number, member in enumerate(batch.members)
-        if batch.groups == 1 and member.prices == _NO_PRICES and not member.corrections
+        if batch.groups == 1 and member.prices == _NO_PRICES and not member.corrections and member.unremarkable
     ]
     filled = forms.filled(plain, Sums(*cells)) if plain else {}
     for number, member in enumerate(batch.members):
@@ -201,12 +216,17 @@ def price(batch: Batch) -> Iterator[Entry | Refused]:
                 usage,
                 sources=member.sources,
                 readings_hash=member.readings_hash,
+                filled_hash=member.filled_hash,
+                estimated=member.estimated,
+                findings=member.findings,
                 corrections=member.corrections,
                 prices=forms.prices,
             )
         except (NotInForce, NotBillable) as problem:
             finding = blocking("cannot-bill", contract.number, str(problem))
-            yield Refused(contract=contract.number, customer=contract.customer.code, finding=finding)
+            yield Refused(
+                contract=contract.number, customer=contract.customer.code, finding=finding, noticed=member.findings
+            )
             continue
         yield entry(made, digest, member.basis)
 

@@ -10,7 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -61,15 +61,46 @@ class _Clean:
     usage: Usage | None = None
 
 
-def _together(
-    common: Masters, contracts: Sequence[Contract], month: BillingMonth, corrections: Corrections
-) -> Iterator[tuple[Contract, Drafted]]:
+class Together(NamedTuple):
+    """Readings of some contracts, read at once.
+
+    :param table: of all meters, one after the other, each in order of time
+    :param places: serial -> (first row, rows)
+    :param known: contract -> what its bill is made from
+    :param refused: contract -> what comes of it without its tariff
+    """
+
+    table: Rows
+    places: Mapping[str, tuple[int, int]]
+    known: Mapping[str, Facts]
+    refused: Mapping[str, Drafted]
+
+    def prepared(self, number: str, month: BillingMonth) -> Prepared:
+        """Check and fill a month; where that fails for a reason nobody foresaw, this contract is parked, and the others go on."""
+        known = self.known[number]
+        first, size = self.places.get(known.contract.meter.serial, (0, 0))
+        try:
+            return prepare(known, month, self.table.part(first, first + size))
+        except Exception as problem:
+            _log.exception("contract %s: its readings of %s could not be checked", number, month)
+            finding = blocking(
+                "fault",
+                number,
+                f"contract {number}: its readings of {month} could not be checked ({type(problem).__name__}). That is a fault of eisenergy, whatever "
+                "lies in the readings: report it with the lines of the log. The other customers are drafted.",
+            )
+            nothing = Rows(pl.DataFrame())
+            return Prepared(findings=(finding,), arrived=nothing, rows=nothing, ranges=(), period=None, expected=0)
+
+
+def read_together(common: Masters, contracts: Sequence[Contract], month: BillingMonth) -> Together:
+    """Read a month of some contracts, and its neighbours."""
     start, end = month.period.utc(common.client.timezone)
-    serials = sorted({contract.meter.serial for contract in contracts})
+    serials = {contract.meter.serial for contract in contracts if in_force(contract, month.period) is not None}
     readings = common.workspace.lake.read(
-        common.scope, serials, start - NEIGHBOURS, end + NEIGHBOURS, version=common.lake_version
+        common.scope, sorted(serials), start - NEIGHBOURS, end + NEIGHBOURS, version=common.lake_version
     )
-    table, places = Rows(readings), _places(readings["meter"])
+    places = _places(readings["meter"])
     known: dict[str, Facts] = {}
     refused: dict[str, Drafted] = {}
     for contract in contracts:
@@ -78,41 +109,26 @@ def _together(
             known[contract.number] = common.facts(contract, rows)
         except masters.NotStored as problem:
             refused[contract.number] = without_tariff(contract, problem)
-    short = _clean(common, table, places, known, month)
-    _measure(common, table, short, month.period)
+    return Together(Rows(readings), places, known, refused)
+
+
+def _together(
+    common: Masters, contracts: Sequence[Contract], month: BillingMonth, corrections: Corrections
+) -> Iterator[tuple[Contract, Drafted]]:
+    read = read_together(common, contracts, month)
+    short = _clean(common, read.table, read.places, read.known, month)
+    _measure(common, read.table, short, month.period)
     expected = month.period.slots(common.client.timezone)
     for contract in contracts:
         number = contract.number
-        if number in refused:
-            yield contract, refused[number]
+        if number in read.refused:
+            yield contract, read.refused[number]
         elif number in short:
             yield contract, _settled(common, short[number], month.period, expected, corrections(contract))
         else:
-            first, size = places.get(contract.meter.serial, (0, 0))
-            mine = _prepared(known[number], month, table.part(first, first + size))
-            if isinstance(mine, Drafted):
-                yield contract, mine
-                continue
-            runs = _runs(common, contract.tariff, mine.period) if mine.period == month.period else None
-            yield contract, settle(known[number], mine, corrections(contract), runs=runs)
-
-
-def _prepared(known: Facts, month: BillingMonth, rows: Rows) -> Prepared | Drafted:
-    """Check and fill a month; where that fails for a reason nobody foresaw, this contract is parked, and the others go on."""
-    number = known.contract.number
-    try:
-        return prepare(known, month, rows)
-    except Exception as problem:
-        _log.exception("contract %s: its readings of %s could not be checked", number, month)
-        finding = blocking(
-            "fault",
-            number,
-            f"contract {number}: its readings of {month} could not be checked ({type(problem).__name__}). That is a fault of eisenergy, whatever lies in "
-            "the readings: report it with the lines of the log. The other customers are drafted.",
-        )
-        return Drafted(
-            bill=None, input_hash="", findings=(finding,), rows=Rows(pl.DataFrame()), period=None, expected=0
-        )
+            mine = read.prepared(number, month)
+            runs = None if mine.period is None else _runs(common, contract.tariff, mine.period)
+            yield contract, settle(read.known[number], mine, corrections(contract), runs=runs)
 
 
 def _runs(common: Masters, tariff: str, period: Period) -> Runs | None:

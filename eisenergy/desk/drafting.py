@@ -259,9 +259,24 @@ def _billed(
         runs = compile_runs(known.calendar, known.tariff.segments(period), timezone)
     if usage is None:
         usage = metered(contract.meter.serial, ready.rows, runs, period=period, timezone=timezone)
-    terms = Terms(
+    return billed(
+        terms_of(known, period, runs),
+        contract,
+        usage,
+        sources=sources_of(known, ready.arrived),
+        readings_hash=hashed or rows_hash(ready.arrived, ready.arrived.measured),
+        filled_hash=hashed or rows_hash(ready.rows),
+        estimated=ready.ranges,
+        findings=ready.findings,
+        corrections=corrections,
+    )
+
+
+def terms_of(known: Facts, period: Period, runs: Runs) -> Terms:
+    """Return what the bills of a tariff and period have in common. :param runs: the calendar compiled over the period"""
+    return Terms(
         period=period,
-        timezone=timezone,
+        timezone=known.client.timezone,
         tariff=known.tariff,
         calendar=known.calendar.name,
         calendar_version=known.calendar.version,
@@ -269,14 +284,8 @@ def _billed(
         lake_version=known.lake_version,
         spans=runs.spans,
     )
-    return billed(
-        terms,
-        contract,
-        usage,
-        sources={sha: known.names.get(sha, "") for sha in sorted(set(ready.arrived.sources()))},
-        readings_hash=hashed or rows_hash(ready.arrived, ready.arrived.measured),
-        filled_hash=hashed or rows_hash(ready.rows),
-        estimated=ready.ranges,
-        findings=ready.findings,
-        corrections=corrections,
-    )
+
+
+def sources_of(known: Facts, arrived: Rows) -> dict[str, str]:
+    """Return sha256 -> name of the files that rows are from."""
+    return {sha: known.names.get(sha, "") for sha in sorted(set(arrived.sources()))}

@@ -91,11 +91,13 @@ def whole_months(
     month: BillingMonth,
     corrections: Corrections,
     basis: Callable[[Listed], str],
+    through: Callable[[Sequence[Listed]], None] = lambda _: None,
 ) -> Iterator[Batch]:
     """Yield the contracts whose month is whole and clean, in batches that can be priced.
 
     :param corrections: number of a contract -> differences of earlier periods that its bill carries
     :param basis: see :class:`eisenergy.billing.batch.Member`
+    :param through: called with contracts of which nothing more will be yielded
     """
     period = month.period
     candidates = []
@@ -106,6 +108,8 @@ def whole_months(
             continue  # said where it is drafted
         if entry.contracted_kw is not None and _all_period(entry, period):
             candidates.append(entry)
+    chosen = {entry.number for entry in candidates}
+    through([entry for entry in listed if entry.number not in chosen])
     candidates.sort(key=lambda entry: entry.meter)
     if not candidates:
         return
@@ -126,7 +130,7 @@ def whole_months(
     # Processes price meanwhile: threads of a kernel that wait for each other would take their time.
     with ThreadPoolExecutor(READERS, initializer=numba.set_num_threads, initargs=(1,)) as readers:
         ahead = deque(first)
-        reading: deque[Future[list[_Measured]]] = deque()
+        reading: deque[tuple[Sequence[Listed], Future[list[_Measured]]]] = deque()
         looked: Future[None] | None = None
         while ahead or reading or later:
             while len(reading) <= READERS:
@@ -135,12 +139,14 @@ def whole_months(
                     ahead, later = deque(_groups(later, files.layout(f"{start:%Y-%m}"))), ()
                 if not ahead:
                     break
-                reading.append(readers.submit(measured, ahead.popleft()))
+                reading.append((ahead[0], readers.submit(measured, ahead.popleft())))
                 if later and looked is None:  # while the first are read
                     looked = readers.submit(files.look, *around)
             import_module("eisenergy.quality.cleankernel")  # what judges is loaded while the first are read
-            for one in reading.popleft().result():
+            group, found = reading.popleft()
+            for one in found.result():
                 yield from _batches(one, corrections, basis)
+            through(group)
 
 
 def _first(candidates: Sequence[Listed]) -> tuple[list[Sequence[Listed]], Sequence[Listed]]:

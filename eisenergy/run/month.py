@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from eisenergy.accounts import Scope
-from eisenergy.billing.batch import Entry, entry
+from eisenergy.billing.batch import Entry
 from eisenergy.desk.batch import draft_all
+from eisenergy.desk.blemished import Blemished, batches
 from eisenergy.desk.whole import whole_months
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Finding, blocking
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth
+from eisenergy.run.beside import Beside
 from eisenergy.run.chosen import UnknownCustomer as UnknownCustomer
 from eisenergy.run.chosen import chosen_contracts as chosen_contracts
 from eisenergy.run.past import Past
@@ -127,34 +129,41 @@ def bill_month(
         open_ = [contract for contract in contracts if contract.number not in done]
         entries: list[Entry] = []
         waiting: dict[str, tuple[Finding, ...]] = {}
-        idle: list[str] = []
+        idle: set[str] = set()
         seen: set[str] = set()
         with books.drafting(workspace.database, scope, month) as desk:
 
             def keep(answer: Answer) -> None:
                 desk.put(answer.drafts, answer.rows)
                 entries.extend(answer.drafts)
-                waiting.update((refused.contract, (refused.finding,)) for refused in answer.refused)
+                waiting.update((refused.contract, (*refused.noticed, refused.finding)) for refused in answer.refused)
                 for number in (*(e.contract for e in answer.drafts), *(r.contract for r in answer.refused)):
                     step(number)
 
-            for batch in whole_months(past.common, open_, month, past.corrections, past.basis):
-                seen.update(member.number for member in batch.members)
-                for answer in pricers.put(batch):
-                    keep(answer)
-            left = {entry.number: entry for entry in open_ if entry.number not in seen}
-            others = [listed.contract() for listed in left.values()]
-            for who, result in draft_all(past.common, others, month, lambda c: past.corrections(c.number)):
-                number = who.number
-                if result.bill is not None:
-                    made = entry(result.bill, result.input_hash, past.basis(left[number]))
-                    desk.put([made])
-                    entries.append(replace(made, document=""))
-                elif any(finding.code == "not-in-force" for finding in result.findings):
-                    idle.append(number)
-                else:
-                    waiting[number] = result.findings
-                step(number)
+            def take(looked: Sequence[tuple[Listed, Blemished]]) -> None:
+                for one, found in looked:
+                    if found.measured is None:
+                        if any(finding.code == "not-in-force" for finding in found.findings):
+                            idle.add(one.number)
+                        else:
+                            waiting[one.number] = found.findings
+                        step(one.number)
+                for batch in batches(looked, past.corrections, past.basis):
+                    for answer in pricers.put(batch):
+                        keep(answer)
+
+            def others(group: Sequence[Listed]) -> None:
+                beside.put([one for one in group if one.number not in seen])
+
+            with Beside(past.common, month) as beside:
+                for batch in whole_months(past.common, open_, month, past.corrections, past.basis, others):
+                    seen.update(member.number for member in batch.members)
+                    for answer in pricers.put(batch):
+                        keep(answer)
+                    for lot in beside.done():
+                        take(lot)
+                for lot in beside.rest():
+                    take(lot)
             for answer in pricers.rest():
                 keep(answer)
     parked = tuple(
@@ -171,7 +180,7 @@ def bill_month(
         drafted=Unread(len(entries), lambda: _drafts_of(workspace, scope, month, entries)),
         parked=parked,
         issued=tuple(contract.number for contract in contracts if contract.number in done),
-        not_in_force=tuple(idle),
+        not_in_force=tuple(one.number for one in open_ if one.number in idle),
     )
 
 
