@@ -28,15 +28,16 @@ def off_grid(month: Month) -> Iterator[Finding]:
     """Readings that do not start where an interval starts."""
     starts = month.everything["start"]
     off = month.everything.filter(starts.dt.truncate(f"{SLOT_MINUTES}m") != starts)
-    row = off.row(0, named=True)
-    yield blocking(
-        "off-grid",
-        month.meter,
-        f"meter {month.meter}: {len(off)} readings do not start on a multiple of {SLOT_MINUTES} minutes, the first at "
-        f"{month.where(row)}. Read the file again with its interval length set.",
-        count=len(off),
-        **month.place(row),
-    )
+    if len(off):
+        row = off.row(0, named=True)
+        yield blocking(
+            "off-grid",
+            month.meter,
+            f"meter {month.meter}: {len(off)} readings do not start on a multiple of {SLOT_MINUTES} minutes, the first at "
+            f"{month.where(row)}. Read the file again with its interval length set.",
+            count=len(off),
+            **month.place(row),
+        )
 
 
 def _gaps(month: Month) -> list[tuple[datetime, datetime, int]]:

@@ -13,11 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eisenergy import frames
+from eisenergy.blockruns import microseconds
 from eisenergy.findings import Finding, Severity
+from eisenergy.frames import stamps_of
 from eisenergy.period import Period
 from eisenergy.quality.checks import check
 from eisenergy.quality.month import Limits
 from eisenergy.quality.registers import absent
+from eisenergy.quality.rows import instant
 from eisenergy.timeofuse import BlockHours, DayCalendar
 
 ZONE = "America/El_Salvador"
@@ -327,4 +330,5 @@ def test_absent_intervals_are_those_of_a_walk(numbers: list[int], off: bool) -> 
     starts = [first + timedelta(minutes=15 * n) for n in numbers] + [first + timedelta(minutes=22)] * off
     column = pl.Series(starts, dtype=frames.READINGS["start"])
     expected = [slot for slot in (first + timedelta(minutes=15 * n) for n in range(10)) if slot not in starts]
-    assert absent(column, first, 10) == expected
+    found = absent(stamps_of(column.to_frame("start")), microseconds(first), 10)
+    assert [instant(at) for at in found.tolist()] == expected
