@@ -123,7 +123,7 @@ def _canonical(column: pl.Series) -> Floats | None:
 
 def _one_form(values: Floats) -> Floats | None:
     none = np.isnan(values)
-    if not none.any():  # most columns of most months: there is nothing to put in its one form
+    if len(none) and not none.any():  # most columns of most months: there is nothing to put in its one form
         return values
     return None if none.all() else np.where(none, np.nan, values)
 

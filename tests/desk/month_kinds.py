@@ -75,6 +75,16 @@ CLEAN: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 }
 BLEMISHED: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "gap": drop(at(*range(100, 120))),
+    "gap and register": lambda rows: drop(at(*range(100, 120)))(registers(rows)),
+    "gap and export": lambda rows: drop(at(*range(100, 300)))(put(N % 2 == 0, kwh_export=KWH * 0.5)(rows)),
+    "gap and prices": lambda rows: drop(at(*range(1400, 1500)))(
+        put(pl.lit(value=True), ftpms=0.01, cost_pos=pl.when(N > 2000).then(0.2).otherwise(0.3))(rows)
+    ),
+    "gap and names": lambda rows: drop(at(*range(100, 120)))(blocks(-99_999)(rows)),
+    "gaps": drop(at(3, *range(700, 710), *range(900, 1000), 2000)),
+    "gap and spike": lambda rows: put(at(40), kwh_import=62.0, kw=248.0)(drop(at(*range(100, 120)))(rows)),
+    "gap and estimates": lambda rows: put(at(*range(98, 125)), quality="estimated")(drop(at(*range(100, 120)))(rows)),
+    "nothing beside a gap": lambda rows: drop(at(*range(100, 120)))(CLEAN["only the month"](rows)),
     "first missing": drop(at(0)),
     "last missing": drop(at(2879)),
     "half missing": drop(at(*range(100, 1600))),

@@ -13,6 +13,7 @@ from eisenergy.desk.drafting import Facts, Prepared, prepare
 from eisenergy.desk.masters import Masters
 from eisenergy.findings import Severity
 from eisenergy.period import BillingMonth
+from eisenergy.quality.rows import Rows
 
 
 def test_each_draft_is_the_one_it_gets_alone(
@@ -31,11 +32,11 @@ def test_the_short_way_is_taken_by_clean_months_only(
 ) -> None:
     long: list[str] = []
     monkeypatch.setattr(
-        batch, "prepare", lambda known, month: long.append(known.contract.number) or prepare(known, month)
+        batch, "prepare", lambda known, *rest: long.append(known.contract.number) or prepare(known, *rest)
     )
     list(batch.draft_all(common, contracts, SEPTEMBER, lambda _: ()))
     named = {contract.number: contract.meter.serial for contract in contracts[: len(READINGS)]}
-    seen = sorted(named.get(number, number) for number in long)  # several threads: in no order
+    seen = sorted(named.get(number, number) for number in long)
     assert seen == sorted([*BLEMISHED, "EIS-9001", "EIS-9002", "EIS-9003"])
     # The blemishes are some; about two the long way finds nothing, and it took the long way to know that.
     assert {named[n] for n in long if n in named and not alone[n][2]} == {
@@ -73,10 +74,10 @@ def test_a_fault_with_one_month_leaves_the_others(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def broken(known: Facts, month: BillingMonth) -> Prepared:
+    def broken(known: Facts, month: BillingMonth, rows: Rows) -> Prepared:
         if known.contract.meter.serial == "gap":
             raise IndexError("row 0 of none")
-        return prepare(known, month)
+        return prepare(known, month, rows)
 
     monkeypatch.setattr(batch, "prepare", broken)
     for contract, result in batch.draft_all(common, contracts[:-1], SEPTEMBER, lambda _: ()):

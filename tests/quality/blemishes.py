@@ -143,7 +143,7 @@ def case(seed: int) -> Case:
         (0.05, lambda: some(4), {"register_kwh": math.nan}),
         (0.05, lambda: some(3), {"start": pl.col("start") + timedelta(seconds=7)}),
         (0.02, lambda: everything, {"start": pl.col("start") + timedelta(minutes=1)}),
-        (0.02, lambda: everything, {"block_in_file": "PUNTA"}),
+        (0.06, lambda: everything, {"block_in_file": "PUNTA"}),
     ]
     gone = np.zeros(size, dtype=np.bool_)
     for _ in range(int(rng.integers(0, 4))):
