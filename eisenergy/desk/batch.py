@@ -185,7 +185,7 @@ def _clean(
             candidates.append((entry, offset + int(first)))
     if not candidates:
         return {}
-    measured, turns, kwh = table.measured, table.turns, table.figures_or_none("kwh_import")
+    measured, turns, kwh = table.measured, table.turns, table.column("kwh_import")
     follows = np.diff(table.source_row, prepend=table.source_row[:1]) > 0
     firsts = np.array([first for _, first in candidates], dtype=np.int64)
     usable = measured & np.isfinite(kwh)
@@ -203,12 +203,12 @@ def _clean(
         clean.Columns(
             start=instants,
             kwh=kwh,
-            kwh_export=table.figures_or_none("kwh_export"),
-            kw=table.figures_or_none("kw"),
-            kvar=table.figures_or_none("kvar"),
-            kvarh=table.figures_or_none("kvarh"),
-            forecast=table.figures_or_none("forecast_kwh"),
-            register=table.figures_or_none("register_kwh"),
+            kwh_export=table.column("kwh_export"),
+            kw=table.column("kw"),
+            kvar=table.column("kvar"),
+            kvarh=table.column("kvarh"),
+            forecast=table.column("forecast_kwh"),
+            register=table.column("register_kwh"),
             ordered=measured & ~table.made_here & (follows | turns | _begins(len(table), firsts)),
         ),
         contracted_kw=np.array(contracted),
@@ -225,7 +225,7 @@ def _clean(
             continue  # files that alternate: whether one goes back in time is for the check to say
         if arrived.names_block.any() and _blocks_differ(arrived, entry, period, ZoneInfo(zone)):
             continue
-        priced = any(not np.isnan(arrived.figures_or_none(name)).all() for name in PRICES)
+        priced = any(not np.isnan(arrived.column(name)).all() for name in PRICES)
         result[entry.contract.number] = _Clean(known=entry, arrived=arrived, first=first, priced=priced)
     return result
 
@@ -277,7 +277,7 @@ def _measure(common: Masters, table: Rows, short: Mapping[str, _Clean], period: 
         if not plain:
             continue
         names = ("kwh_import", "kwh_export", "kw", "kvar", "kvarh", "forecast_kwh")
-        columns = {name: table.figures_or_none(name) for name in names}
+        columns = {name: table.column(name) for name in names}
         kwh, hours = columns["kwh_import"], runs.minutes / 60
         reactive = np.where(np.isnan(columns["kvarh"]), columns["kvar"] * hours, columns["kvarh"])
         months = Months(

@@ -35,12 +35,12 @@ def summed(meter: str, rows: Rows, runs: Runs, *, period: Period, timezone: str)
         prices, group = [SlotPrices()], np.zeros(len(rows), dtype=np.int32)
     columns = kernels.Columns(
         start=np.ascontiguousarray(rows.start),
-        kwh=rows.figures_or_none("kwh_import"),
-        kwh_export=rows.figures_or_none("kwh_export"),
-        kvarh=rows.figures_or_none("kvarh"),
-        kvar=rows.figures_or_none("kvar"),
-        kw=rows.figures_or_none("kw"),
-        forecast=rows.figures_or_none("forecast_kwh"),
+        kwh=rows.column("kwh_import"),
+        kwh_export=rows.column("kwh_export"),
+        kvarh=rows.column("kvarh"),
+        kvar=rows.column("kvar"),
+        kw=rows.column("kw"),
+        forecast=rows.column("forecast_kwh"),
         estimated=rows.estimated,
         group=group,
     )

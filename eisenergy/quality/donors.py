@@ -90,7 +90,7 @@ class Donors:
     def __init__(self, rows: Rows, timezone: str, holidays: Set[date]) -> None:
         self._rows, self._zone, self._holidays = rows, timezone, frozenset(holidays)
         self._register = Register(rows)
-        self._kwh = rows.figures_or_none("kwh_import")
+        self._kwh = rows.column("kwh_import")
         self._measured = np.flatnonzero(rows.measured & np.isfinite(self._kwh))
         days, after = np.divmod(rows.local(timezone)[self._measured], DAY_US)
         self._days, self._minutes = days, after // MINUTE_US
@@ -105,7 +105,7 @@ class Donors:
     @functools.cached_property
     def _fed_in(self) -> Floats:
         """Energy fed in, zero where none is known."""
-        export = self._rows.figures_or_none("kwh_export")
+        export = self._rows.column("kwh_export")
         return np.where(np.isnan(export), 0.0, export)
 
     def of(self, missing: Integers) -> Estimates:

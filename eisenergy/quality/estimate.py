@@ -108,7 +108,7 @@ def fill_rows(
         begins = pl.Series(rows.start)
         rows = Rows(rows.frame.filter(~pl.Series(rows.made_here) | (begins < first) | (begins >= last)))
         mine = rows.within(first, last)
-    kwh = mine.figures_or_none("kwh_import")
+    kwh = mine.column("kwh_import")
     there = np.isfinite(kwh)
     slots = period.slots(timezone)
     missing = absent(mine.start[there], first, slots)
@@ -148,7 +148,7 @@ def estimated_ranges(frame: pl.DataFrame) -> tuple[EstimatedRange, ...]:
     :param frame: one meter's rows in order of time, columns of ``frames.READINGS``
     """
     rows = Rows(frame if frame["start"].is_sorted() else frame.sort("start"))
-    kwh = rows.figures_or_none("kwh_import")
+    kwh = rows.column("kwh_import")
     places = np.flatnonzero(rows.estimated & np.isfinite(kwh))
     return _ranges(rows.start[places], kwh[places], _methods(rows, places))
 

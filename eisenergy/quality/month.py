@@ -101,18 +101,18 @@ class Month:
     def _usable(self) -> Booleans:
         start, end = map(microseconds, self.period.utc(self.zone.key))
         first, last = np.searchsorted(self.beside.start, (start, end)).tolist()
-        usable = self.beside.measured & np.isfinite(self.beside.figures_or_none("kwh_import"))
+        usable = self.beside.measured & np.isfinite(self.beside.column("kwh_import"))
         usable[first:last] = False
         return usable
 
     @functools.cached_property
     def energy_before(self) -> Floats:
         """Energy of ``history`` [kWh]."""
-        return self.beside.figures_or_none("kwh_import")[self._usable]
+        return self.beside.column("kwh_import")[self._usable]
 
     @functools.cached_property
     def _having(self) -> Booleans | None:
-        having = ~np.isnan(self.all.figures_or_none("kwh_import"))
+        having = ~np.isnan(self.all.column("kwh_import"))
         return None if having.all() else having
 
     def with_energy(self, column: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -121,7 +121,7 @@ class Month:
 
     def figures(self, name: str) -> Floats:
         """Return a column of ``rows``, NaN where there is no figure."""
-        return self.with_energy(self.all.figures_or_none(name))
+        return self.with_energy(self.all.column(name))
 
     @functools.cached_property
     def kwh(self) -> Floats:

@@ -55,7 +55,7 @@ class Register:
     """The register values of a meter. :param rows: in order of time"""
 
     def __init__(self, rows: Rows) -> None:
-        values = rows.figures_or_none("register_kwh")
+        values = rows.column("register_kwh")
         there = ~np.isnan(values)
         self._starts, self._values = rows.start[there], values[there]
 
@@ -79,7 +79,7 @@ def agrees(rows: Rows, tolerance: float) -> bool:
 
     :param tolerance: of the difference between register and intervals, and of a register that goes back [kWh]
     """
-    kwh, register = rows.figures_or_none("kwh_import"), rows.figures_or_none("register_kwh")
+    kwh, register = rows.column("kwh_import"), rows.column("register_kwh")
     there = ~np.isnan(kwh)
     at = np.flatnonzero(~np.isnan(register))
     if not np.isfinite(kwh[there]).all() or not np.isfinite(register[at]).all():

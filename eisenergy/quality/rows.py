@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar, cast
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,7 +21,6 @@ from eisenergy.frames import ESTIMATED, MEASURED, SLOT_MINUTES, stamps_of
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
-T = TypeVar("T")
 
 SOURCE: Final = "estimate"
 """``source`` of the rows made by :mod:`eisenergy.quality.estimate`; such rows are made anew whenever a month is filled again."""
@@ -51,11 +50,11 @@ class Rows:
         frame: pl.DataFrame | Callable[[], pl.DataFrame],
         *,
         figures: Mapping[str, Floats | None] | None = None,
-        known: Mapping[str, npt.NDArray[np.generic]] | None = None,
+        known: Mapping[str, npt.NDArray[Any]] | None = None,
         size: int | None = None,
     ) -> None:
         self._frame = frame
-        self._columns: dict[str, npt.NDArray[np.generic] | None] = {**(figures or {}), **(known or {})}
+        self._columns: dict[str, npt.NDArray[Any] | None] = {**(figures or {}), **(known or {})}
         self._size = size if size is not None else self.frame.height
         self._whole: Rows | None = None
         self._begin = 0
@@ -97,42 +96,42 @@ class Rows:
     @property
     def start(self) -> Integers:
         """Starts of the intervals [UTC microseconds]."""
-        return self._column("start", lambda: stamps_of(self.frame))
+        return self._kept("start", lambda: stamps_of(self.frame))
 
     @property
     def measured(self) -> Booleans:
         """Which rows are measured."""
-        return self._column("measured", lambda: (self.frame["quality"] == MEASURED).to_numpy())
+        return self._kept("measured", lambda: (self.frame["quality"] == MEASURED).to_numpy())
 
     @property
     def estimated(self) -> Booleans:
         """Which rows are estimates."""
-        return self._column("estimated", lambda: (self.frame["quality"] == ESTIMATED).to_numpy())
+        return self._kept("estimated", lambda: (self.frame["quality"] == ESTIMATED).to_numpy())
 
     @property
     def made_here(self) -> Booleans:
         """Which rows are estimates of this library's."""
-        return self._column("made_here", lambda: (self.frame["source"] == SOURCE).to_numpy())
+        return self._kept("made_here", lambda: (self.frame["source"] == SOURCE).to_numpy())
 
     @property
     def turns(self) -> Booleans:
         """Which rows are from another file than the row before; the first row's is not to be used."""
-        return self._column("turns", lambda: _turns(self.frame["source"]))
+        return self._kept("turns", lambda: _turns(self.frame["source"]))
 
     @property
     def source_row(self) -> npt.NDArray[np.int32]:
         """Row in the file."""
-        return self._column("source_row", lambda: self.frame["source_row"].to_numpy())
+        return self._kept("source_row", lambda: self.frame["source_row"].to_numpy())
 
     @property
     def names_block(self) -> Booleans:
         """Which rows name a block."""
-        return self._column("names_block", lambda: self.frame["block_in_file"].is_not_null().to_numpy())
+        return self._kept("names_block", lambda: self.frame["block_in_file"].is_not_null().to_numpy())
 
     def figures(self, name: str) -> Floats | None:
         """Return a column of figures, NaN where there is none; ``None`` where the column has none at all, and sometimes then."""
         if name in self._columns:
-            return cast("Floats | None", self._columns[name])
+            return self._columns[name]
         if self._whole is not None:
             found = self._whole.figures(name)
             result = None if found is None else found[self._begin : self._begin + self._size]
@@ -142,7 +141,7 @@ class Rows:
         self._columns[name] = result
         return result
 
-    def figures_or_none(self, name: str) -> Floats:
+    def column(self, name: str) -> Floats:
         """Return a column of figures, NaN where there is none."""
         found = self.figures(name)
         return nothing(self._size) if found is None else found
@@ -159,13 +158,13 @@ class Rows:
         """Return what the local clock showed at the starts, as microseconds since 1970 without a zone."""
         return local(self.start, timezone)
 
-    def _column(self, name: str, make: Callable[[], npt.NDArray[np.generic]]) -> npt.NDArray[T]:  # type: ignore[type-var]
-        if name not in self._columns:
-            whole = self._whole
-            self._columns[name] = (
-                make() if whole is None else getattr(whole, name)[self._begin : self._begin + self._size]
-            )
-        return cast("npt.NDArray[T]", self._columns[name])  # type: ignore[type-var]
+    def _kept(self, name: str, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """What ``make`` makes of the frame, or the part of what the whole has."""
+        found = self._columns.get(name)
+        if found is None:
+            whole, end = self._whole, self._begin + self._size
+            found = self._columns[name] = make() if whole is None else getattr(whole, name)[self._begin : end]
+        return found
 
 
 def instant(microseconds: int) -> datetime:
