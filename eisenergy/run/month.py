@@ -153,7 +153,9 @@ def bill_month(
                         keep(answer)
 
             def others(group: Sequence[Listed]) -> None:
-                beside.put([one for one in group if one.number not in seen])
+                left = [one for one in group if one.number not in seen]
+                seen.update(one.number for one in left)
+                beside.put(left)
 
             with Beside(past.common, month) as beside:
                 for batch in whole_months(past.common, open_, month, past.corrections, past.basis, others):
@@ -162,6 +164,7 @@ def bill_month(
                         keep(answer)
                     for lot in beside.done():
                         take(lot)
+                others(open_)
                 for lot in beside.rest():
                     take(lot)
             for answer in pricers.rest():

@@ -10,17 +10,20 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pytest
 from sqlalchemy import text
 
 from eisenergy.accounts import Contract, Scope
 from eisenergy.billing.model import LineCode
-from eisenergy.desk import batch, drafting, fingerprint, whole
+from eisenergy.desk import batch, blemished, drafting, fingerprint, whole
 from eisenergy.desk.workspace import Workspace
 from eisenergy.frames import conform
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth
+from eisenergy.quality.rows import Rows
 from eisenergy.run import corrections as recalculation
 from eisenergy.run import month, pricers
 from eisenergy.store import books, masters
@@ -165,8 +168,12 @@ def test_an_invoice_with_the_older_hash_of_readings_is_compared_in_that_form(
     at, following = BillingMonth(YEAR, 6), BillingMonth(YEAR, 7)
     with monkeypatch.context() as patch:
         real = fingerprint.readings_hash
-        for place in (drafting, batch):
-            patch.setattr(place, "readings_hash", lambda rows: real(rows, like="text"))
+
+        def of_text(rows: Rows, only: npt.NDArray[np.bool_] | None = None) -> str:
+            return real(rows.frame if only is None else rows.frame.filter(pl.Series(only)), like="text")
+
+        for place in (drafting, batch, blemished):
+            patch.setattr(place, "rows_hash", of_text)
         patch.setattr(month, "whole_months", lambda *_: iter(()))
         drafted(workspace, scope, at, contracts)
     report = issued(workspace, scope, at)
