@@ -12,7 +12,7 @@ from eisenergy.desk.masters import Masters
 from eisenergy.period import BillingMonth
 from eisenergy.store.roster import Listed
 
-AT_A_TIME: Final = 64
+AT_A_TIME: Final = 32
 """Contracts that are looked at together: of ten thousand customers some hundred are, and what they share is read for each lot."""
 
 _Looked = list[tuple[Listed, Blemished]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,9 +16,10 @@ from polars.testing import assert_frame_equal
 
 from eisenergy.blockruns import microseconds
 from eisenergy.findings import Finding
+from eisenergy.frames import READINGS, conform
 from eisenergy.quality import course
 from eisenergy.quality.checks import CHECKS, DEFAULTS, check
-from eisenergy.quality.donors import means
+from eisenergy.quality.donors import Donors, Method, means
 from eisenergy.quality.estimate import fill, fill_rows
 from eisenergy.quality.month import Look, Month
 from eisenergy.quality.registers import disagreements
@@ -212,6 +214,32 @@ def test_means_are_exact_and_rounded_half_away_from_zero() -> None:
     assert means(
         np.array([[0.0005, 0.0, 0.0, 0.0], [0.001, 0.002, 9.0, 9.0], [-0.001, -0.002, 9.0, 9.0]]), np.array([1, 2, 2])
     ).tolist() == [0.001, 0.002, -0.002]
+
+
+def test_figures_too_large_for_whole_numbers_are_reckoned_as_decimals() -> None:
+    figures = np.array([[3e16, 1e16, 2e16, 2e16], [0.001, 0.002, 0.003, 0.005]])
+    assert means(figures, np.array([4, 4])).tolist() == [2e16, 0.003]
+
+
+def test_of_an_hour_that_a_clock_change_repeats_the_first_is_the_nearer() -> None:
+    """Four donors: two holidays, two Sundays, and of the Sunday on which the clock was set back the first of two intervals only."""
+    zone = ZoneInfo("Europe/Berlin")
+    day = datetime(2021, 11, 10, 2, 15, tzinfo=zone)
+    holidays = frozenset({day.date(), date(2021, 11, 11)})
+    values = {date(2021, 11, 11): 1.0, date(2021, 11, 7): 2.0, date(2021, 11, 14): 3.0, date(2021, 10, 31): 6.0}
+    rows = {datetime(d.year, d.month, d.day, 2, 15, tzinfo=zone).astimezone(UTC): kwh for d, kwh in values.items()}
+    rows |= {datetime(2021, 10, 31, 1, 15, tzinfo=UTC): 600.0}
+    frame = pl.DataFrame(
+        {
+            "start": pl.Series(sorted(rows), dtype=READINGS["start"]),
+            "kwh_import": [rows[start] for start in sorted(rows)],
+        }
+    ).with_columns(
+        client=pl.lit("EIS"), meter=pl.lit("m"), quality=pl.lit("measured"), source=pl.lit("f"), source_row=pl.lit(1)
+    )
+    donors = Donors(Rows.of(conform(frame), "m"), zone.key, holidays)
+    found = donors.of(np.array([microseconds(day.astimezone(UTC))]))
+    assert (found.kwh.tolist(), found.method) == ([3.0], [Method.SIMILAR_DAYS])
 
 
 def test_parts_of_rows_are_cut_where_the_whole_is_laid_out(cases: list[Case]) -> None:
