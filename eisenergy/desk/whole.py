@@ -30,7 +30,7 @@ from eisenergy.blockruns import OffGrid, Runs, microseconds
 from eisenergy.compiled import numba
 from eisenergy.desk.clean_months import any_row, as_named, judged, nothing, starts
 from eisenergy.desk.drafting import NEIGHBOURS
-from eisenergy.desk.fingerprint import BILLED, of_regular
+from eisenergy.desk.fingerprint import BILLED, of_months
 from eisenergy.desk.masters import Masters
 from eisenergy.period import BillingMonth, NotInForce, Period
 from eisenergy.places import SLOT_US
@@ -317,16 +317,11 @@ def _hashes(found: Grid, start: int) -> list[str]:
     rows = found.rows
     times = struct.pack("<qqq", rows, start, SLOT_US)
     columns = {
-        name: (values.reshape(-1, rows), found.has[name].tolist())
+        name: (values.reshape(-1, rows), found.has[name])
         for name in BILLED
         if (values := found.figures[name]) is not None
     }
-    return [
-        of_regular(times, {name: values[meter] for name, (values, has) in columns.items() if has[meter]})
-        if is_whole
-        else ""
-        for meter, is_whole in enumerate(found.whole.tolist())
-    ]
+    return of_months(times, columns, found.whole)
 
 
 def _sources(found: Grid, meter: int, names: Mapping[str, str], *, single: bool) -> dict[str, str]:
