@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -61,6 +62,14 @@ class Masters:
             tariff = masters.tariff(database, self.scope, name)
             self._tariffs[name] = (tariff, masters.calendar(database, self.scope, tariff.calendar))
         return self._tariffs[name]
+
+    def tariffs(self, names: Iterable[str]) -> dict[str, tuple[Tariff, DayCalendar]]:
+        """Return those of some tariffs that are stored, with their calendars."""
+        found = {}
+        for name in names:
+            with suppress(masters.NotStored):
+                found[name] = self.tariff(name)
+        return found
 
     def runs(self, name: str, period: Period) -> Runs:
         """Return a tariff's calendar, compiled over its segments of a period. :raises OffGrid: see ``compile_runs``."""

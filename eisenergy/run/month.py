@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, TypeVar, overload
 from eisenergy.accounts import Scope
 from eisenergy.billing.batch import Entry
 from eisenergy.desk.batch import draft_all
-from eisenergy.desk.blemished import Blemished, batches
-from eisenergy.desk.whole import whole_months
 from eisenergy.desk.workspace import Workspace
 from eisenergy.findings import Finding, blocking
 from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth
-from eisenergy.run.beside import Beside
+from eisenergy.run.apart import Apart
 from eisenergy.run.chosen import UnknownCustomer as UnknownCustomer
 from eisenergy.run.chosen import chosen_contracts as chosen_contracts
+from eisenergy.run.part import Done, drafted
 from eisenergy.run.past import Past
-from eisenergy.run.pricers import Answer, Pricers
+from eisenergy.run.pricers import Pricers
 from eisenergy.run.sparing import seldom_collected
 from eisenergy.store import books, masters
 from eisenergy.store.drafts import Basis, bases
@@ -120,7 +119,7 @@ def bill_month(
     scope.check_writes()
     if contracts is None:
         contracts = chosen_contracts(workspace, scope, customers)
-    with Pricers.fitting(len(contracts)) as pricers:
+    with Pricers.fitting(len(contracts)) as pricers, Apart.fitting(workspace, len(contracts)) as apart:
         past = Past.read(workspace, scope, month)
         done = past.issued
         for contract in contracts:
@@ -130,45 +129,30 @@ def bill_month(
         entries: list[Entry] = []
         waiting: dict[str, tuple[Finding, ...]] = {}
         idle: set[str] = set()
-        seen: set[str] = set()
         with books.drafting(workspace.database, scope, month) as desk:
 
-            def keep(answer: Answer) -> None:
-                desk.put(answer.drafts, answer.rows)
-                entries.extend(answer.drafts)
-                waiting.update((refused.contract, (*refused.noticed, refused.finding)) for refused in answer.refused)
-                for number in (*(e.contract for e in answer.drafts), *(r.contract for r in answer.refused)):
+            def keep(found: Done) -> None:
+                for answer in found.answers:
+                    desk.put(answer.drafts, answer.rows)
+                    entries.extend(answer.drafts)
+                    waiting.update(
+                        (refused.contract, (*refused.noticed, refused.finding)) for refused in answer.refused
+                    )
+                    for number in (*(e.contract for e in answer.drafts), *(r.contract for r in answer.refused)):
+                        step(number)
+                for number, findings in found.unbilled:
+                    if any(finding.code == "not-in-force" for finding in findings):
+                        idle.add(number)
+                    else:
+                        waiting[number] = findings
                     step(number)
 
-            def take(looked: Sequence[tuple[Listed, Blemished]]) -> None:
-                for one, found in looked:
-                    if found.measured is None:
-                        if any(finding.code == "not-in-force" for finding in found.findings):
-                            idle.add(one.number)
-                        else:
-                            waiting[one.number] = found.findings
-                        step(one.number)
-                for batch in batches(looked, past.corrections, past.basis):
-                    for answer in pricers.put(batch):
-                        keep(answer)
-
-            def others(group: Sequence[Listed]) -> None:
-                left = [one for one in group if one.number not in seen]
-                seen.update(one.number for one in left)
-                beside.put(left)
-
-            with Beside(past.common, month) as beside:
-                for batch in whole_months(past.common, open_, month, past.corrections, past.basis, others):
-                    seen.update(member.number for member in batch.members)
-                    for answer in pricers.put(batch):
-                        keep(answer)
-                    for lot in beside.done():
-                        take(lot)
-                others(open_)
-                for lot in beside.rest():
-                    take(lot)
-            for answer in pricers.rest():
-                keep(answer)
+            for found in drafted(past, apart.given(past, scope, open_), pricers):
+                keep(found)
+                for other in apart.done():
+                    keep(other)
+            for other in apart.rest():
+                keep(other)
     parked = tuple(
         books.Parked(contract=one.number, customer=one.customer, month=month, findings=waiting[one.number])
         for one in open_

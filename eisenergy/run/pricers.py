@@ -8,23 +8,18 @@ this process only passes them on. Few contracts, or one processor, are priced in
 from __future__ import annotations
 
 import gc
-import os
 import pickle
-import socket
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
-import eisenergy
 from eisenergy.billing.batch import Batch, Entry, Refused, price
+from eisenergy.run.processes import Process, processors
 from eisenergy.store import packing
 
 WORTH: Final = 300
@@ -32,9 +27,6 @@ WORTH: Final = 300
 
 AHEAD: Final = 4
 """Batches under way per process before the next is read."""
-
-
-_MAIN: Final = "import sys; from eisenergy.run.pricers import main; sys.exit(main(sys.argv[1:]))"
 
 
 class PricerDied(RuntimeError):
@@ -74,39 +66,20 @@ class Pricers:
     def __init__(self, count: int) -> None:
         self._idle: SimpleQueue[Connection] = SimpleQueue()
         self._pending: deque[Future[Answer]] = deque()
-        self._connections: list[Connection] = []
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes = [Process(__name__, {}) for _ in range(count)]
         self._threads = ThreadPoolExecutor(max(1, count))  # each sends a batch and waits for its answer
         self._most = AHEAD * count
-        # The same eisenergy as here, wherever this was started: a folder may hold another.
-        roots = [str(Path(eisenergy.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, roots))}
-        for _ in range(count):
-            ours, theirs = socket.socketpair()
-            with theirs:
-                command = [sys.executable, "-P", "-c", _MAIN, str(theirs.fileno())]
-                self._processes.append(
-                    subprocess.Popen(
-                        command,
-                        env=environment,
-                        pass_fds=[theirs.fileno()],
-                        stdin=subprocess.DEVNULL,
-                        process_group=0,
-                    )
-                )
-            connection = Connection(ours.detach())
-            self._connections.append(connection)
-            self._idle.put(connection)
+        for process in self._processes:
+            self._idle.put(process.connection)
 
     @classmethod
     def fitting(cls, contracts: int) -> Pricers:
         """Start as many as the contracts are worth on this machine."""
-        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return cls(processors - 1 if contracts >= WORTH else 0)
+        return cls(processors() - 1 if contracts >= WORTH else 0)
 
     def put(self, batch: Batch) -> Iterator[Answer]:
         """Take a batch, and yield the answers that are there; waits for some when many are under way."""
-        if not self._connections:
+        if not self._processes:
             yield answer(batch)
             return
         self._pending.append(self._threads.submit(self._ask, batch))
@@ -141,10 +114,8 @@ class Pricers:
             for process in self._processes:
                 process.kill()
         self._threads.shutdown()
-        for connection in self._connections:
-            connection.close()
         for process in self._processes:
-            process.wait()
+            process.end()
 
 
 def main(arguments: Sequence[str]) -> int:

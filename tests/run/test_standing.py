@@ -25,7 +25,7 @@ from eisenergy.ledger.invoices import Invoice
 from eisenergy.period import BillingMonth
 from eisenergy.quality.rows import Rows
 from eisenergy.run import corrections as recalculation
-from eisenergy.run import month, pricers
+from eisenergy.run import month, part, pricers
 from eisenergy.store import books, masters
 from eisenergy.store.drafts import bases
 from eisenergy.store.states import loaded_since
@@ -174,7 +174,7 @@ def test_an_invoice_with_the_older_hash_of_readings_is_compared_in_that_form(
 
         for place in (drafting, batch, blemished):
             patch.setattr(place, "rows_hash", of_text)
-        patch.setattr(month, "whole_months", lambda *_: iter(()))
+        patch.setattr(part, "whole_months", lambda *_: iter(()))
         drafted(workspace, scope, at, contracts)
     report = issued(workspace, scope, at)
     for invoice in report.issued:
@@ -263,7 +263,7 @@ def test_a_process_that_dies_leaves_the_drafts_as_they_were(
         with pytest.raises(pricers.PricerDied, match="Run the same command again"):
             month.bill_month(workspace, scope, at)
     assert books.drafts(workspace.database, scope, at) == before
-    assert all(process.poll() is not None for process in dead[0]._processes)
+    assert all(process._process.poll() is not None for process in dead[0]._processes)
     month.bill_month(workspace, scope, at)
     after = books.drafts(workspace.database, scope, at)
     assert after[0] != before[0]
