@@ -64,6 +64,7 @@ class Apart:
     def __init__(self, process: Process | None) -> None:
         self._process = process
         self._found: SimpleQueue[bytes | None] = SimpleQueue()
+        self._listener: threading.Thread | None = None
         self._ended = True
 
     @classmethod
@@ -86,7 +87,8 @@ class Apart:
             tariffs=past.common.tariffs({one.tariff for one in ordered}),
         )
         self._ended = False
-        threading.Thread(target=self._listen, args=(self._process.connection, order), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(self._process.connection, order), daemon=True)
+        self._listener.start()
         return ordered[:kept]
 
     def done(self) -> Iterator[Done]:
@@ -125,6 +127,8 @@ class Apart:
         if self._process is not None:
             if failed is not None:
                 self._process.kill()
+            if self._listener is not None:  # what it reads from is closed behind it
+                self._listener.join()
             self._process.end()
 
 
