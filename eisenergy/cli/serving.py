@@ -122,6 +122,7 @@ def _listening(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # the address is told before the server takes the first: whoever is as quick waits, and is not refused
     except OSError as problem:
         listener.close()
         fail(f"cannot listen at {host}:{port}: {problem.strerror}. Name another with --host and --port.")
