@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Final
 
 import numpy as np
 import polars as pl
@@ -13,10 +12,8 @@ from eisenergy.findings import Finding, blocking, warning
 from eisenergy.frames import SLOT_MINUTES
 from eisenergy.quality.month import Month, unless
 from eisenergy.quality.registers import SLOT, Register, agrees, disagreements
-from eisenergy.quality.rows import MINUTE_US, SLOT_US, Integers, instant
+from eisenergy.quality.rows import EPOCH_DAY, MINUTE_US, SLOT_US, Integers, instant
 from eisenergy.timeofuse import DAY_MINUTES, DayCalendar
-
-EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 
 def _on_grid(month: Month) -> bool:

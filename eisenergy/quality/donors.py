@@ -15,7 +15,7 @@ import polars as pl
 
 from eisenergy import money
 from eisenergy.quality.registers import Bracket, Register
-from eisenergy.quality.rows import DAY_US, MINUTE_US, SLOT_US, Floats, Integers, Rows, local
+from eisenergy.quality.rows import DAY_US, EPOCH_DAY, MINUTE_US, SLOT_US, Floats, Integers, Rows, local
 from eisenergy.timeofuse import DAY_MINUTES, DayType, day_type
 
 NEAREST: Final = 4
@@ -25,7 +25,6 @@ PLACES: Final = 3
 """Estimates are whole watt-hours, as meters give them."""
 
 _LONGEST_BRACKET: Final = 35 * DAY_US
-_EPOCH: Final = date(1970, 1, 1).toordinal()
 _FEW: Final = 1 << 16
 _EXACT: Final = 1e12
 """Figures in watt-hours whose sums and means are exact as integers, and are what their 15 digits say."""
@@ -222,7 +221,7 @@ class Donors:
 @functools.lru_cache(64)
 def kinds(first: int, end: int, holidays: frozenset[date]) -> Integers:
     """Number of each day's kind; a holiday is like a Sunday. :param first: days since 1970"""
-    found = [day_type(date.fromordinal(_EPOCH + day), holidays) for day in range(first, end)]
+    found = [day_type(date.fromordinal(EPOCH_DAY + day), holidays) for day in range(first, end)]
     return np.array(
         [_KINDS.index(DayType.SUNDAY if kind is DayType.HOLIDAY else kind) for kind in found], dtype=np.int64
     )

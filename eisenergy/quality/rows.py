@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -28,6 +28,7 @@ SOURCE: Final = "estimate"
 SLOT_US: Final = SLOT_MINUTES * 60_000_000
 DAY_US: Final = 86_400_000_000
 MINUTE_US: Final = 60_000_000
+EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT: Final = 128 * DAY_US

@@ -133,12 +133,10 @@ class Apart:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Draft the part that comes."""
+    """Draft the part that comes. What that takes is loaded while the other process still asks what there is to draft."""
     from eisenergy.config import Settings
     from eisenergy.desk.workspace import opened
-    from eisenergy.quality import (
-        cleankernel as cleankernel,
-    )  # loaded while the other process reads what is to be drafted
+    from eisenergy.quality import cleankernel as cleankernel
     from eisenergy.run.part import drafted
     from eisenergy.run.past import Past
     from eisenergy.run.pricers import Pricers

@@ -28,6 +28,7 @@ from eisenergy.frames import MEASURED
 from eisenergy.masters import codec
 from eisenergy.period import BillingMonth, NotInForce
 from eisenergy.quality.rows import Rows
+from eisenergy.store import roster
 from eisenergy.store.roster import Listed
 from eisenergy.usage import measure
 
@@ -37,16 +38,7 @@ from blemishes import case
 
 
 def listed(contract: Contract) -> Listed:
-    return Listed(
-        number=contract.number,
-        customer=contract.customer.code,
-        meter=contract.meter.serial,
-        tariff=contract.tariff,
-        start=contract.start,
-        end=contract.end,
-        contracted_kw=None,
-        document=json.dumps(codec.dump(contract)),
-    )
+    return roster.listed(json.dumps(codec.dump(contract)))
 
 
 def outcome(

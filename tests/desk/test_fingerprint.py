@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 
+import numpy as np
 import polars as pl
 import pytest
 from month_kinds import sound
 
-from eisenergy.desk.fingerprint import BILLED, readings_hash
+from eisenergy.desk.fingerprint import BILLED, of_months, of_regular, readings_hash
 
 ROWS = sound("M", 3).head(200)
 
@@ -73,3 +74,20 @@ def test_whatever_a_bill_depends_on_changes_it(name: str) -> None:
 
 def test_few_rows_have_a_hash_too() -> None:
     assert len({readings_hash(ROWS.head(n)) for n in range(4)}) == 4
+
+
+@pytest.mark.parametrize("meters", [1, 16, 45])
+def test_many_meters_together_have_the_hash_of_each_alone(meters: int) -> None:
+    """More than are laid out together, with different columns, and some that nobody wants."""
+    draw, rows, times = np.random.default_rng(meters), 7, b"times"
+    names = ("kwh_import", "kw", "cost_neg")
+    columns = {name: (draw.random((meters, rows)), draw.random(meters) < 0.7) for name in names}
+    wanted = draw.random(meters) < 0.9
+    alone = [
+        of_regular(times, {name: values[meter] for name, (values, has) in columns.items() if has[meter]})
+        if wanted[meter]
+        else ""
+        for meter in range(meters)
+    ]
+    assert of_months(times, columns, wanted) == alone
+    assert of_months(times, {}, wanted) == [of_regular(times, {}) if want else "" for want in wanted]

@@ -19,7 +19,7 @@ from eisenergy.desk import whole
 from eisenergy.desk.drafting import NEIGHBOURS, draft
 from eisenergy.desk.masters import Masters
 from eisenergy.masters import codec
-from eisenergy.store import layout, monthrows
+from eisenergy.store import layout, monthrows, roster
 from eisenergy.store.lake import Lake
 from eisenergy.store.roster import Listed
 
@@ -34,16 +34,7 @@ MANY_PRICES = "a price of its own in every interval"
 
 
 def listed(contract: Contract) -> Listed:
-    return Listed(
-        number=contract.number,
-        customer=contract.customer.code,
-        meter=contract.meter.serial,
-        tariff=contract.tariff,
-        start=contract.start,
-        end=contract.end,
-        contracted_kw=None if contract.contracted_kw is None else float(contract.contracted_kw.value),
-        document=json.dumps(codec.dump(contract)),
-    )
+    return roster.listed(json.dumps(codec.dump(contract)))
 
 
 @pytest.fixture(scope="module")
